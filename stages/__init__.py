@@ -1,0 +1,1 @@
+"""psface: face recognition from photometric stereo, one room per pipeline stage."""

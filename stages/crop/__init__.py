@@ -1,0 +1,171 @@
+"""crop: find the face of each session and cut all its maps alike."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+
+from stages.crop.alignment import crop_image, crop_maps, similarity
+from stages.crop.detection import Found, find_face
+from stages.errors import UserError
+from stages.files import code_digest, replacing
+from stages.maps import read_maps, read_notes
+from stages.parallel import map_sessions
+from stages.params import CHANNELS, MAPS, CropParams
+from stages.session import Refusal, Session, read_sessions, write_refusals
+from stages.stereo import align, map_path, read_frames
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One session's crop: planes by map, (C, size, size) float16, and how it was found."""
+
+    planes: dict[str, np.ndarray]
+    row: dict[str, object]
+
+
+def crop(params: CropParams, sessions_path: Path, stereo: Path, out: Path) -> tuple[int, int, int]:
+    """Write ``out/<map>.npy`` (N, C, size, size) float16, ``faces.parquet`` and ``failures.csv``.
+
+    Row i of the table is entry i of each array. Crops whose maps, frames and parameters have not
+    changed are taken over from the last run.
+
+    Returns
+    -------
+    made, kept, failed : int
+
+    Raises
+    ------
+    UserError
+        If there is no face in any session.
+    """
+    sessions = read_sessions(sessions_path)
+    code = code_digest(Path(__file__).parent)
+    wanted = [_fingerprint(s, stereo, params, code) for s in sessions]
+    before = _Previous(out)
+    todo = [s for s, mark in zip(sessions, wanted, strict=True) if mark not in before.index]
+    made = map_sessions(partial(_crop_session, stereo=stereo, params=params), todo, "crop")
+
+    failures: list[Refusal] = []
+    with _Packed(out, params.size) as packed:
+        for session, mark in zip(sessions, wanted, strict=True):
+            result = before.get(mark) if mark in before.index else next(made)
+            if isinstance(result, Refusal):
+                failures.append(result)
+                continue
+            row = {"identity": session.identity, "session": session.session, "fingerprint": mark}
+            packed.add(Crop(result.planes, {**row, **session.attributes, **result.row}))
+        list(made)  # let the pool close and the bar finish
+        write_refusals(out / "failures.csv", failures)
+        if not packed.rows:
+            raise UserError(
+                f"crop: no face in any of {len(sessions)} sessions; check the frames, or set "
+                "crop.padding (tight crops) or crop.min_face_size (params.yaml)"
+            )
+    return len(todo) - len(failures), len(sessions) - len(todo), len(failures)
+
+
+def _crop_session(session: Session, stereo: Path, params: CropParams) -> Crop | Refusal:
+    path = map_path(stereo, session)
+    try:
+        maps = read_maps(path)
+        frames = align(read_frames(session), np.array(json.loads(maps.notes["shifts"])))
+    except UserError as error:
+        return Refusal(session.identity, session.session, str(error))
+    found = find_face(frames, maps.albedo, session.landmarks, params)
+    if found is None:
+        return Refusal(session.identity, session.session, f"{session.frames[0]}: no face found")
+    matrix = similarity(found.landmarks, params.size)
+    cut = crop_maps(maps, matrix, params.size)
+    planes = {
+        "albedo": cut.albedo[None],
+        "normalmap": cut.normal,
+        "depthmap": cut.depth[None],
+        "raw": crop_image(frames[0], matrix, params.size)[None],
+    }
+    return Crop({name: plane.astype(np.float16) for name, plane in planes.items()}, _row(found))
+
+
+def _row(found: Found) -> dict[str, object]:
+    return {
+        "found_on": found.image,
+        "score": found.score,
+        "landmarks": found.landmarks.astype(float).ravel().tolist(),
+    }
+
+
+def _fingerprint(session: Session, stereo: Path, params: CropParams, code: str) -> str:
+    maps = read_notes(map_path(stereo, session)).get("fingerprint", "")
+    given = "" if session.landmarks is None else session.landmarks.tobytes().hex()
+    parts = (session.name, session.digest, maps, given, params.model_dump_json(), code)
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+class _Previous:
+    """The last run's crops by fingerprint; empty if there is none that is whole."""
+
+    def __init__(self, out: Path) -> None:
+        self.index: dict[str, int] = {}
+        try:
+            self.table = pd.read_parquet(out / "faces.parquet")
+            self.arrays = {name: np.load(out / f"{name}.npy", mmap_mode="r") for name in MAPS}
+            marks = self.table["fingerprint"]
+        except (OSError, ValueError, KeyError):
+            return
+        if all(len(array) == len(marks) for array in self.arrays.values()):
+            self.index = {mark: row for row, mark in enumerate(marks)}
+
+    def get(self, fingerprint: str) -> Crop:
+        row = self.index[fingerprint]
+        planes = {name: array[row] for name, array in self.arrays.items()}
+        found = self.table.iloc[row]
+        return Crop(planes, {name: found[name] for name in ("found_on", "score", "landmarks")})
+
+
+class _Packed:
+    """Writes the arrays and their table beside the old ones and replaces them at the end."""
+
+    def __init__(self, out: Path, size: int) -> None:
+        out.mkdir(parents=True, exist_ok=True)
+        self.out = out
+        self.rows: list[dict[str, object]] = []
+        self.files = {name: (out / f".partial-{name}.npy").open("wb") for name in MAPS}
+        self.shapes = {name: (CHANNELS[name], size, size) for name in MAPS}
+        for name, file in self.files.items():
+            _write_header(file, (0, *self.shapes[name]))
+
+    def __enter__(self) -> _Packed:
+        return self
+
+    def add(self, crop: Crop) -> None:
+        for name, file in self.files.items():
+            file.write(np.ascontiguousarray(crop.planes[name]).tobytes())
+        self.rows.append(crop.row)
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        for name, file in self.files.items():
+            file.seek(0)
+            _write_header(file, (len(self.rows), *self.shapes[name]))
+            file.close()
+        for name in MAPS:
+            partial_path = self.out / f".partial-{name}.npy"
+            if kind is None:
+                partial_path.replace(self.out / f"{name}.npy")
+            else:
+                partial_path.unlink()
+        if kind is None:
+            with replacing(self.out / "faces.parquet") as path:
+                pd.DataFrame(self.rows).to_parquet(path, index=False)
+
+
+def _write_header(file: BinaryIO, shape: tuple[int, ...]) -> None:
+    # NumPy pads the header for the first axis to grow, so it can be written again in place.
+    header = {"descr": "<f2", "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(file, header)

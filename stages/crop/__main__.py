@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from stages.crop import crop
+from stages.errors import run_stage
+from stages.params import load_params
+
+
+def main() -> None:
+    params = load_params()
+    out = Path("data/faces")
+    made, kept, failed = crop(params.crop, Path("data/sessions.parquet"), Path("data/stereo"), out)
+    print(f"crop: {made} faces cut, {kept} kept, {failed} not found", end="")
+    print(f" ({out / 'failures.csv'} says why)" if failed else "")
+
+
+if __name__ == "__main__":
+    run_stage(main)

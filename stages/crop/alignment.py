@@ -1,0 +1,92 @@
+"""Aligned square crops: one similarity transform for all maps of a session."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stages.maps import Maps
+
+# Where the five landmarks go in a crop of side 1 (the 112 px template of ArcFace, Deng et al.,
+# CVPR 2019, as published with InsightFace).
+TEMPLATE = (
+    np.array(
+        [
+            [38.2946, 51.6963],
+            [73.5318, 51.5014],
+            [56.0252, 71.7366],
+            [41.5493, 92.3655],
+            [70.7299, 92.2041],
+        ]
+    )
+    / 112
+)
+
+
+def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
+    """The similarity transform that takes ``landmarks`` closest to the template.
+
+    Least squares over rotation, scale and translation, without reflection (Umeyama, PAMI 13(4),
+    1991; in the plane it is a linear problem in complex numbers).
+
+    Parameters
+    ----------
+    landmarks : (5, 2)
+        Pixels, x right and y down.
+    size : int
+        Side of the crop in pixels.
+
+    Returns
+    -------
+    (2, 3) float64
+        Takes (x, y, 1) of the image to (x, y) of the crop.
+    """
+    source = landmarks[:, 0] + 1j * landmarks[:, 1]
+    target = size * (TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1])
+    centred = source - source.mean()
+    factor = (centred.conj() @ target) / (centred.conj() @ centred)
+    offset = target.mean() - factor * source.mean()
+    return np.array(
+        [[factor.real, -factor.imag, offset.real], [factor.imag, factor.real, offset.imag]]
+    )
+
+
+def crop_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Resample (H, W) or (H, W, C) into the crop, zero outside; smoothed first when it shrinks."""
+    scale = np.hypot(matrix[0, 0], matrix[1, 0])
+    smooth = image.astype(np.float32)
+    if scale < 1:
+        smooth = cv2.GaussianBlur(smooth, (0, 0), 0.5 * np.sqrt(1 / scale**2 - 1) + 1e-3)
+    return cv2.warpAffine(smooth, matrix, (size, size), flags=cv2.INTER_LINEAR)
+
+
+def crop_maps(maps: Maps, matrix: np.ndarray, size: int) -> Maps:
+    """All maps of a session in the crop.
+
+    Normal *vectors* turn with the image, and depth, measured in pixels, scales with it; its
+    median inside the mask is zero.
+    """
+    weight = crop_image(maps.mask, matrix, size)
+    mask = weight > 0.5
+    share = np.where(mask, weight, 1)
+
+    def resample(plane: np.ndarray) -> np.ndarray:
+        return np.where(mask, crop_image(plane * maps.mask, matrix, size) / share, 0)
+
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    cos, sin = matrix[0, 0] / scale, matrix[1, 0] / scale
+    x, y, z = (resample(plane) for plane in maps.normal)
+    # The matrix turns image axes, whose y runs down; the vectors' y runs up, hence the signs.
+    normal = np.stack([cos * x + sin * y, -sin * x + cos * y, z])
+    length = np.linalg.norm(normal, axis=0)
+    normal = np.where(mask & (length > 1e-6), normal / np.maximum(length, 1e-6), 0)
+
+    depth = resample(maps.depth) * scale
+    if mask.any():
+        depth = np.where(mask, depth - np.median(depth[mask]), 0)
+    return Maps(
+        normal.astype(np.float32),
+        resample(maps.albedo).astype(np.float32),
+        depth.astype(np.float32),
+        mask,
+    )

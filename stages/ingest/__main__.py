@@ -1,0 +1,18 @@
+from pathlib import Path
+
+from stages.errors import run_stage
+from stages.ingest import ingest
+from stages.params import load_params
+
+
+def main() -> None:
+    params = load_params()
+    rejected = Path("data/rejected.csv")
+    accepted, refused = ingest(params.ingest, params.seed, Path("data/sessions.parquet"), rejected)
+    people = len({session.identity for session in accepted})
+    print(f"ingest: {len(accepted)} sessions of {people} people, {len(refused)} refused", end="")
+    print(f" ({rejected} says why)" if refused else "")
+
+
+if __name__ == "__main__":
+    run_stage(main)

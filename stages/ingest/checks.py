@@ -1,0 +1,78 @@
+"""What photometric stereo needs of a session, checked before any work is spent on it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from stages.errors import UserError
+from stages.images import decode_frame, read_bytes
+from stages.params import IngestParams
+from stages.session import Refusal, Session
+
+MIN_LIGHTS = 3
+SATURATED = 0.995  # of the sensor's range
+
+
+def check_session(session: Session, params: IngestParams) -> Session | Refusal:
+    """The session with its digest, or the reason why stereo cannot use it."""
+    try:
+        _check_name(session)
+        _check_lights(session, params.max_condition)
+        digest = _check_frames(session, params)
+    except UserError as error:
+        return Refusal(session.identity, session.session, str(error))
+    return replace(session, digest=digest)
+
+
+def _check_name(session: Session) -> None:
+    # The two become a path of every later stage's output.
+    for part in (session.identity, session.session):
+        if not part or part.startswith(".") or any(c in part for c in "/\\\0"):
+            raise UserError(f"{part!r} cannot be a folder name; rename it")
+
+
+def _check_lights(session: Session, max_condition: float) -> None:
+    lights = session.lights
+    if len(lights) < MIN_LIGHTS:
+        raise UserError(f"{len(lights)} lights, need at least {MIN_LIGHTS}")
+    if len(lights) != len(session.frames):
+        raise UserError(f"{len(session.frames)} frames but {len(lights)} lights; one light a frame")
+    if (lights[:, 2] <= 0).any():
+        behind = int(np.argmax(lights[:, 2] <= 0)) + 1
+        raise UserError(f"light {behind} stands behind the face (z <= 0); check its direction")
+    singular = np.linalg.svd(lights, compute_uv=False)
+    condition = singular[0] / max(singular[2], 1e-12)
+    if condition > max_condition:
+        shown = f"condition {condition:.0f}" if condition < 1e6 else "rank 2"
+        raise UserError(
+            f"light directions are coplanar or nearly so ({shown}, at most "
+            f"{max_condition:g}); move a light or raise ingest.max_condition"
+        )
+
+
+def _check_frames(session: Session, params: IngestParams) -> str:
+    digest = hashlib.sha256()
+    first_shape: tuple[int, ...] | None = None
+    for name in session.frames:
+        path = Path(name)
+        data = read_bytes(path)
+        digest.update(data)
+        frame = decode_frame(data, path)
+        if first_shape is None:
+            first_shape = frame.shape
+        if frame.shape != first_shape:
+            sizes = " and ".join(f"{w}x{h}" for h, w in (first_shape, frame.shape))
+            raise UserError(f"{path}: frames of two sizes, {sizes}; take them with one setting")
+        saturated = float((frame >= SATURATED).mean())
+        if saturated > params.max_saturated:
+            raise UserError(
+                f"{path}: {saturated:.0%} of it is saturated, at most {params.max_saturated:.0%}; "
+                "lower the exposure or raise ingest.max_saturated"
+            )
+        if np.percentile(frame, 99) < params.min_brightness:
+            raise UserError(f"{path}: black frame; did its light fire?")
+    return digest.hexdigest()

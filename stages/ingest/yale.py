@@ -1,0 +1,83 @@
+"""Reader of the cropped Extended Yale B set (Georghiades et al., PAMI 2001; Lee et al., 2005).
+
+One sitting per person under up to 64 lights, ``<person>/<person>_P00A+aaaE+ee.pgm``: azimuth and
+elevation of the light in degrees. Several sessions of a person are made by drawing disjoint sets
+of lights.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from stages.params import IngestParams
+from stages.session import Refusal, Session
+
+_NAME = re.compile(r"^.+_P\d+A([+-]\d+)E([+-]\d+)$")
+
+
+def read_yale(root: Path, params: IngestParams, seed: int) -> Iterator[Session | Refusal]:
+    """Yield ``sessions_per_identity`` disjoint draws of lights for every person under ``root``.
+
+    The circle of azimuths about the camera's axis is cut into ``lights_per_session`` equal sectors
+    (quadrants, for four lights) and each draw takes one light from each, so that every session
+    surrounds the face. Lights farther than ``max_angle`` from the axis are left out. The draws
+    depend on the seed and the person's name alone.
+    """
+    for person in sorted(p for p in root.iterdir() if p.is_dir()):
+        frames = {path: light for path in sorted(person.iterdir()) if (light := _light(path))}
+        if not frames:
+            continue
+        rng = np.random.default_rng([seed, zlib.crc32(person.name.encode())])
+        draws = _draw(frames, params, rng)
+        for number, paths in enumerate(draws):
+            yield Session(
+                identity=person.name,
+                session=f"draw{number}",
+                frames=tuple(path.as_posix() for path in paths),
+                lights=np.array([frames[path] for path in paths]),
+            )
+        for number in range(len(draws), params.sessions_per_identity):
+            yield Refusal(
+                person.name,
+                f"draw{number}",
+                f"{person}: its lights within {params.max_angle:g} degrees give {len(draws)} "
+                "disjoint draws; raise ingest.max_angle or lower ingest.sessions_per_identity",
+            )
+
+
+def light_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
+    """Yale's angles in degrees as a unit vector; positive azimuth lights the image's left half."""
+    a, e = np.radians([azimuth, elevation])
+    return (
+        float(-np.sin(a) * np.cos(e)),
+        float(np.sin(e)),
+        float(np.cos(a) * np.cos(e)),
+    )
+
+
+def _light(path: Path) -> tuple[float, float, float] | None:
+    match = _NAME.match(path.stem)
+    if match is None or path.suffix.lower() != ".pgm":
+        return None
+    return light_direction(float(match.group(1)), float(match.group(2)))
+
+
+def _draw(
+    frames: dict[Path, tuple[float, float, float]],
+    params: IngestParams,
+    rng: np.random.Generator,
+) -> list[list[Path]]:
+    width = 360 / params.lights_per_session
+    sectors: list[list[Path]] = [[] for _ in range(params.lights_per_session)]
+    for path, (x, y, z) in frames.items():
+        on_axis = np.hypot(x, y) < 1e-6
+        if not on_axis and z >= np.cos(np.radians(params.max_angle)):
+            sectors[int(np.degrees(np.arctan2(y, x)) % 360 // width)].append(path)
+    shuffled = [[sector[i] for i in rng.permutation(len(sector))] for sector in sectors]
+    draws = min(params.sessions_per_identity, min(len(sector) for sector in sectors))
+    return [[sector[k] for sector in shuffled] for k in range(draws)]

@@ -1,0 +1,99 @@
+"""Reading and writing of normal, albedo and depth maps, one OpenEXR file per session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+
+from stages.errors import UserError
+from stages.files import replacing
+
+CHANNELS = ("normal.x", "normal.y", "normal.z", "albedo", "depth", "mask")
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What photometric stereo knows of one session, in the frame x right, y up, z to the camera.
+
+    Attributes
+    ----------
+    normal : (3, H, W) float32
+        Unit vectors inside the mask, zero outside.
+    albedo : (H, W) float32
+        Lambertian reflectance on the scale in which a frame is ``albedo * max(0, n.l)``.
+    depth : (H, W) float32
+        Height towards the camera in pixels, up to an offset; zero outside the mask.
+    mask : (H, W) bool
+        Where the other maps mean something.
+    notes : dict of str to str
+        Kept in the EXR header: the stage's fingerprint, the registration shifts.
+    """
+
+    normal: np.ndarray
+    albedo: np.ndarray
+    depth: np.ndarray
+    mask: np.ndarray
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def write_maps(path: Path, maps: Maps) -> None:
+    """Write ``maps`` as a half-float OpenEXR with channels `CHANNELS`."""
+    planes = (*maps.normal, maps.albedo, maps.depth, maps.mask)
+    channels = {
+        name: OpenEXR.Channel(np.ascontiguousarray(plane, dtype=np.float16))
+        for name, plane in zip(CHANNELS, planes, strict=True)
+    }
+    # ZIPS compresses single scan lines: the quickest of the lossless codecs to write.
+    header = {
+        "compression": OpenEXR.ZIPS_COMPRESSION,
+        "type": OpenEXR.scanlineimage,
+        "zipCompressionLevel": 1,
+        **maps.notes,
+    }
+    with replacing(path) as partial, OpenEXR.File(header, channels) as exr:
+        exr.write(str(partial))
+
+
+def read_maps(path: Path) -> Maps:
+    """Read a file of `write_maps`.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, or lacks one of `CHANNELS`.
+    """
+    try:
+        # Without separate_channels the reader joins normal.x/y/z into one array by their prefix.
+        with OpenEXR.File(str(path), separate_channels=True) as exr:
+            planes = exr.channels()
+            missing = [name for name in CHANNELS if name not in planes]
+            if missing:
+                raise UserError(f"{path}: no channel {', '.join(missing)}; run `dvc repro stereo`")
+            normal_x, normal_y, normal_z, albedo, depth, mask = (
+                np.asarray(planes[name].pixels, dtype=np.float32) for name in CHANNELS
+            )
+            notes = {k: v for k, v in exr.header().items() if isinstance(v, str)}
+    except (OSError, RuntimeError, ValueError) as error:
+        raise UserError(f"{path}: not a readable map file ({error}); remove it, repro") from error
+    return Maps(np.stack([normal_x, normal_y, normal_z]), albedo, depth, mask > 0.5, notes)
+
+
+def read_notes(path: Path) -> dict[str, str]:
+    """The header notes of a map file alone; empty if there is no readable file."""
+    if not path.is_file():
+        return {}
+    try:
+        with OpenEXR.File(str(path), header_only=True) as exr:
+            return {k: v for k, v in exr.header().items() if isinstance(v, str)}
+    except (OSError, RuntimeError, ValueError):
+        return {}
+
+
+def normals_as_colours(normal: np.ndarray) -> np.ndarray:
+    """The customary picture of a normal map: (3, H, W) in [-1, 1] to (H, W, 3) uint8 RGB."""
+    colours = np.clip((np.moveaxis(normal, 0, -1) + 1) * 127.5, 0, 255).astype(np.uint8)
+    colours[np.abs(normal).sum(0) == 0] = 0
+    return colours

@@ -1,0 +1,98 @@
+"""The one place that decides how per-session work is spread over processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from stages.errors import UserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Read by OpenMP, OpenBLAS and MKL when they load, so they must stand before a worker starts.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+IN_FLIGHT_PER_WORKER = 4  # enough to keep workers busy, few enough to bound memory
+
+
+def available_cpus() -> int:
+    """CPUs this process may run on, which a container may set below the machine's count."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_sessions(
+    function: Callable[[Item], Result], items: Sequence[Item], description: str
+) -> Iterator[Result]:
+    """Yield ``function(item)`` for every item, in order, from a pool with a progress bar.
+
+    Each worker is pinned to one thread: two busy OpenMP processes on two cores slow each other
+    down tenfold. ``function`` must be picklable (a module-level function or a
+    ``functools.partial`` of one). At most a few items per worker are in flight, so memory does
+    not grow with the number of sessions.
+
+    Raises
+    ------
+    UserError
+        When a worker dies (as when the machine runs out of memory).
+    """
+    workers = min(available_cpus(), len(items))
+    bar = tqdm(total=len(items), desc=description, unit="session", mininterval=1.0)
+    if workers <= 1:
+        with bar:
+            for item in items:
+                yield function(item)
+                bar.update()
+        return
+    with (
+        bar,
+        _environment({name: "1" for name in THREAD_VARIABLES}),
+        ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_pin_threads
+        ) as pool,
+    ):
+        waiting: deque[Future[Result]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > IN_FLIGHT_PER_WORKER * workers:
+                    yield waiting.popleft().result()
+                    bar.update()
+            while waiting:
+                yield waiting.popleft().result()
+                bar.update()
+        except BrokenProcessPool:
+            raise UserError(
+                f"{description}: a worker process was killed, most likely for want of memory; "
+                "free some and run `dvc repro` again"
+            ) from None
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _pin_threads() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

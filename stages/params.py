@@ -1,0 +1,207 @@
+"""params.yaml as typed, validated sections, one per stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from stages.errors import UserError
+
+Map = Literal["albedo", "normalmap", "depthmap", "raw"]
+Modality = Literal[
+    "albedo",
+    "normalmap",
+    "depthmap",
+    "raw",
+    "normalmap-albedo",
+    "normalmap-depthmap",
+    "albedo-depthmap",
+    "all",
+]
+MAPS: tuple[Map, ...] = get_args(Map)
+CHANNELS: dict[Map, int] = {"albedo": 1, "normalmap": 3, "depthmap": 1, "raw": 1}
+
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class SimulateParams(Section):
+    """The embedded default: a population of people and the rig that captures them."""
+
+    identities: Annotated[int, Field(ge=1, le=9999)]
+    sessions: Annotated[int, Field(ge=1, le=365)]
+    width: Annotated[int, Field(ge=64)]
+    height: Annotated[int, Field(ge=64)]
+    identity_variance: NonNegative
+    yaw_sd: NonNegative
+    motion: NonNegative
+    noise: NonNegative
+    redraw_hair: bool
+
+
+class IngestParams(Section):
+    """Which captures, in which layout, and what stereo needs of them."""
+
+    source: Literal["photoface", "yale", "manifest"]
+    root: Annotated[str, Field(min_length=1)]
+    max_condition: Positive
+    max_saturated: Fraction
+    min_brightness: Fraction
+    sessions_per_identity: Count
+    lights_per_session: Annotated[int, Field(ge=3)]
+    max_angle: Annotated[float, Field(gt=0, le=90)]
+
+
+class StereoParams(Section):
+    """From frames to normals, albedo and depth."""
+
+    register_frames: bool
+    exclude_shadows: bool
+    integrator: Literal["frankot-chellappa", "least-squares"]
+
+
+class CropParams(Section):
+    """Detection and alignment."""
+
+    size: Annotated[int, Field(ge=32)]
+    min_face_size: Annotated[int, Field(ge=12)]
+    padding: Annotated[float, Field(ge=0, le=1)]
+
+
+class SplitParams(Section):
+    """Who is trained on, who picks the epoch, who is tested."""
+
+    val: Fraction
+    test: Fraction
+    min_sessions: Annotated[int, Field(ge=2)]
+    max_sessions: Annotated[int, Field(ge=2)]
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> SplitParams:
+        if self.val + self.test >= 1:
+            raise ValueError("val + test must leave something to train on: make their sum under 1")
+        if self.max_sessions < self.min_sessions:
+            raise ValueError("max_sessions must be at least min_sessions")
+        return self
+
+
+class MagFaceParams(Section):
+    """MagFace (Meng et al., CVPR 2021, eq. 2-6): margins and the magnitudes they belong to."""
+
+    scale: Positive
+    lower_magnitude: Positive
+    upper_magnitude: Positive
+    lower_margin: NonNegative
+    upper_margin: NonNegative
+    lambda_g: NonNegative
+
+    @model_validator(mode="after")
+    def _ordered(self) -> MagFaceParams:
+        if self.lower_magnitude >= self.upper_magnitude or self.lower_margin > self.upper_margin:
+            raise ValueError("each lower_ value must lie under its upper_ value")
+        return self
+
+
+class TrainParams(Section):
+    """The network, its losses and its schedule."""
+
+    tasks: dict[str, dict[str, list[str]]]
+    embedding: Count
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=2)]
+    learning_rate: Positive
+    weight_decay: NonNegative
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    magface: MagFaceParams
+    focal_gamma: NonNegative
+    task_weight: NonNegative
+    reversal_weight: NonNegative
+
+    @field_validator("tasks")
+    @classmethod
+    def _classes(cls, tasks: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
+        for task, classes in tasks.items():
+            if len(classes) < 2:
+                raise ValueError(f"task {task} needs two or more classes")
+            values = [value for group in classes.values() for value in group]
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"task {task}: {', '.join(twice)} stands in more than one class")
+            if not all(classes.values()):
+                raise ValueError(f"task {task} has a class without raw values")
+        return tasks
+
+
+class EvaluateParams(Section):
+    """How much effort goes into intervals and into the stereo check."""
+
+    resamples: Annotated[int, Field(ge=100)]
+    stereo_sessions: Annotated[int, Field(ge=0)]
+    pictured_probes: Count
+
+
+class Params(Section):
+    """The whole of params.yaml."""
+
+    seed: Annotated[int, Field(ge=0)]
+    modality: Modality
+    fusion: Literal["late", "early"]
+    simulate: SimulateParams
+    ingest: IngestParams
+    stereo: StereoParams
+    crop: CropParams
+    split: SplitParams
+    train: TrainParams
+    evaluate: EvaluateParams
+
+
+def maps_of(modality: Modality) -> tuple[Map, ...]:
+    """The maps that a modality is made of, in the order of their channels."""
+    if modality == "all":
+        return ("normalmap", "albedo", "depthmap")
+    return tuple(name for name in modality.split("-") if name in MAPS)  # type: ignore[misc]
+
+
+def load_params(path: Path = Path("params.yaml")) -> Params:
+    """Read and check params.yaml.
+
+    Raises
+    ------
+    UserError
+        If it is missing, no YAML, or has a wrong, unknown or missing value: a line for each,
+        naming the parameter, what it is and what is allowed.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run from the project's root") from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(f"{path}: not readable as YAML: {reason}") from error
+    try:
+        return Params.model_validate(raw)
+    except ValidationError as error:
+        raise UserError("; ".join(_describe(path, item) for item in error.errors())) from None
+
+
+def _describe(path: Path, item: Any) -> str:
+    name = ".".join(str(part) for part in item["loc"]) or "the file"
+    match item["type"]:
+        case "literal_error":
+            allowed = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+            return f"{path}: {name}={item['input']} is unknown: use one of {allowed}"
+        case "missing":
+            return f"{path}: {name} is missing"
+        case "extra_forbidden":
+            return f"{path}: {name} is no parameter of psface: remove it or mend its name"
+    message = item["msg"].removeprefix("Value error, ")
+    return f"{path}: {name}={item['input']!r}: {message[0].lower()}{message[1:]}"

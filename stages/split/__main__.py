@@ -1,0 +1,26 @@
+from pathlib import Path
+
+from stages.errors import run_stage
+from stages.params import load_params
+from stages.split import split
+
+
+def main() -> None:
+    params = load_params()
+    tables = split(
+        params.split,
+        params.train.tasks,
+        params.seed,
+        Path("data/faces/faces.parquet"),
+        Path("data/splits"),
+        Path("reports"),
+    )
+    parts = [
+        f"{name} {len(table)} sessions of {table['identity'].nunique()} people"
+        for name, table in tables.items()
+    ]
+    print(f"split: {', '.join(parts)}")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from stages.errors import run_stage
+from stages.params import load_params
+from stages.stereo import stereo
+
+
+def main() -> None:
+    params = load_params()
+    out = Path("data/stereo")
+    made, kept, failed = stereo(params.stereo, Path("data/sessions.parquet"), out)
+    print(f"stereo: {made} sessions computed, {kept} kept, {failed} failed ({out})")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,106 @@
+"""Least-squares photometric stereo (Woodham, Optical Engineering 19(1), 1980).
+
+A Lambertian pixel of albedo rho and normal n shows ``I_i = rho n . l_i`` under light i, so
+``g = rho n`` is the least-squares solution of ``L g = I``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+SATURATED = 0.99  # of the sensor's range
+SHADOW = 0.1  # of the pixel's brightest frame: below, the light does not reach the surface
+MIN_LIGHTS = 3
+# A remaining set of lights must still span space: smallest determinant of its normal equations,
+# as a share of that of all lights, each per light used.
+MIN_SPAN = 0.02
+
+
+def photometric_stereo(
+    frames: np.ndarray, lights: np.ndarray, exclude_shadows: bool = True
+) -> tuple[np.ndarray, np.ndarray]:
+    """Normals and albedo of every pixel.
+
+    With ``exclude_shadows``, lights that a pixel shows in shadow or saturated are left out of its
+    least squares, as long as three lights that span space remain. With four lights this is the
+    useful part of robust photometric stereo: a light too many is all the redundancy there is.
+
+    Parameters
+    ----------
+    frames : (n, H, W) float32 in [0, 1]
+    lights : (n, 3) float64
+        Unit vectors from the surface to the light.
+
+    Returns
+    -------
+    normal : (3, H, W) float32
+        Unit vectors; (0, 0, 1) where all frames are black.
+    albedo : (H, W) float32
+        On the scale in which a frame is ``albedo * max(0, n.l)``.
+    """
+    n, height, width = frames.shape
+    intensity = frames.reshape(n, -1).T.astype(np.float32)  # (P, n)
+    scaled = intensity @ np.linalg.pinv(lights).T.astype(np.float32)  # (P, 3)
+    if exclude_shadows and n > MIN_LIGHTS:
+        used = usable_lights(intensity)
+        fewer = ~used.all(axis=1)
+        fewer[fewer] = _spans(used[fewer], lights)
+        scaled[fewer] = _solve(intensity[fewer], lights, used[fewer])
+    albedo = np.linalg.norm(scaled, axis=1)
+    normal = scaled / np.maximum(albedo, 1e-12)[:, None]
+    normal[albedo == 0] = (0, 0, 1)
+    return normal.T.reshape(3, height, width), albedo.reshape(height, width)
+
+
+def usable_lights(intensity: np.ndarray) -> np.ndarray:
+    """Which lights are neither in shadow nor saturated, (P, n) bool, at least three a pixel.
+
+    Where fewer than three are, the brightest of the others are taken back: a saturated light
+    still says that the surface faces it, a shadow says little.
+    """
+    brightest = intensity.max(axis=1, keepdims=True)
+    used = (intensity < SATURATED) & (intensity >= SHADOW * brightest)
+    short = used.sum(axis=1) < MIN_LIGHTS
+    preference = intensity[short] + used[short]
+    best = np.argpartition(-preference, MIN_LIGHTS - 1, axis=1)[:, :MIN_LIGHTS]
+    kept = np.zeros_like(preference, dtype=bool)
+    np.put_along_axis(kept, best, True, axis=1)
+    used[short] = kept
+    return used
+
+
+def _spans(used: np.ndarray, lights: np.ndarray) -> np.ndarray:
+    """(P,) bool: the used lights are not nearly coplanar."""
+    full = np.linalg.det(lights.T @ lights) / len(lights) ** 3
+    determinant = _determinant(_normal_matrix(used, lights))
+    return determinant > MIN_SPAN * full * used.sum(axis=1) ** 3
+
+
+def _normal_matrix(used: np.ndarray, lights: np.ndarray) -> np.ndarray:
+    """The six distinct entries xx xy xz yy yz zz of sum_i w_i l_i l_i^T, (P, 6)."""
+    x, y, z = lights.T
+    products = np.stack([x * x, x * y, x * z, y * y, y * z, z * z], axis=-1)
+    return used.astype(np.float32) @ products.astype(np.float32)
+
+
+def _determinant(matrix: np.ndarray) -> np.ndarray:
+    xx, xy, xz, yy, yz, zz = matrix.T
+    return xx * (yy * zz - yz * yz) - xy * (xy * zz - yz * xz) + xz * (xy * yz - yy * xz)
+
+
+def _solve(intensity: np.ndarray, lights: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Least squares over each pixel's own lights, (P, 3), by the adjugate of the 3x3 system."""
+    matrix = _normal_matrix(used, lights)
+    xx, xy, xz, yy, yz, zz = matrix.T
+    bx, by, bz = ((used * intensity) @ lights.astype(np.float32)).T
+    cxx, cxy, cxz = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
+    cyy, cyz, czz = xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy
+    solution = np.stack(
+        [
+            cxx * bx + cxy * by + cxz * bz,
+            cxy * bx + cyy * by + cyz * bz,
+            cxz * bx + cyz * by + czz * bz,
+        ],
+        axis=-1,
+    )
+    return solution / np.maximum(_determinant(matrix), 1e-12)[:, None]

@@ -1,0 +1,47 @@
+"""Attribute tasks: classes that are groups of raw labels, as params.yaml defines them."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+Tasks = dict[str, dict[str, list[str]]]
+UNKNOWN = -1  # the class of a label that was not given
+
+
+def class_indices(table: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
+    """The class index of every row in every task, `UNKNOWN` where there is no label.
+
+    Raises
+    ------
+    KeyError
+        If a label stands in no class: `unknown_labels` lists those first.
+    """
+    return pd.DataFrame(
+        {task: _labels(table, task).map(_index(classes)) for task, classes in tasks.items()},
+        index=table.index,
+        dtype="int64",
+    )
+
+
+def unknown_labels(table: pd.DataFrame, tasks: Tasks) -> pd.Series:
+    """For each row, the first label that stands in no class, said as a reason; else empty."""
+    reasons = pd.Series("", index=table.index)
+    for task, classes in tasks.items():
+        labels = _labels(table, task)
+        bad = ~labels.isin(_index(classes)) & (reasons == "")
+        reasons[bad] = [
+            f"{task} `{label}` is in no class of train.tasks.{task} (params.yaml): add it to one"
+            for label in labels[bad]
+        ]
+    return reasons
+
+
+def _index(classes: dict[str, list[str]]) -> dict[str, int]:
+    values = {value: i for i, group in enumerate(classes.values()) for value in group}
+    return {"": UNKNOWN, **values}
+
+
+def _labels(table: pd.DataFrame, task: str) -> pd.Series:
+    if task not in table.columns:
+        return pd.Series("", index=table.index)
+    return table[task].fillna("").astype(str)

@@ -1,0 +1,72 @@
+"""The packed faces as standardised batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stages.errors import UserError
+from stages.params import CHANNELS, Map
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How stored values become the network's input: ``(value - mean) / std`` per channel."""
+
+    mean: list[float]
+    std: list[float]
+
+
+class Faces:
+    """Memory-mapped crops of the maps of one modality, in channel order."""
+
+    def __init__(self, folder: Path, maps: Sequence[Map]) -> None:
+        self.arrays = []
+        for name in maps:
+            path = folder / f"{name}.npy"
+            try:
+                self.arrays.append(np.load(path, mmap_mode="r"))
+            except (OSError, ValueError) as error:
+                raise UserError(f"{path}: unreadable ({error}); run `dvc repro crop`") from error
+        self.side: int = self.arrays[0].shape[-1]
+
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """Stored values of some rows, (B, C, S, S) float32."""
+        parts = [array[rows].astype(np.float32) for array in self.arrays]
+        return np.concatenate(parts, axis=1)
+
+    def batch(self, rows: np.ndarray, scale: Scale, device: torch.device) -> Tensor:
+        """Standardised (B, C, S, S) float32 on ``device``."""
+        values = torch.from_numpy(self.read(rows)).to(device)
+        mean = torch.tensor(scale.mean, device=device)[:, None, None]
+        std = torch.tensor(scale.std, device=device)[:, None, None]
+        return (values - mean) / std
+
+
+def normal_x_channels(maps: Sequence[Map]) -> list[int]:
+    """Positions of the normal's x component among the channels of ``maps``."""
+    starts = np.cumsum([0, *(CHANNELS[name] for name in maps)])
+    return [int(starts[i]) for i, name in enumerate(maps) if name == "normalmap"]
+
+
+def measure_scale(faces: Faces, maps: Sequence[Map], rows: np.ndarray) -> Scale:
+    """Mean and standard deviation of each channel over the training rows.
+
+    The normal's x keeps mean zero, so that mirroring it is a change of sign.
+    """
+    total = np.zeros(sum(CHANNELS[name] for name in maps))
+    squares = np.zeros_like(total)
+    pixels = len(rows) * faces.side**2
+    for chunk in np.array_split(rows, max(1, len(rows) // 256)):
+        values = faces.read(chunk).astype(np.float64)
+        total += values.sum(axis=(0, 2, 3))
+        squares += np.square(values).sum(axis=(0, 2, 3))
+    mean = total / pixels
+    mean[normal_x_channels(maps)] = 0
+    std = np.sqrt(np.maximum(squares / pixels - mean**2, 1e-8))
+    return Scale(mean.round(6).tolist(), std.round(6).tolist())

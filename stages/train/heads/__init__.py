@@ -1,0 +1,1 @@
+"""Heads: what turns identity embeddings into a loss."""

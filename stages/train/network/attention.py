@@ -1,0 +1,59 @@
+"""Feature separation by attention, and the gradient reversal that enforces it.
+
+The attention is that of Huang et al., "When Age-Invariant Face Recognition Meets Face Age
+Synthesis", CVPR 2021 (attentive feature decomposition); gradient reversal is Ganin & Lempitsky,
+"Unsupervised Domain Adaptation by Backpropagation", ICML 2015.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+POOL_SIZES = (1, 2, 3)
+REDUCTION = 16
+
+
+class Attention(nn.Module):
+    """``x * (channel + spatial) / 2``: the share of ``x`` (B, C, H, W) that one task needs."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        pooled = channels * sum(size * size for size in POOL_SIZES)
+        self.channel = nn.Sequential(
+            nn.Linear(pooled, channels // REDUCTION, bias=False),
+            nn.PReLU(channels // REDUCTION),
+            nn.Linear(channels // REDUCTION, channels, bias=False),
+            nn.Sigmoid(),
+        )
+        self.spatial = nn.Sequential(
+            nn.Conv2d(2, 1, 7, padding=3, bias=False), nn.BatchNorm2d(1), nn.Sigmoid()
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        pooled = [
+            (functional.adaptive_avg_pool2d(x, size) + functional.adaptive_max_pool2d(x, size))
+            for size in POOL_SIZES
+        ]
+        channel = self.channel(torch.cat([p.flatten(1) for p in pooled], dim=1))
+        extremes = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=1)
+        return x * (channel[:, :, None, None] + self.spatial(extremes)) / 2
+
+
+class _Reverse(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, strength: float) -> Tensor:
+        ctx.strength = strength
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return -ctx.strength * gradients[0], None
+
+
+def reverse_gradient(x: Tensor, strength: float) -> Tensor:
+    """The identity forwards; backwards the gradient is multiplied by ``-strength``."""
+    return _Reverse.apply(x, strength)
