@@ -37,12 +37,11 @@ def decode_frame(data: bytes, path: Path) -> np.ndarray:
         image = None
     if image is None:
         raise UserError(f"{path}: truncated or not an image; copy it again from the capture")
-    if image.dtype not in (np.uint8, np.uint16):
+    limits = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
+    if image.dtype not in limits:
         raise UserError(f"{path}: {image.dtype} pixels; save it with 8 or 16 bits")
-    if image.ndim == 3:
-        image = image[..., :3].mean(axis=-1, dtype=np.float32) * (1 / np.iinfo(image.dtype).max)
-        return image.astype(np.float32)
-    return image.astype(np.float32) / np.float32(np.iinfo(image.dtype).max)
+    grey = image if image.ndim == 2 else image[..., :3].mean(axis=-1, dtype=np.float32)
+    return grey.astype(np.float32) * np.float32(1 / limits[image.dtype])
 
 
 def read_frame(path: Path) -> np.ndarray:

@@ -145,7 +145,6 @@ class EvaluateParams(Section):
     """How much effort goes into intervals and into the stereo check."""
 
     resamples: Annotated[int, Field(ge=100)]
-    stereo_sessions: Annotated[int, Field(ge=0)]
     pictured_probes: Count
 
 
@@ -168,7 +167,7 @@ def maps_of(modality: Modality) -> tuple[Map, ...]:
     """The maps that a modality is made of, in the order of their channels."""
     if modality == "all":
         return ("normalmap", "albedo", "depthmap")
-    return tuple(name for name in modality.split("-") if name in MAPS)  # type: ignore[misc]
+    return tuple(name for name in modality.split("-") if name in MAPS)
 
 
 def load_params(path: Path = Path("params.yaml")) -> Params:

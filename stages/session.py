@@ -62,7 +62,7 @@ class Refusal:
 
 def write_sessions(path: Path, sessions: Iterable[Session]) -> None:
     """Write the table of accepted sessions, one row each."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "identity": s.identity,
             "session": s.session,

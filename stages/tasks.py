@@ -28,11 +28,9 @@ def unknown_labels(table: pd.DataFrame, tasks: Tasks) -> pd.Series:
     reasons = pd.Series("", index=table.index)
     for task, classes in tasks.items():
         labels = _labels(table, task)
-        bad = ~labels.isin(_index(classes)) & (reasons == "")
-        reasons[bad] = [
-            f"{task} `{label}` is in no class of train.tasks.{task} (params.yaml): add it to one"
-            for label in labels[bad]
-        ]
+        bad = ~labels.isin(list(_index(classes))) & (reasons == "")
+        said = f"{task} `" + labels + f"` is in no class of train.tasks.{task} (params.yaml)"
+        reasons = reasons.mask(bad, said + ": add it to one")
     return reasons
 
 

@@ -14,28 +14,33 @@ import pandas as pd
 
 from stages.crop.alignment import crop_image, crop_maps, similarity
 from stages.crop.detection import Found, find_face
+from stages.crop.picture import draw_faces
 from stages.errors import UserError
 from stages.files import code_digest, replacing
 from stages.maps import read_maps, read_notes
 from stages.parallel import map_sessions
-from stages.params import CHANNELS, MAPS, CropParams
+from stages.params import CHANNELS, MAPS, CropParams, Map
 from stages.session import Refusal, Session, read_sessions, write_refusals
-from stages.stereo import align, map_path, read_frames
+from stages.stereo import map_path
+from stages.stereo.maps import read_frames
+from stages.stereo.registration import align
 
 
 @dataclass(frozen=True)
 class Crop:
     """One session's crop: planes by map, (C, size, size) float16, and how it was found."""
 
-    planes: dict[str, np.ndarray]
+    planes: dict[Map, np.ndarray]
     row: dict[str, object]
 
 
-def crop(params: CropParams, sessions_path: Path, stereo: Path, out: Path) -> tuple[int, int, int]:
+def crop(
+    params: CropParams, sessions_path: Path, stereo: Path, out: Path, picture: Path
+) -> tuple[int, int, int]:
     """Write ``out/<map>.npy`` (N, C, size, size) float16, ``faces.parquet`` and ``failures.csv``.
 
     Row i of the table is entry i of each array. Crops whose maps, frames and parameters have not
-    changed are taken over from the last run.
+    changed are taken over from the last run. ``picture`` shows some faces, evenly spread.
 
     Returns
     -------
@@ -69,6 +74,8 @@ def crop(params: CropParams, sessions_path: Path, stereo: Path, out: Path) -> tu
                 f"crop: no face in any of {len(sessions)} sessions; check the frames, or set "
                 "crop.padding (tight crops) or crop.min_face_size (params.yaml)"
             )
+    with replacing(picture) as path:
+        draw_faces(out, path)
     return len(todo) - len(failures), len(sessions) - len(todo), len(failures)
 
 
@@ -84,7 +91,7 @@ def _crop_session(session: Session, stereo: Path, params: CropParams) -> Crop | 
         return Refusal(session.identity, session.session, f"{session.frames[0]}: no face found")
     matrix = similarity(found.landmarks, params.size)
     cut = crop_maps(maps, matrix, params.size)
-    planes = {
+    planes: dict[Map, np.ndarray] = {
         "albedo": cut.albedo[None],
         "normalmap": cut.normal,
         "depthmap": cut.depth[None],

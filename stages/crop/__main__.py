@@ -8,7 +8,13 @@ from stages.params import load_params
 def main() -> None:
     params = load_params()
     out = Path("data/faces")
-    made, kept, failed = crop(params.crop, Path("data/sessions.parquet"), Path("data/stereo"), out)
+    made, kept, failed = crop(
+        params.crop,
+        Path("data/sessions.parquet"),
+        Path("data/stereo"),
+        out,
+        Path("reports/faces.png"),
+    )
     print(f"crop: {made} faces cut, {kept} kept, {failed} not found", end="")
     print(f" ({out / 'failures.csv'} says why)" if failed else "")
 

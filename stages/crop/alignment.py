@@ -54,7 +54,7 @@ def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
 def crop_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Resample (H, W) or (H, W, C) into the crop, zero outside; smoothed first when it shrinks."""
     scale = np.hypot(matrix[0, 0], matrix[1, 0])
-    smooth = image.astype(np.float32)
+    smooth: np.ndarray = image.astype(np.float32)
     if scale < 1:
         smooth = cv2.GaussianBlur(smooth, (0, 0), 0.5 * np.sqrt(1 / scale**2 - 1) + 1e-3)
     return cv2.warpAffine(smooth, matrix, (size, size), flags=cv2.INTER_LINEAR)

@@ -53,7 +53,7 @@ def find_face(
 def detect_padded(image: np.ndarray, params: CropParams) -> list[Face]:
     """Detect on ``image`` inside a black border, which a tightly cropped face needs."""
     border = round(params.padding * max(image.shape))
-    padded = cv2.copyMakeBorder(image, *[border] * 4, cv2.BORDER_CONSTANT)
+    padded = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_CONSTANT)
     return [
         Face(face.box - border, face.score, face.landmarks - border)
         for face in _detector(params.min_face_size).detect(padded)

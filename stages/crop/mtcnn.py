@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import joblib
@@ -32,6 +34,9 @@ SHA256 = {
     "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
     "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
 }
+
+Weights = Iterator[np.ndarray]  # of one network, in the order of its layers
+Layer = TypeVar("Layer", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -235,19 +240,19 @@ class _Fork(nn.Module):
         return torch.cat([head(x) for head in self.heads], dim=1)
 
 
-def _conv(w) -> nn.Conv2d:
+def _conv(w: Weights) -> nn.Conv2d:
     kernel, bias = next(w), next(w)
     high, _, inputs, outputs = kernel.shape
     layer = nn.Conv2d(inputs, outputs, high)
     return _filled(layer, kernel.transpose(3, 2, 0, 1), bias)
 
 
-def _dense(w) -> nn.Linear:
+def _dense(w: Weights) -> nn.Linear:
     kernel, bias = next(w), next(w)
     return _filled(nn.Linear(*kernel.shape), kernel.T, bias)
 
 
-def _dense_after_flatten(w) -> nn.Linear:
+def _dense_after_flatten(w: Weights) -> nn.Linear:
     """Keras flattened (W, H, C) of a 3x3 map; torch flattens (C, H, W)."""
     kernel, bias = next(w), next(w)
     inputs, outputs = kernel.shape
@@ -255,13 +260,14 @@ def _dense_after_flatten(w) -> nn.Linear:
     return _filled(nn.Linear(inputs, outputs), reordered.reshape(outputs, -1), bias)
 
 
-def _prelu(w) -> nn.PReLU:
+def _prelu(w: Weights) -> nn.PReLU:
     slope = next(w).reshape(-1)
     return _filled(nn.PReLU(len(slope)), slope)
 
 
-def _filled(layer, weight: np.ndarray, bias: np.ndarray | None = None):
-    layer.weight.data = torch.from_numpy(np.ascontiguousarray(weight, dtype=np.float32))
+def _filled(layer: Layer, weight: np.ndarray, bias: np.ndarray | None = None) -> Layer:
+    state = {"weight": torch.from_numpy(np.ascontiguousarray(weight, dtype=np.float32))}
     if bias is not None:
-        layer.bias.data = torch.from_numpy(bias.astype(np.float32))
+        state["bias"] = torch.from_numpy(bias.astype(np.float32))
+    layer.load_state_dict(state)
     return layer

@@ -11,8 +11,8 @@ from stages.ingest.checks import check_session
 from stages.ingest.manifest import read_manifest
 from stages.ingest.photoface import read_photoface
 from stages.ingest.yale import read_yale
-from stages.params import IngestParams
 from stages.parallel import map_sessions
+from stages.params import IngestParams
 from stages.session import Refusal, Session, write_refusals, write_sessions
 
 Reader = Callable[[Path, IngestParams, int], Iterator[Session | Refusal]]

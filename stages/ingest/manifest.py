@@ -40,11 +40,9 @@ def read_manifest(root: Path, params: IngestParams, seed: int) -> Iterator[Sessi
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
         raise UserError(f"{path}: no column {', '.join(missing)}")
-    attributes = [
-        c for c in table.columns if c not in {*REQUIRED, *LANDMARK_COLUMNS, *OWN_COLUMNS}
-    ]
+    attributes = [c for c in table.columns if c not in {*REQUIRED, *LANDMARK_COLUMNS, *OWN_COLUMNS}]
     for key, rows in table.groupby(["identity", "session"], sort=False):
-        identity, session = key  # type: ignore[misc]
+        identity, session = map(str, key)
         try:
             yield Session(
                 identity=identity,

@@ -8,7 +8,7 @@ import matplotlib
 import pandas as pd
 
 matplotlib.use("Agg")
-from matplotlib import pyplot as plt  # noqa: E402  (the backend must be chosen first)
+from matplotlib import pyplot as plt
 
 
 def draw_ratios(ratios: pd.DataFrame, path: Path) -> None:
@@ -21,7 +21,10 @@ def draw_ratios(ratios: pd.DataFrame, path: Path) -> None:
         positions = [row + (index - (len(parts) - 1) / 2) * width for row in range(len(ratios))]
         colour = "0.6" if name == "before" else None
         axes.barh(positions, ratios[name], height=width, label=name, color=colour)
-    axes.set_yticks(range(len(ratios)), [f"{t}: {c}" for t, c in zip(ratios["task"], ratios["class"])])
+    axes.set_yticks(
+        range(len(ratios)),
+        [f"{t}: {c}" for t, c in zip(ratios["task"], ratios["class"], strict=True)],
+    )
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
     axes.set_xlabel("share of the labelled sessions")

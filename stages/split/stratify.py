@@ -56,9 +56,7 @@ def _class_counts(faces: pd.DataFrame, tasks: Tasks, people: list[str]) -> np.nd
     """(people, classes of all tasks + 1) sessions of each person in each class, and in all."""
     indices = class_indices(faces, tasks)
     columns = [
-        (indices[task] == index)
-        for task, classes in tasks.items()
-        for index in range(len(classes))
+        (indices[task] == index) for task, classes in tasks.items() for index in range(len(classes))
     ]
     columns.append(pd.Series(True, index=faces.index))
     table = pd.concat(columns, axis=1).astype(float)

@@ -8,7 +8,9 @@ from stages.stereo import stereo
 def main() -> None:
     params = load_params()
     out = Path("data/stereo")
-    made, kept, failed = stereo(params.stereo, Path("data/sessions.parquet"), out)
+    made, kept, failed = stereo(
+        params.stereo, Path("data/sessions.parquet"), out, Path("reports/stereo.json")
+    )
     print(f"stereo: {made} sessions computed, {kept} kept, {failed} failed ({out})")
 
 

@@ -43,8 +43,8 @@ def photometric_stereo(
     scaled = intensity @ np.linalg.pinv(lights).T.astype(np.float32)  # (P, 3)
     if exclude_shadows and n > MIN_LIGHTS:
         used = usable_lights(intensity)
-        fewer = ~used.all(axis=1)
-        fewer[fewer] = _spans(used[fewer], lights)
+        fewer = np.flatnonzero(~used.all(axis=1))
+        fewer = fewer[_spans(used[fewer], lights)]
         scaled[fewer] = _solve(intensity[fewer], lights, used[fewer])
     albedo = np.linalg.norm(scaled, axis=1)
     normal = scaled / np.maximum(albedo, 1e-12)[:, None]

@@ -116,7 +116,7 @@ def _peak(moved: np.ndarray, fixed: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _parabola_peak(patch: np.ndarray) -> np.ndarray:
-    """Peak (x, y) of the least-squares quadratic surface through a (3, 3) patch, from its centre."""
+    """Peak (x, y), from its centre, of the quadratic fitted to a (3, 3) patch."""
     b = (patch[:, 2] - patch[:, 0]).sum() / 6
     c = (patch[2] - patch[0]).sum() / 6
     d = (patch[:, 2] + patch[:, 0] - 2 * patch[:, 1]).sum() / 6

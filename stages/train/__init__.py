@@ -30,6 +30,7 @@ from stages.train.network import Network
 WARMUP = 0.1  # of all steps
 GRADIENT_NORM = 5.0
 CHECKPOINT_SECONDS = 60.0
+MAGNITUDES = ("magnitude/p05", "magnitude/p50", "magnitude/p95")
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def train(
     card = new_card(
         params.modality, params.fusion, faces.side, scale, tasks, p.embedding, p.dropout
     )
-    network = card.build().to(device=device, memory_format=torch.channels_last)
+    network = card.build().to(device)
     width = p.embedding * len(network.branches)
     head = MagFace(width, class_weights(identities, len(people)), p.magface).to(device)
     weights = {
@@ -155,13 +156,13 @@ def train(
                 bar.update()
 
             auc = cosine_auc(embed(network, card, faces, val.rows).identity, val.identities)
-            spread = torch.cat(magnitudes).quantile(torch.tensor([0.05, 0.5, 0.95], device=device))
+            spread = torch.cat(magnitudes).cpu().quantile(torch.tensor([0.05, 0.5, 0.95]))
             log.append(
                 {
                     "val/identity_auc": auc,
                     **{f"loss/{name}": value for name, value in sums.items()},
-                    **{f"magnitude/{q}": v.item() for q, v in zip(("p05", "p50", "p95"), spread)},
-                    "learning_rate": schedule.get_last_lr()[0],
+                    **{n: v.item() for n, v in zip(MAGNITUDES, spread, strict=True)},
+                    "learning_rate": float(schedule.get_last_lr()[0]),
                 }
             )
             _log(live, log[-1])

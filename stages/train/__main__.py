@@ -8,9 +8,7 @@ from stages.train import train
 def main() -> None:
     params = load_params()
     models = Path("models")
-    card = train(
-        params, Path("data/faces"), Path("data/splits"), models, Path("reports/training")
-    )
+    card = train(params, Path("data/faces"), Path("data/splits"), models, Path("reports/training"))
     print(
         f"train: {params.modality}, epoch {card.epoch} of {params.train.epochs} is best on the "
         f"validation people (AUC {card.val_auc:.4f}); {models / 'weights.safetensors'}"

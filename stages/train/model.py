@@ -143,7 +143,7 @@ def load_model(folder: Path, device: torch.device) -> tuple[Network, Card]:
     except (ValueError, ValidationError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UserError(f"{folder}: no usable model ({reason}); run `dvc repro -f train`") from None
-    return network.to(device=device, memory_format=torch.channels_last).eval(), card
+    return network.to(device).eval(), card
 
 
 def default_device() -> torch.device:

@@ -26,12 +26,15 @@ class MagFace(nn.Module):
     For an embedding f of magnitude a, clamped to [l_a, u_a], and class centre w_y,
 
         m(a) = (u_m - l_m) / (u_a - l_a) (a - l_a) + l_m
-        L = -log exp(s cos(theta_y + m(a))) / (exp(s cos(theta_y + m(a))) + sum_j exp(s cos theta_j))
+        t = exp(s cos(theta_y + m(a)))
+        L = -log t / (t + sum_j exp(s cos theta_j))
         g(a) = 1 / a + a / u_a^2
 
     and the loss is the class-weighted mean of L plus ``lambda_g`` times the mean of g. Where
     theta_y + m would pass pi, the logit goes on linearly, as in the authors' code.
     """
+
+    weights: Tensor
 
     def __init__(self, embedding: int, weights: Tensor, params: MagFaceParams) -> None:
         """``weights`` (classes,) weigh the identities; they are used as they are."""

@@ -57,7 +57,8 @@ class Branch(nn.Module):
         """(B, C, side, side) to the identity embedding (B, embedding), and per task what was
         taken and what was passed on, (B, 512) each."""
         x = self.backbone(x)
-        taken, passed_on = {}, {}
+        taken: dict[str, Tensor] = {}
+        passed_on: dict[str, Tensor] = {}
         for task, attention in self.attention.items():
             mine = attention(x)
             if task == "identity":

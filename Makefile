@@ -1,0 +1,31 @@
+# make run    everything from nothing: environment, then the whole pipeline on the simulator
+# make test   the tests
+# make lint   style, formatting and types
+
+PYTHON ?= python3.11
+ENV := .venv
+ACTIVATE := . $(ENV)/bin/activate &&
+
+.PHONY: setup run test test-slow lint format
+
+setup: $(ENV)/.installed
+
+$(ENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(ENV)
+	$(ENV)/bin/pip install --disable-pip-version-check --quiet --editable '.[dev]'
+	touch $@
+
+run: setup
+	$(ACTIVATE) dvc repro
+
+test: setup
+	$(ACTIVATE) pytest
+
+test-slow: setup
+	$(ACTIVATE) pytest -m slow
+
+lint: setup
+	$(ACTIVATE) ruff check . && ruff format --check . && mypy
+
+format: setup
+	$(ACTIVATE) ruff check --fix . && ruff format .

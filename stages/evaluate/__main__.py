@@ -1,0 +1,26 @@
+from pathlib import Path
+
+from stages.errors import run_stage
+from stages.evaluate import evaluate
+from stages.params import load_params
+
+
+def main() -> None:
+    params = load_params()
+    out = Path("reports")
+    metrics = evaluate(
+        params.evaluate,
+        params.seed,
+        Path("data/faces"),
+        Path("data/splits"),
+        Path("models"),
+        out,
+    )
+    width = max(map(len, metrics))
+    print(f"evaluate: {params.modality} ({out})")
+    for name, value in metrics.items():
+        print(f"  {name:{width}}  {'-' if value is None else value}")
+
+
+if __name__ == "__main__":
+    run_stage(main)
