@@ -74,7 +74,9 @@ def write_sessions(path: Path, sessions: Iterable[Session]) -> None:
         }
         for s in sessions
     ]
-    table = pd.DataFrame(rows, columns=_columns(rows))
+    attributes = sorted({name for row in rows for name in row} - set(OWN_COLUMNS))
+    table = pd.DataFrame(rows, columns=[*OWN_COLUMNS, *attributes])
+    table[attributes] = table[attributes].fillna("")
     with replacing(path) as partial:
         table.to_parquet(partial, index=False)
 
@@ -127,7 +129,3 @@ def read_table(path: Path, stage: str) -> pd.DataFrame:
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: unreadable ({error}); run `dvc repro -f {stage}`") from error
 
-
-def _columns(rows: list[dict[str, object]]) -> list[str]:
-    attributes = {name for row in rows for name in row} - set(OWN_COLUMNS)
-    return [*OWN_COLUMNS, *sorted(attributes)]

@@ -34,7 +34,7 @@ def ingest(
         If the root is missing or holds no session that stereo can use.
     """
     root = Path(params.root)
-    if not root.exists():
+    if not root.is_dir():
         raise UserError(f"{root}: no such folder; set ingest.root in params.yaml")
     candidates = list(READERS[params.source](root, params, seed))
     readable = [c for c in candidates if isinstance(c, Session)]
@@ -54,8 +54,8 @@ def ingest(
     write_refusals(rejected_path, refusals)
     if not accepted:
         raise UserError(
-            f"{root}: none of {len(candidates)} sessions can be used, the first because "
-            f"{refusals[0].reason} (all reasons: {rejected_path})"
+            f"{root}: none of {len(candidates)} sessions can be used, the first "
+            f"({refusals[0].identity}/{refusals[0].session}) because {refusals[0].reason} (all reasons: {rejected_path})"
         )
     accepted.sort(key=lambda s: (s.identity, s.session))
     write_sessions(sessions_path, accepted)

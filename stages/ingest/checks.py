@@ -22,6 +22,7 @@ def check_session(session: Session, params: IngestParams) -> Session | Refusal:
     try:
         _check_name(session)
         _check_lights(session, params.max_condition)
+        _check_landmarks(session)
         digest = _check_frames(session, params)
     except UserError as error:
         return Refusal(session.identity, session.session, str(error))
@@ -37,21 +38,28 @@ def _check_name(session: Session) -> None:
 
 def _check_lights(session: Session, max_condition: float) -> None:
     lights = session.lights
+    where = Path(session.frames[0]).parent if session.frames else session.name
     if len(lights) < MIN_LIGHTS:
-        raise UserError(f"{len(lights)} lights, need at least {MIN_LIGHTS}")
-    if len(lights) != len(session.frames):
-        raise UserError(f"{len(session.frames)} frames but {len(lights)} lights; one light a frame")
+        raise UserError(f"{where}: {len(lights)} lights, need at least {MIN_LIGHTS}")
     if (lights[:, 2] <= 0).any():
         behind = int(np.argmax(lights[:, 2] <= 0)) + 1
-        raise UserError(f"light {behind} stands behind the face (z <= 0); check its direction")
+        raise UserError(
+            f"{where}: light {behind} stands behind the face (z <= 0); check its direction"
+        )
     singular = np.linalg.svd(lights, compute_uv=False)
     condition = singular[0] / max(singular[2], 1e-12)
     if condition > max_condition:
         shown = f"condition {condition:.0f}" if condition < 1e6 else "rank 2"
         raise UserError(
-            f"light directions are coplanar or nearly so ({shown}, at most "
+            f"{where}: light directions are coplanar or nearly so ({shown}, at most "
             f"{max_condition:g}); move a light or raise ingest.max_condition"
         )
+
+
+def _check_landmarks(session: Session) -> None:
+    if session.landmarks is not None and not np.ptp(session.landmarks, axis=0).any():
+        folder = Path(session.frames[0]).parent
+        raise UserError(f"{folder}: the five given landmarks lie in one place; mend or remove them")
 
 
 def _check_frames(session: Session, params: IngestParams) -> str:

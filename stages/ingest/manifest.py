@@ -32,11 +32,13 @@ def read_manifest(root: Path, params: IngestParams, seed: int) -> Iterator[Sessi
     """
     path = root / "manifest.csv"
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skipinitialspace=True)
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError:
         raise UserError(f"{path}: missing; ingest.root is the folder that holds it") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: not readable as CSV ({error})") from error
+    # A blank more in one cell must not make two people of one.
+    table = table.rename(columns=str.strip).map(str.strip)
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
         raise UserError(f"{path}: no column {', '.join(missing)}")
@@ -68,7 +70,8 @@ def _lights(rows: pd.DataFrame) -> np.ndarray:
     lights = _numbers(rows, LIGHT_COLUMNS)
     length = np.linalg.norm(lights, axis=1, keepdims=True)
     if (length == 0).any():
-        raise UserError("a light direction of length zero")
+        line = rows.index[int(np.argmin(length))] + 2
+        raise UserError(f"a light direction of length zero in line {line}")
     return lights / length
 
 
@@ -90,7 +93,7 @@ def _numbers(rows: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
 
 
 def _one_value(rows: pd.DataFrame, name: str) -> str:
-    values = sorted(set(rows[name].str.strip()))
+    values = sorted(set(rows[name]))
     if len(values) > 1:
         raise UserError(f"{name} is both `{values[0]}` and `{values[1]}` in one session")
     return values[0]

@@ -139,10 +139,17 @@ def _find_frames(folder: Path, lights: int) -> tuple[str, ...]:
         match = re.fullmatch(r"im(\d+)", path.stem)
         if match and path.suffix.lower() in FRAME_SUFFIXES:
             frames[int(match.group(1))] = path.as_posix()
+    if len(frames) > lights:
+        raise UserError(
+            f"{folder / 'LightSource.m'}: {lights} lights for {len(frames)} frames; "
+            "give it a row for each frame"
+        )
     missing = sorted(set(range(lights)) - set(frames))
     if missing:
         names = ", ".join(f"im{i}.bmp" for i in missing)
-        raise UserError(f"{folder}: {names} missing, LightSource.m gives {lights} lights")
+        raise UserError(
+            f"{folder}: {names} missing, LightSource.m gives {lights} lights; restore the frames or remove the session"
+        )
     return tuple(frames[i] for i in sorted(frames))
 
 
@@ -154,4 +161,4 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
+        raise UserError(f"{path}: {error.strerror}; restore it or remove its session") from error

@@ -7,6 +7,7 @@ Synthesis", CVPR 2021 (attentive feature decomposition); gradient reversal is Ga
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -34,13 +35,23 @@ class Attention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        pooled = [
-            (functional.adaptive_avg_pool2d(x, size) + functional.adaptive_max_pool2d(x, size))
-            for size in POOL_SIZES
-        ]
-        channel = self.channel(torch.cat([p.flatten(1) for p in pooled], dim=1))
+        height, width = x.shape[-2:]
+        average = x.flatten(2) @ _average_matrix(height, width).to(x)
+        largest = [functional.adaptive_max_pool2d(x, size).flatten(2) for size in POOL_SIZES]
+        channel = self.channel((average + torch.cat(largest, dim=2)).flatten(1))
         extremes = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=1)
         return x * (channel[:, :, None, None] + self.spatial(extremes)) / 2
+
+
+@cache
+def _average_matrix(height: int, width: int) -> Tensor:
+    """Adaptive average pooling to all `POOL_SIZES` as one (height * width, cells) matrix.
+
+    torch's own is most of the attention's time on the CPU.
+    """
+    each_pixel = torch.eye(height * width).reshape(height * width, 1, height, width)
+    pooled = [functional.adaptive_avg_pool2d(each_pixel, size) for size in POOL_SIZES]
+    return torch.cat([p.flatten(1) for p in pooled], dim=1)
 
 
 class _Reverse(torch.autograd.Function):

@@ -10,11 +10,28 @@ convolution, and all four stages halve the size: the total stride is 32.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 STEM = 64
 WIDTHS = (64, 128, 256, 512)
 BLOCKS_18 = (2, 2, 2, 2)
+
+
+class PReLU(nn.Module):
+    """``max(0, x) - slope * max(0, -x)`` with a slope per channel (He et al., ICCV 2015).
+
+    Written out because the backward pass of torch's own is several times slower on the CPU in
+    bfloat16.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.slope = nn.Parameter(torch.full((channels, 1, 1), 0.25))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.relu(x) - self.slope.to(x.dtype) * functional.relu(-x)
 
 
 class Block(nn.Module):
@@ -40,18 +57,18 @@ class Block(nn.Module):
         if not start:
             if not after_start:
                 before.append(nn.BatchNorm2d(inputs))
-            before.append(nn.PReLU(inputs))
+            before.append(PReLU(inputs))
         self.residual = nn.Sequential(
             *before,
             nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
             nn.BatchNorm2d(outputs),
-            nn.PReLU(outputs),
+            PReLU(outputs),
             nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
             *([nn.BatchNorm2d(outputs)] if start else []),
         )
         self.shortcut = _shortcut(inputs, outputs, stride)
         self.after = (
-            nn.Sequential(nn.BatchNorm2d(outputs), nn.PReLU(outputs)) if end else nn.Identity()
+            nn.Sequential(nn.BatchNorm2d(outputs), PReLU(outputs)) if end else nn.Identity()
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,7 +94,7 @@ class IResNet(nn.Module):
         layers: list[nn.Module] = [
             nn.Conv2d(channels, STEM, 7, 2, padding=3, bias=False),
             nn.BatchNorm2d(STEM),
-            nn.PReLU(STEM),
+            PReLU(STEM),
         ]
         inputs = STEM
         for width, count in zip(WIDTHS, blocks, strict=True):

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+
+from stages.evaluate.attributes import attribute_scores
+from stages.evaluate.identification import rank_gallery, rank_rate
+from stages.tasks import UNKNOWN
+
+
+def test_ranks():
+    gallery = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
+    names = np.array(["a", "b", "c"])
+    probes = np.array([[5.0, 1.0], [0.2, 0.1], [-0.3, 2.0]])
+    order = rank_gallery(probes, gallery)
+    assert order.tolist() == [[0, 1, 2], [0, 1, 2], [1, 2, 0]]
+    who = np.array(["a", "b", "c"])
+    assert rank_rate(order, who, names, rank=1) == pytest.approx(1 / 3)
+    assert rank_rate(order, who, names, rank=2) == 1
+
+
+def test_attribute_auc_is_not_fooled_by_a_coin():
+    """The wrong score, p(true class) against "was it right", is 1.0 for a coin flip."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 2, 4000)
+    p = rng.uniform(size=4000)
+    scores = attribute_scores(np.stack([1 - p, p], axis=1), labels)
+    assert scores["auc"] == pytest.approx(0.5, abs=0.03)
+    assert scores["balanced_accuracy"] == pytest.approx(0.5, abs=0.03)
+
+
+def test_attribute_scores_of_three_classes_against_counting():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 3, 60)
+    logits = rng.normal(size=(60, 3)) + 1.2 * np.eye(3)[labels]
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    areas, recalls = [], []
+    for c in range(3):
+        inside, outside = p[labels == c, c], p[labels != c, c]
+        areas.append(np.mean([(i > outside).mean() for i in inside]))
+        recalls.append((p[labels == c].argmax(axis=1) == c).mean())
+    scores = attribute_scores(p, labels)
+    assert scores["auc"] == pytest.approx(np.mean(areas))
+    assert scores["balanced_accuracy"] == pytest.approx(np.mean(recalls))
+
+
+def test_unknown_labels_are_left_out_and_one_class_cannot_be_scored():
+    p = np.array([[0.9, 0.1], [0.2, 0.8], [0.1, 0.9]])
+    assert attribute_scores(p, np.array([0, 1, UNKNOWN]))["auc"] == 1
+    assert attribute_scores(p, np.array([0, 0, UNKNOWN])) == {
+        "auc": None,
+        "balanced_accuracy": None,
+    }

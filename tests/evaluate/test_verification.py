@@ -1,0 +1,110 @@
+import numpy as np
+import pytest
+from sklearn.metrics import roc_auc_score
+
+from stages.evaluate.verification import (
+    auc,
+    auc_interval,
+    equal_error_rate,
+    roc,
+    score_pairs,
+    tar_at_far,
+)
+from stages.pairs import cosine_auc
+
+
+@pytest.fixture
+def people():
+    """Embeddings of 12 people with 5 captures each, of moderate separability."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(12, 6))
+    identities = np.repeat([f"p{i:02}" for i in range(12)], 5)
+    embeddings = np.repeat(centres, 5, axis=0) + 0.8 * rng.normal(size=(60, 6))
+    return embeddings, identities
+
+
+def test_scores_of_all_pairs_against_plain_loops(people):
+    embeddings, identities = people
+    pairs = score_pairs(embeddings, identities)
+    k = 0
+    for i in range(60):
+        for j in range(i + 1, 60):
+            a, b = embeddings[i], embeddings[j]
+            assert pairs.same[k] == (identities[i] == identities[j])
+            cosine = a @ b / np.sqrt((a @ a) * (b @ b))
+            assert pairs.cosine[k] == pytest.approx(cosine, abs=1e-9)
+            assert pairs.euclidean[k] == pytest.approx(-np.sqrt(((a - b) ** 2).sum()), abs=1e-6)
+            k += 1
+    assert k == len(pairs.same)
+
+
+def test_auc_is_the_share_of_rightly_ordered_pairs(people):
+    pairs = score_pairs(*people)
+    genuine, impostor = pairs.cosine[pairs.same], pairs.cosine[~pairs.same]
+    share = np.mean([(g > impostor).mean() + (g == impostor).mean() / 2 for g in genuine])
+    assert auc(pairs.cosine, pairs.same) == pytest.approx(share)
+    assert cosine_auc(*people) == pytest.approx(share)
+
+
+def test_rates_against_counting(people):
+    pairs = score_pairs(*people)
+    curve = roc(pairs.cosine, pairs.same)
+    impostors = np.sort(pairs.cosine[~pairs.same])[::-1]
+    for far in (0.1, 0.01, 0.001):
+        allowed = int(far * len(impostors))
+        strictly_above = pairs.cosine[pairs.same] > impostors[allowed]
+        assert tar_at_far(curve, far, len(impostors)) == pytest.approx(strictly_above.mean())
+    assert tar_at_far(curve, 1e-4, len(impostors)) is None  # 1650 impostor pairs cannot tell
+
+
+def test_equal_error_rate():
+    same = np.array([True] * 100 + [False] * 100)
+    scores = np.concatenate([np.linspace(0.4, 1.4, 100), np.linspace(0, 1, 100)])
+    assert equal_error_rate(roc(scores, same)) == pytest.approx(0.3, abs=0.01)
+    perfect = np.concatenate([np.ones(100), np.zeros(100)])
+    assert equal_error_rate(roc(perfect, same)) == 0
+
+
+def test_roc_is_complete(people):
+    """The written points enclose the exact area; three points, as from labels, would not."""
+    pairs = score_pairs(*people)
+    curve = roc(pairs.cosine, pairs.same)
+    assert np.trapezoid(curve.tar, curve.far) == pytest.approx(auc(pairs.cosine, pairs.same))
+    assert len(curve.far) > 50
+    assert (np.diff(curve.far) >= 0).all()
+    assert (np.diff(curve.tar) >= 0).all()
+
+
+def test_interval_resamples_people(people):
+    embeddings, identities = people
+    pairs = score_pairs(embeddings, identities)
+    area = auc(pairs.cosine, pairs.same)
+    low, high = auc_interval(pairs, identities, 400, np.random.default_rng(0))
+    assert low < area < high
+    # The same pairs taken as independent would promise an interval half as wide or less.
+    rng = np.random.default_rng(0)
+    naive = []
+    for _ in range(200):
+        take = rng.integers(len(pairs.same), size=len(pairs.same))
+        naive.append(roc_auc_score(pairs.same[take], pairs.cosine[take]))
+    assert high - low > 1.5 * (np.quantile(naive, 0.975) - np.quantile(naive, 0.025))
+
+
+def test_interval_against_a_plain_bootstrap(people):
+    """Copies of people written out, their pairs counted one by one."""
+    embeddings, identities = people
+    pairs = score_pairs(embeddings, identities)
+    low, high = auc_interval(pairs, identities, 300, np.random.default_rng(5))
+    rng = np.random.default_rng(5)
+    names, areas = np.unique(identities), []
+    for _ in range(300):
+        drawn = rng.integers(len(names), size=len(names))
+        times = np.bincount(drawn, minlength=len(names))
+        scores, same = [], []
+        for s, i, j, t in zip(pairs.cosine, pairs.first, pairs.second, pairs.same, strict=True):
+            a, b = (int(np.flatnonzero(names == identities[k])[0]) for k in (i, j))
+            copies = times[a] if t else times[a] * times[b]
+            scores += [s] * copies
+            same += [t] * copies
+        areas.append(roc_auc_score(same, scores))
+    assert (low, high) == pytest.approx(tuple(np.quantile(areas, [0.025, 0.975])), abs=1e-9)

@@ -1,0 +1,146 @@
+import pytest
+import torch
+from torch import nn
+
+from stages.train.network import Network
+from stages.train.network.attention import Attention, _average_matrix, reverse_gradient
+from stages.train.network.iresnet import Block, IResNet, PReLU
+
+CLASSES = {"spectacles": 2, "pose": 3}
+
+
+def network(channels=(3, 1), side=64):
+    torch.manual_seed(0)
+    return Network(list(channels), side, CLASSES, embedding=16, dropout=0.0)
+
+
+def test_backbone_is_the_published_iresnet18():
+    """Parameters and strides of iResNet-18 (arXiv 2004.04989), ReLU's lack of slopes aside."""
+    backbone = IResNet(3)
+    slopes = sum(
+        p.numel() for m in backbone.modules() if isinstance(m, PReLU) for p in m.parameters()
+    )
+    weights = sum(p.numel() for p in backbone.parameters()) - slopes
+    # ResNet-18 without its classifier has 11,176,512. The first stage differs by its norms:
+    # see the block's layout; counted by hand from figure 1(c).
+    convolutions = sum(m.weight.numel() for m in backbone.modules() if isinstance(m, nn.Conv2d))
+    assert convolutions == 11_166_912
+    assert weights - convolutions == sum(
+        2 * m.num_features for m in backbone.modules() if isinstance(m, nn.BatchNorm2d)
+    )
+    assert backbone(torch.zeros(2, 3, 96, 96)).shape == (2, 512, 3, 3)
+    assert backbone(torch.zeros(2, 3, 112, 112)).shape == (2, 512, 4, 4)
+
+
+def test_blocks_of_a_stage():
+    start, middle, end = (
+        Block(8, 8, 2, start=True),
+        Block(8, 8),
+        Block(8, 8, end=True),
+    )
+    assert isinstance(start.residual[0], nn.Conv2d)  # raw input
+    assert isinstance(start.residual[-1], nn.BatchNorm2d)  # normalised output
+    assert isinstance(start.shortcut[0], nn.MaxPool2d)
+    assert isinstance(middle.residual[0], nn.BatchNorm2d)
+    assert isinstance(middle.residual[-1], nn.Conv2d)
+    assert isinstance(end.after[0], nn.BatchNorm2d)
+    assert isinstance(end.after[1], PReLU)
+
+
+def test_prelu_is_torchs():
+    x = torch.randn(2, 3, 4, 4)
+    mine, theirs = PReLU(3), nn.PReLU(3)
+    mine.slope.data[:] = torch.tensor([0.1, 0.5, -0.2])[:, None, None]
+    theirs.weight.data[:] = mine.slope.data.flatten()
+    assert torch.allclose(mine(x), theirs(x))
+
+
+@pytest.mark.parametrize("size", [(3, 3), (4, 4), (8, 6), (2, 2)])
+def test_average_matrix_is_adaptive_pooling(size):
+    x = torch.randn(2, 5, *size)
+    expected = torch.cat([nn.AdaptiveAvgPool2d(s)(x).flatten(2) for s in (1, 2, 3)], dim=2)
+    assert torch.allclose(x.flatten(2) @ _average_matrix(*size), expected, atol=1e-6)
+
+
+def test_attention_takes_a_share():
+    torch.manual_seed(0)
+    attention = Attention(32).eval()
+    x = torch.randn(2, 32, 3, 3)
+    share = attention(x) / x
+    assert (share > 0).all()
+    assert (share < 1).all()
+
+
+def test_chain_passes_on_what_was_not_taken():
+    branch = network().branches[0].eval()
+    x = torch.randn(2, 3, 64, 64)
+    features = branch.backbone(x)
+    mine = branch.attention["spectacles"](features)
+    rest = features - mine
+    _, taken, passed_on = branch(x)
+    assert list(branch.attention) == ["spectacles", "pose", "identity"]
+    assert torch.allclose(taken["spectacles"], mine.mean(dim=(2, 3)), atol=1e-5)
+    assert torch.allclose(passed_on["spectacles"], rest.mean(dim=(2, 3)), atol=1e-5)
+    assert torch.allclose(taken["pose"], branch.attention["pose"](rest).mean(dim=(2, 3)), atol=1e-5)
+
+
+def test_no_attention_is_shared():
+    branch = network().branches[0]
+    modules = [id(module) for module in branch.attention.values()]
+    assert len(set(modules)) == len(modules)
+
+
+def test_reversal_keeps_the_value_and_turns_the_gradient():
+    x = torch.randn(4, requires_grad=True)
+    y = reverse_gradient(x, 0.3)
+    assert torch.equal(y, x)
+    y.sum().backward()
+    assert torch.allclose(x.grad, torch.full((4,), -0.3))
+
+
+def test_adversary_descends_while_the_branch_ascends():
+    """One step on an adversary's loss alone: the head must get better at it on the same
+    features, the branch must make it harder for the same head."""
+    net = network(channels=(1,))
+    x, labels = torch.randn(16, 1, 64, 64), torch.randint(0, 2, (16,))
+
+    def loss(model):
+        return nn.functional.cross_entropy(model(x, reversal=1.0).remainders["spectacles"], labels)
+
+    before = loss(net)
+    before.backward()
+    step = 1e-2
+    for part, sign in ((net.adversaries["spectacles"], -1), (net.branches, 1)):
+        kept = [p.data.clone() for p in part.parameters()]
+        for p in part.parameters():
+            if p.grad is not None:
+                p.data -= step * p.grad
+        change = (loss(net) - before).item()
+        assert change * sign > 0
+        for p, old in zip(part.parameters(), kept, strict=True):
+            p.data = old
+
+
+def test_no_reversal_no_gradient_into_the_branch():
+    net = network(channels=(1,))
+    net(torch.randn(4, 1, 64, 64), reversal=0.0).remainders["pose"].sum().backward()
+    grads = [p.grad for p in net.branches.parameters() if p.grad is not None]
+    assert all(g.abs().max() == 0 for g in grads)
+
+
+def test_late_fusion_concatenates_per_task():
+    net = network(channels=(3, 1)).eval()
+    x = torch.randn(2, 4, 64, 64)
+    out = net(x)
+    first, _, _ = net.branches[0](x[:, :3])
+    assert out.identity.shape == (2, 32)
+    assert torch.allclose(out.identity[:, :16], first, atol=1e-5)
+    assert {t: v.shape[1] for t, v in out.attributes.items()} == CLASSES
+    assert net.heads["pose"].in_features == 2 * 512
+
+
+def test_no_tasks_is_a_plain_recogniser():
+    net = Network([1], 32, {}, embedding=8, dropout=0.0)
+    out = net(torch.randn(2, 1, 32, 32))
+    assert out.attributes == {}
+    assert out.identity.shape == (2, 8)

@@ -1,0 +1,195 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import stages.train
+from stages.errors import UserError
+from stages.split import split
+from stages.train import train
+from stages.train.checkpoint import load_checkpoint, run_fingerprint, save_checkpoint
+from stages.train.data import Faces, measure_scale
+from stages.train.model import embed, load_model
+from tests.faces import small_params, write_faces
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    write_faces(tmp_path / "faces")
+    params = small_params()
+    split(
+        params.split,
+        params.train.tasks,
+        params.seed,
+        tmp_path / "faces" / "faces.parquet",
+        tmp_path / "splits",
+        tmp_path / "reports",
+    )
+    return tmp_path
+
+
+def run(folders, name, params, seconds=1e9):
+    models = folders / name
+    card = train(
+        params,
+        folders / "faces",
+        folders / "splits",
+        models,
+        folders / f"{name}_history",
+        checkpoint_seconds=seconds,
+    )
+    return card, load_file(models / "weights.safetensors")
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_same_seed_same_weights(folders):
+    params = small_params()
+    _, first = run(folders, "a", params)
+    _, second = run(folders, "b", params)
+    _, other = run(folders, "c", small_params(seed=2))
+    assert equal(first, second)
+    assert not equal(first, other)
+
+
+def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch):
+    params = small_params(**{"train.epochs": 4})
+    _, whole = run(folders, "whole", params)
+
+    epochs = []
+
+    def kill_in_third_epoch(*args):
+        epochs.append(args)
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+        return embed(*args)
+
+    monkeypatch.setattr(stages.train, "embed", kill_in_third_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        run(folders, "killed", params, seconds=0)
+    assert (folders / "killed" / "checkpoint.pt").exists()
+    assert not (folders / "killed" / "weights.safetensors").exists()
+
+    monkeypatch.setattr(stages.train, "embed", embed)
+    _, resumed = run(folders, "killed", params)
+    assert equal(whole, resumed)
+    assert not (folders / "killed" / "checkpoint.pt").exists()
+    curve = pd.read_csv(
+        folders / "killed_history" / "plots" / "metrics" / "val" / "identity_auc.tsv", sep="\t"
+    )
+    assert curve["step"].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "change", [{"train.learning_rate": 0.002}, {"modality": "raw"}, {"seed": 3}]
+)
+def test_a_checkpoint_of_another_run_is_not_resumed(folders, tmp_path, change):
+    args = folders / "faces", folders / "splits"
+    mine = run_fingerprint(small_params(), *args)
+    save_checkpoint(tmp_path / "c.pt", mine, {"log": []})
+    assert load_checkpoint(tmp_path / "c.pt", mine) == {"fingerprint": mine, "log": []}
+    other = run_fingerprint(small_params(**change), *args)
+    assert load_checkpoint(tmp_path / "c.pt", other) is None
+
+
+def test_a_checkpoint_of_other_data_is_not_resumed(folders):
+    args = small_params(), folders / "faces", folders / "splits"
+    before = run_fingerprint(*args)
+    write_faces(folders / "faces", seed=1)
+    assert run_fingerprint(*args) != before
+
+
+def test_a_broken_checkpoint_is_ignored(tmp_path):
+    (tmp_path / "c.pt").write_bytes(b"PK\x03\x04 not a checkpoint")
+    assert load_checkpoint(tmp_path / "c.pt", "x") is None
+
+
+@pytest.mark.parametrize(
+    ("modality", "fusion", "channels"),
+    [
+        ("raw", "late", [1]),
+        ("normalmap", "late", [3]),
+        ("normalmap-albedo", "late", [3, 1]),
+        ("normalmap-depthmap", "early", [4]),
+        ("albedo-depthmap", "late", [1, 1]),
+        ("all", "late", [3, 1, 1]),
+        ("all", "early", [5]),
+    ],
+)
+def test_every_modality_trains_and_its_card_is_enough(folders, modality, fusion, channels):
+    params = small_params(modality=modality, fusion=fusion, **{"train.epochs": 1})
+    card, _ = run(folders, "model", params)
+    network, loaded = load_model(folders / "model", CPU)
+    assert loaded == card
+    assert network.channels == channels
+    out = embed(network, loaded, Faces(folders / "faces", loaded.maps), np.arange(5))
+    assert out.identity.shape == (5, 16 * len(channels))
+    assert out.attributes["gender"].sum(axis=1) == pytest.approx(np.ones(5), abs=1e-2)
+
+
+def test_the_validation_people_pick_the_epoch(folders, monkeypatch):
+    aucs = iter([0.6, 0.9, 0.8])
+    monkeypatch.setattr(stages.train, "cosine_auc", lambda *_: next(aucs))
+    card, _ = run(folders, "m", small_params(**{"train.epochs": 3}))
+    assert (card.epoch, card.val_auc) == (2, 0.9)
+
+
+def test_it_learns(folders):
+    """People it was trained on are told apart, and their gender is."""
+    card, _ = run(folders, "m", small_params(**{"train.epochs": 12}))
+    network, card = load_model(folders / "m", CPU)
+    table = pd.read_csv(folders / "splits" / "train.csv", dtype=str)
+    out = embed(
+        network, card, Faces(folders / "faces", card.maps), table["row"].astype(int).to_numpy()
+    )
+    assert stages.train.cosine_auc(out.identity, table["identity"].to_numpy(str)) > 0.95
+    assert ((out.attributes["gender"][:, 1] > 0.5) == (table["gender"] == "female")).mean() > 0.9
+
+
+def test_a_task_without_two_classes_is_left_out(folders, capsys):
+    tasks = {
+        "gender": {"male": ["male"], "female": ["female"]},
+        "spectacles": {"without": ["no"], "with": ["yes"]},
+    }
+    card, _ = run(folders, "m", small_params(**{"train.tasks": tasks, "train.epochs": 1}))
+    assert list(card.tasks) == ["gender"]
+    assert "task spectacles left out" in capsys.readouterr().out
+
+
+def test_history_is_logged(folders):
+    run(folders, "m", small_params())
+    summary = json.loads((folders / "m_history" / "metrics.json").read_text())
+    assert {"identity", "gender", "gender_remainder", "total"} <= summary["loss"].keys()
+    assert summary["magnitude"].keys() == {"p05", "p50", "p95"}
+
+
+def test_scale_standardises_and_keeps_the_normals_x_centred(folders):
+    maps = ("normalmap", "albedo")
+    faces = Faces(folders / "faces", maps)
+    rows = np.arange(20)
+    scale = measure_scale(faces, maps, rows)
+    batch = faces.batch(rows, scale, CPU)
+    assert scale.mean[0] == 0
+    assert batch[:, 1:].mean(dim=(0, 2, 3)).numpy() == pytest.approx(np.zeros(3), abs=1e-3)
+    assert batch[:, 1:].std(dim=(0, 2, 3)).numpy() == pytest.approx(np.ones(3), abs=1e-2)
+
+
+def test_missing_or_foreign_model_files(folders, tmp_path):
+    with pytest.raises(UserError, match=r"card\.json: missing; run `dvc repro train`"):
+        load_model(tmp_path / "nothing", CPU)
+    run(folders, "m", small_params(**{"train.epochs": 1}))
+    (folders / "m" / "weights.safetensors").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(UserError, match="no usable model"):
+        load_model(folders / "m", CPU)
+
+
+def test_missing_map(tmp_path):
+    with pytest.raises(UserError, match=r"albedo\.npy.*dvc repro crop"):
+        Faces(tmp_path, ("albedo",))
