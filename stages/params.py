@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
 from stages.errors import UserError
 
@@ -180,10 +181,11 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         naming the parameter, what it is and what is allowed.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+        # YAML 1.2 like DVC, which writes this file: in 1.1, a label `no` would be read as false.
+        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run from the project's root") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
         reason = " ".join(str(error).split())
         raise UserError(f"{path}: not readable as YAML: {reason}") from error
     try:
@@ -203,4 +205,5 @@ def _describe(path: Path, item: Any) -> str:
         case "extra_forbidden":
             return f"{path}: {name} is no parameter of psface: remove it or mend its name"
     message = item["msg"].removeprefix("Value error, ")
-    return f"{path}: {name}={item['input']!r}: {message[0].lower()}{message[1:]}"
+    given = "" if isinstance(item["input"], dict) else f"={item['input']!r}"
+    return f"{path}: {name}{given}: {message[0].lower()}{message[1:]}"

@@ -128,4 +128,3 @@ def read_table(path: Path, stage: str) -> pd.DataFrame:
         raise UserError(f"{path}: missing; run `dvc repro {stage}`") from None
     except (OSError, ValueError) as error:
         raise UserError(f"{path}: unreadable ({error}); run `dvc repro -f {stage}`") from error
-

@@ -5,7 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-import yaml
+from ruamel.yaml import YAML
 
 from stages.params import CHANNELS, Params
 
@@ -48,7 +48,7 @@ def write_faces(folder: Path, people: int = 12, sessions: int = 4, seed: int = 0
 
 def small_params(**changes: object) -> Params:
     """The committed params.yaml with a small, quick training; keys may be dotted."""
-    raw = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    raw = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
     quick = {
         "modality": "albedo",
         "train.epochs": 2,

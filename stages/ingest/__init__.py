@@ -53,9 +53,11 @@ def ingest(
     refusals.sort(key=lambda r: (r.identity, r.session))
     write_refusals(rejected_path, refusals)
     if not accepted:
+        first = refusals[0]
         raise UserError(
             f"{root}: none of {len(candidates)} sessions can be used, the first "
-            f"({refusals[0].identity}/{refusals[0].session}) because {refusals[0].reason} (all reasons: {rejected_path})"
+            f"({first.identity}/{first.session}) because {first.reason} "
+            f"(all reasons: {rejected_path})"
         )
     accepted.sort(key=lambda s: (s.identity, s.session))
     write_sessions(sessions_path, accepted)

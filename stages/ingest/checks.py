@@ -41,6 +41,8 @@ def _check_lights(session: Session, max_condition: float) -> None:
     where = Path(session.frames[0]).parent if session.frames else session.name
     if len(lights) < MIN_LIGHTS:
         raise UserError(f"{where}: {len(lights)} lights, need at least {MIN_LIGHTS}")
+    if len(lights) != len(session.frames):
+        raise UserError(f"{where}: {len(session.frames)} frames but {len(lights)} lights")
     if (lights[:, 2] <= 0).any():
         behind = int(np.argmax(lights[:, 2] <= 0)) + 1
         raise UserError(

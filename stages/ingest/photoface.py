@@ -148,7 +148,8 @@ def _find_frames(folder: Path, lights: int) -> tuple[str, ...]:
     if missing:
         names = ", ".join(f"im{i}.bmp" for i in missing)
         raise UserError(
-            f"{folder}: {names} missing, LightSource.m gives {lights} lights; restore the frames or remove the session"
+            f"{folder}: {names} missing, LightSource.m gives {lights} lights; "
+            "restore the frames or remove the session"
         )
     return tuple(frames[i] for i in sorted(frames))
 

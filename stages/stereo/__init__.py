@@ -51,8 +51,10 @@ def stereo(
     if len(failures) == len(sessions):
         raise UserError(f"stereo: every session failed, the first: {failures[0].reason}")
     write_refusals(out / "failures.csv", failures)
+    lost = {(f.identity, f.session) for f in failures}
+    whole = [s for s in sessions if (s.identity, s.session) not in lost]
     with replacing(report) as path:
-        path.write_text(json.dumps(truth_metrics(sessions, params), indent=2) + "\n")
+        path.write_text(json.dumps(truth_metrics(whole, params), indent=2) + "\n")
     return len(todo) - len(failures), len(sessions) - len(todo), len(failures)
 
 

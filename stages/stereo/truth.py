@@ -32,9 +32,9 @@ def truth_metrics(sessions: Sequence[Session], params: StereoParams) -> dict[str
     undone, ``unregistered`` with none undone, ``all_lights`` with no light left out.
     """
     known = [s for s in sessions if truth_path(s).is_file() and s.landmarks is not None]
-    chosen = [known[i] for i in np.unique(np.linspace(0, len(known) - 1, CHECKED).astype(int))]
     if not known:
         return {}
+    chosen = [known[i] for i in np.unique(np.linspace(0, len(known) - 1, CHECKED).astype(int))]
     work = partial(_errors, params=params)
     errors = list(map_sessions(work, chosen, "stereo against truth"))
     return {name: round(float(np.mean([e[name] for e in errors])), 3) for name in errors[0]}
