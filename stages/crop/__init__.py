@@ -12,7 +12,7 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from stages.crop.alignment import crop_image, crop_maps, similarity
+from stages.crop.alignment import crop_image, crop_maps, face_oval, similarity
 from stages.crop.detection import Found, find_face
 from stages.crop.picture import draw_faces
 from stages.errors import UserError
@@ -95,7 +95,7 @@ def _crop_session(session: Session, stereo: Path, params: CropParams) -> Crop | 
         "albedo": cut.albedo[None],
         "normalmap": cut.normal,
         "depthmap": cut.depth[None],
-        "raw": crop_image(frames[0], matrix, params.size)[None],
+        "raw": (crop_image(frames[0], matrix, params.size) * face_oval(params.size))[None],
     }
     return Crop({name: plane.astype(np.float16) for name, plane in planes.items()}, _row(found))
 
@@ -124,7 +124,7 @@ class _Previous:
             self.table = pd.read_parquet(out / "faces.parquet")
             self.arrays = {name: np.load(out / f"{name}.npy", mmap_mode="r") for name in MAPS}
             marks = self.table["fingerprint"]
-        except (OSError, ValueError, KeyError):
+        except (OSError, EOFError, ValueError, KeyError):
             return
         if all(len(array) == len(marks) for array in self.arrays.values()):
             self.index = {mark: row for row, mark in enumerate(marks)}

@@ -22,6 +22,19 @@ TEMPLATE = (
     / 112
 )
 
+# The oval about the template that shows the face and little else: centre and half axes, as shares
+# of the side. Hair, clothes and background change between sessions and would pass for identity.
+OVAL_CENTRE = (0.495, 0.54)
+OVAL_AXES = (0.417, 0.479)
+
+
+def face_oval(size: int) -> np.ndarray:
+    """(size, size) bool: the part of a crop that is kept."""
+    rows, columns = np.indices((size, size)) / size
+    across = (columns - OVAL_CENTRE[0]) / OVAL_AXES[0]
+    along = (rows - OVAL_CENTRE[1]) / OVAL_AXES[1]
+    return across**2 + along**2 < 1
+
 
 def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
     """The similarity transform that takes ``landmarks`` closest to the template.
@@ -61,13 +74,14 @@ def crop_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
 
 
 def crop_maps(maps: Maps, matrix: np.ndarray, size: int) -> Maps:
-    """All maps of a session in the crop.
+    """All maps of a session in the crop, zero outside the face's oval.
 
-    Normal *vectors* turn with the image, and depth, measured in pixels, scales with it; its
-    median inside the mask is zero.
+    Normal *vectors* turn with the image. Depth, measured in pixels, scales with it, and loses its
+    level and tilt, the plane that fits it best: they are what integration knows least, since small
+    errors of all normals add up in them.
     """
     weight = crop_image(maps.mask, matrix, size)
-    mask = weight > 0.5
+    mask = (weight > 0.5) & face_oval(size)
     share = np.where(mask, weight, 1)
 
     def resample(plane: np.ndarray) -> np.ndarray:
@@ -81,12 +95,19 @@ def crop_maps(maps: Maps, matrix: np.ndarray, size: int) -> Maps:
     length = np.linalg.norm(normal, axis=0)
     normal = np.where(mask & (length > 1e-6), normal / np.maximum(length, 1e-6), 0)
 
-    depth = resample(maps.depth) * scale
-    if mask.any():
-        depth = np.where(mask, depth - np.median(depth[mask]), 0)
+    depth = _without_plane(resample(maps.depth) * scale, mask)
     return Maps(
         normal.astype(np.float32),
         resample(maps.albedo).astype(np.float32),
         depth.astype(np.float32),
         mask,
     )
+
+
+def _without_plane(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    rows, columns = np.nonzero(mask)
+    basis = np.stack([np.ones(len(rows)), rows, columns], axis=1)
+    plane, *_ = np.linalg.lstsq(basis, depth[mask], rcond=None)
+    out = np.zeros_like(depth)
+    out[mask] = depth[mask] - basis @ plane
+    return out

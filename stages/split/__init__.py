@@ -36,12 +36,11 @@ def split(
     Raises
     ------
     UserError
-        If there are too few people for three parts of two.
+        If no face can be used, or there are too few people for three parts of two.
     """
     faces = read_table(faces_path, "crop")
+    faces = faces[["identity", "session", *(t for t in tasks if t in faces.columns)]]
     faces.insert(0, "row", range(len(faces)))
-    columns = ["row", "identity", "session", *(t for t in tasks if t in faces.columns)]
-    faces = faces[columns]
     rng = np.random.default_rng(seed)
 
     reasons = unknown_labels(faces, tasks)
@@ -55,6 +54,8 @@ def split(
         f"{n} session of this person, split.min_sessions={params.min_sessions}" for n in counts[few]
     ]
     kept = faces[reasons == ""]
+    if kept.empty:
+        raise UserError(f"split: no face can be used, the first because {reasons.iloc[0]}")
 
     part = assign_people(kept, tasks, (params.val, params.test), rng)
     parts = {name: kept[kept["identity"].map(part) == name] for name in PARTS}

@@ -13,7 +13,7 @@ from scipy import fft, sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
 MIN_NZ = 0.15  # steeper than about 81 degrees a slope says more about noise than about shape
-TOLERANCE = 1e-4
+TOLERANCE = 1e-3  # of the residual: some thousandths of a pixel
 MAX_ITERATIONS = 300
 
 

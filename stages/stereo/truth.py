@@ -21,7 +21,7 @@ from stages.stereo.maps import maps_of_aligned, read_frames
 from stages.stereo.registration import align, register
 
 FACE_RADIUS = 1.6  # of the distance from the eyes' middle to the mouth's
-CHECKED = 32  # sessions, evenly spread over the list
+CHECKED = 16  # sessions, evenly spread over the list
 
 
 def truth_metrics(sessions: Sequence[Session], params: StereoParams) -> dict[str, float]:

@@ -6,6 +6,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ import torch
 from dvclive import Live
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from stages.pairs import cosine_auc
@@ -29,6 +31,7 @@ from stages.train.network import Network
 
 WARMUP = 0.1  # of all steps
 GRADIENT_NORM = 5.0
+DECAY = 0.97  # of the average of the weights, per step
 CHECKPOINT_SECONDS = 60.0
 MAGNITUDES = ("magnitude/p05", "magnitude/p50", "magnitude/p95")
 
@@ -85,6 +88,10 @@ def train(
         params.modality, params.fusion, faces.side, scale, tasks, p.embedding, p.dropout
     )
     network = card.build().to(device)
+    # What is validated and kept is the running average of the weights: a small training set makes
+    # single epochs jump.
+    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(DECAY), use_buffers=True)
+    kept = cast(Network, average.module)
     width = p.embedding * len(network.branches)
     head = MagFace(width, class_weights(identities, len(people)), p.magface).to(device)
     weights = {
@@ -105,6 +112,7 @@ def train(
     state = load_checkpoint(checkpoint, fingerprint)
     if state is not None:
         network.load_state_dict(state["network"])
+        average.load_state_dict(state["average"])
         head.load_state_dict(state["head"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
@@ -149,13 +157,14 @@ def train(
                 loss.backward()
                 clip_grad_norm_([*network.parameters(), *head.parameters()], GRADIENT_NORM)
                 optimizer.step()
+                average.update_parameters(network)
                 schedule.step()
                 magnitudes.append(sizes.detach())
                 for name, value in {"total": loss, **losses}.items():
                     sums[name] = sums.get(name, 0.0) + value.item() / steps_per_epoch
                 bar.update()
 
-            auc = cosine_auc(embed(network, card, faces, val.rows).identity, val.identities)
+            auc = cosine_auc(embed(kept, card, faces, val.rows).identity, val.identities)
             spread = torch.cat(magnitudes).cpu().quantile(torch.tensor([0.05, 0.5, 0.95]))
             log.append(
                 {
@@ -169,13 +178,14 @@ def train(
             bar.set_postfix(epoch=epoch, loss=f"{sums['total']:.2f}", val_auc=f"{auc:.4f}")
             if auc >= card.val_auc:
                 card = card.model_copy(update={"epoch": epoch, "val_auc": round(auc, 6)})
-                best = {k: v.detach().cpu().clone() for k, v in network.state_dict().items()}
+                best = {k: v.detach().cpu().clone() for k, v in kept.state_dict().items()}
             if time.monotonic() - saved >= checkpoint_seconds and epoch < p.epochs:
                 save_checkpoint(
                     checkpoint,
                     fingerprint,
                     {
                         "network": network.state_dict(),
+                        "average": average.state_dict(),
                         "head": head.state_dict(),
                         "optimizer": optimizer.state_dict(),
                         "schedule": schedule.state_dict(),
@@ -188,8 +198,8 @@ def train(
                 )
                 saved = time.monotonic()
 
-    network.load_state_dict(best)
-    save_model(models, network, card)
+    kept.load_state_dict(best)
+    save_model(models, kept, card)
     checkpoint.unlink(missing_ok=True)
     return card
 

@@ -13,13 +13,20 @@ from torch import Tensor
 from stages.errors import UserError
 from stages.params import CHANNELS, Map
 
+LIMIT = 3.0  # standard deviations
+
 
 @dataclass(frozen=True)
 class Scale:
-    """How stored values become the network's input: ``(value - mean) / std`` per channel."""
+    """How stored values become the network's input.
+
+    ``(value - mean) / std`` per channel, clamped to [-limit, limit]: a depth map of a face turned
+    far away would else lie beyond all that training has seen.
+    """
 
     mean: list[float]
     std: list[float]
+    limit: float
 
 
 class Faces:
@@ -45,7 +52,7 @@ class Faces:
         values = torch.from_numpy(self.read(rows)).to(device)
         mean = torch.tensor(scale.mean, device=device)[:, None, None]
         std = torch.tensor(scale.std, device=device)[:, None, None]
-        return (values - mean) / std
+        return ((values - mean) / std).clamp(-scale.limit, scale.limit)
 
 
 def normal_x_channels(maps: Sequence[Map]) -> list[int]:
@@ -69,4 +76,4 @@ def measure_scale(faces: Faces, maps: Sequence[Map], rows: np.ndarray) -> Scale:
     mean = total / pixels
     mean[normal_x_channels(maps)] = 0
     std = np.sqrt(np.maximum(squares / pixels - mean**2, 1e-8))
-    return Scale(mean.round(6).tolist(), std.round(6).tolist())
+    return Scale(mean.round(6).tolist(), std.round(6).tolist(), LIMIT)

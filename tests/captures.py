@@ -1,0 +1,48 @@
+"""A small capture in the Photoface layout, written by hand."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stages.images import to_uint8
+from tests.shapes import FOUR_LIGHTS, lit, sphere
+
+SIZE = 64
+# Of the four lights of `FOUR_LIGHTS`: slant from the axis and azimuth clockwise from image-up.
+ROWS = ("90-35.264 360-135;", "90-35.264 360-45;", "90-35.264 360-315;", "90-35.264 360-225;")
+LABELS = "male, no, none, 1, ok,  , blankstare, \n"
+LANDMARKS = {
+    "left_eye": (24, 26),
+    "right_eye": (40, 26),
+    "nose": (32, 35),
+    "mouth_left": (26, 44),
+    "mouth_right": (38, 44),
+}
+
+
+def capture_frames(seed: int = 0) -> np.ndarray:
+    """A textured ball under four lights, (4, SIZE, SIZE) uint8."""
+    normal, _, mask = sphere(SIZE, 0.45 * SIZE)
+    texture = np.random.default_rng(seed).random((SIZE // 4, SIZE // 4))
+    albedo = 0.4 + 0.4 * cv2.resize(texture, (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+    return to_uint8(lit(normal, FOUR_LIGHTS, albedo * mask))
+
+
+def write_capture(folder: Path, seed: int = 0) -> Path:
+    """Write ``im0.bmp``..``im3.bmp``, ``LightSource.m`` and ``metadataII.txt``; returns folder."""
+    folder.mkdir(parents=True)
+    for index, frame in enumerate(capture_frames(seed)):
+        cv2.imwrite(str(folder / f"im{index}.bmp"), frame)
+    write_lights(folder, ROWS)
+    (folder / "metadataII.txt").write_text(LABELS)
+    return folder
+
+
+def write_lights(folder: Path, rows: tuple[str, ...]) -> None:
+    (folder / "LightSource.m").write_text("\n".join(["LightAngle = [", *rows, "];", ""]))
+
+
+def write_landmarks(folder: Path) -> None:
+    lines = [f"{name},{x},{y}" for name, (x, y) in LANDMARKS.items()]
+    (folder / "landmarks.csv").write_text("\n".join(["name,x,y", *lines, ""]))

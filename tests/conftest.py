@@ -1,0 +1,53 @@
+"""What several rooms' tests share: the committed parameters, simulated captures, research data."""
+
+from pathlib import Path
+
+import pytest
+
+from stages.ingest import ingest
+from stages.params import Params, load_params
+from stages.session import Session
+from stages.simulate.session import simulate_session
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The research data beside the project, which is no part of it."""
+    if not SHARED.is_dir():
+        pytest.skip("the research data are not at ../shared/data")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def settings() -> Params:
+    return load_params(ROOT / "params.yaml")
+
+
+@pytest.fixture
+def one_process(monkeypatch) -> None:
+    """No pool for a handful of sessions: its start takes longer than they do."""
+    monkeypatch.setattr("stages.parallel.available_cpus", lambda: 1)
+
+
+@pytest.fixture(scope="session")
+def simulated(settings, tmp_path_factory) -> Path:
+    """Eight sessions of four people by the simulator, with their truth."""
+    root = tmp_path_factory.mktemp("simulated")
+    for person in range(4):
+        for session in range(2):
+            simulate_session(settings.simulate, 5, root, (person, session))
+    return root
+
+
+@pytest.fixture(scope="session")
+def simulated_sessions(simulated, settings, tmp_path_factory) -> list[Session]:
+    out = tmp_path_factory.mktemp("sessions")
+    params = settings.ingest.model_copy(update={"source": "photoface", "root": str(simulated)})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stages.parallel.available_cpus", lambda: 1)
+        accepted, refused = ingest(params, 1, out / "sessions.parquet", out / "rejected.csv")
+    assert not refused
+    return accepted

@@ -1,0 +1,216 @@
+"""The stage: what is cut, kept, refused, and in which order it is written."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.crop import crop
+from stages.crop.alignment import crop_maps, similarity
+from stages.errors import UserError
+from stages.ingest import ingest
+from stages.maps import read_maps
+from stages.params import CHANNELS, MAPS
+from stages.session import Session, read_sessions, read_table, write_sessions
+from stages.stereo import map_path, stereo
+from tests.captures import LANDMARKS, write_capture, write_landmarks
+
+pytestmark = pytest.mark.usefixtures("one_process")
+
+
+class Stage:
+    def __init__(self, tmp_path: Path, sessions: list[Session], maps: Path, params) -> None:
+        self.sessions = tmp_path / "sessions.parquet"
+        self.out = tmp_path / "faces"
+        self.picture = tmp_path / "faces.png"
+        self.maps = maps
+        self.params = params
+        write_sessions(self.sessions, sessions)
+
+    def run(self, **changes) -> tuple[int, int, int]:
+        params = self.params.model_copy(update=changes)
+        return crop(params, self.sessions, self.maps, self.out, self.picture)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        return {name: np.load(self.out / f"{name}.npy") for name in MAPS}
+
+    def table(self) -> pd.DataFrame:
+        return read_table(self.out / "faces.parquet", "crop")
+
+    def failures(self) -> dict[str, str]:
+        table = read_table(self.out / "failures.csv", "crop")
+        return dict(zip(table["session"], table["reason"], strict=True))
+
+
+@pytest.fixture(scope="module")
+def mapped(simulated_sessions, settings, tmp_path_factory) -> tuple[list[Session], Path]:
+    """Four sessions and their maps."""
+    out = tmp_path_factory.mktemp("mapped")
+    sessions = simulated_sessions[::2]
+    write_sessions(out / "sessions.parquet", sessions)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stages.parallel.available_cpus", lambda: 1)
+        patch.setattr("stages.stereo.truth_metrics", lambda sessions, params: {})
+        stereo(settings.stereo, out / "sessions.parquet", out / "stereo", out / "stereo.json")
+    return sessions, out / "stereo"
+
+
+@pytest.fixture
+def stage(mapped, settings, tmp_path) -> Stage:
+    params = settings.crop.model_copy(update={"size": 64, "min_face_size": 60, "padding": 0.0})
+    return Stage(tmp_path, *mapped, params)
+
+
+def test_every_row_has_its_planes(stage):
+    assert stage.run() == (4, 0, 0)
+    sessions, table, arrays = read_sessions(stage.sessions), stage.table(), stage.arrays()
+    assert list(zip(table["identity"], table["session"], strict=True)) == [
+        (s.identity, s.session) for s in sessions
+    ]
+    for name, array in arrays.items():
+        assert array.shape == (4, CHANNELS[name], 64, 64) and array.dtype == np.float16
+    for index, session in enumerate(sessions):
+        row = table.iloc[index]
+        assert {name: row[name] for name in session.attributes} == session.attributes
+        maps = read_maps(map_path(stage.maps, session))
+        cut = crop_maps(maps, similarity(np.reshape(row["landmarks"], (5, 2)), 64), 64)
+        np.testing.assert_allclose(arrays["normalmap"][index], cut.normal, atol=0.01)
+        np.testing.assert_allclose(arrays["albedo"][index, 0], cut.albedo, atol=0.01)
+        np.testing.assert_allclose(arrays["depthmap"][index, 0], cut.depth, atol=0.05)
+    assert stage.failures() == {} and stage.picture.stat().st_size > 1000
+    assert not list(stage.out.glob(".partial*"))
+
+
+def test_crops_show_faces(stage):
+    stage.run()
+    arrays = stage.arrays()
+    middle = (slice(None), slice(None), slice(24, 44), slice(24, 40))
+    normal = arrays["normalmap"].astype(float)
+    length = np.linalg.norm(normal, axis=1)
+    assert ((np.abs(length - 1) < 5e-3) | (length == 0)).all() and (length > 0).mean() > 0.5
+    assert normal[middle][:, 2].mean() > 0.6
+    # The left half of a face looks to the left, the forehead up and the chin down.
+    assert normal[:, 0, 20:50, 8:16].mean() < -0.2 and normal[:, 0, 20:50, -16:-8].mean() > 0.2
+    depth = arrays["depthmap"].astype(float)[:, 0]
+    assert (depth[:, 36:44, 29:36].mean((1, 2)) > depth[:, 36:44, 8:14].mean((1, 2)) + 3).all()
+    assert 0.1 < arrays["raw"][middle].astype(float).mean() < 0.9
+
+
+def test_a_second_run_keeps_all(stage):
+    stage.run()
+    before = {path.name: path.read_bytes() for path in stage.out.iterdir()}
+    assert stage.run() == (0, 4, 0)
+    assert {path.name: path.read_bytes() for path in stage.out.iterdir()} == before
+
+
+def test_two_runs_from_nothing_make_the_same_bytes(stage, mapped, tmp_path):
+    stage.run()
+    other = Stage(tmp_path / "other", *mapped, stage.params)
+    other.run()
+    for path in stage.out.iterdir():
+        assert (other.out / path.name).read_bytes() == path.read_bytes()
+
+
+def test_another_size_recomputes_all(stage):
+    stage.run()
+    assert stage.run(size=48) == (4, 0, 0)
+    assert all(array.shape[2:] == (48, 48) for array in stage.arrays().values())
+
+
+def test_sessions_come_and_go_without_the_others_being_cut_again(stage, mapped):
+    stage.run()
+    before = stage.arrays()["albedo"]
+    sessions, _ = mapped
+    write_sessions(stage.sessions, [sessions[3], sessions[1]])
+    assert stage.run() == (0, 2, 0)
+    np.testing.assert_array_equal(stage.arrays()["albedo"], before[[3, 1]])
+    write_sessions(stage.sessions, sessions)
+    assert stage.run() == (2, 2, 0)
+    np.testing.assert_array_equal(stage.arrays()["albedo"], before)
+
+
+def test_changed_labels_are_taken_over_without_cutting_again(stage, mapped):
+    stage.run()
+    sessions, _ = mapped
+    sessions[0].attributes["gender"], old = "other", sessions[0].attributes["gender"]
+    write_sessions(stage.sessions, sessions)
+    sessions[0].attributes["gender"] = old
+    assert stage.run() == (0, 4, 0)
+    assert stage.table()["gender"][0] == "other"
+
+
+@pytest.mark.parametrize("name", ["albedo.npy", "faces.parquet"])
+def test_a_damaged_last_run_is_not_built_upon(stage, name):
+    stage.run()
+    (stage.out / name).write_bytes(b"")
+    assert stage.run() == (4, 0, 0)
+
+
+def test_a_session_without_maps_is_listed(stage, mapped, tmp_path):
+    sessions, _ = mapped
+    lost = Session("9999", "lost", sessions[0].frames, sessions[0].lights)
+    write_sessions(stage.sessions, [lost, *sessions])
+    assert stage.run() == (4, 0, 1)
+    assert "9999/lost.exr" in stage.failures()["lost"]
+    assert len(stage.table()) == len(stage.arrays()["raw"]) == 4
+
+
+@pytest.fixture
+def faceless(tmp_path, settings):
+    """Two captures of a ball, on which no detector finds a face; one comes with landmarks."""
+    root = tmp_path / "root" / "1001"
+    write_landmarks(write_capture(root / "told", 1))
+    write_capture(root / "untold", 2)
+    params = settings.ingest.model_copy(update={"source": "photoface", "root": str(root.parent)})
+    sessions, _ = ingest(params, 1, tmp_path / "s.parquet", tmp_path / "rejected.csv")
+    stereo(settings.stereo, tmp_path / "s.parquet", tmp_path / "maps", tmp_path / "s.json")
+    crop_params = settings.crop.model_copy(update={"size": 64})
+    return Stage(tmp_path, sessions, tmp_path / "maps", crop_params)
+
+
+def test_given_landmarks_stand_in_for_a_detection(faceless):
+    assert faceless.run() == (1, 0, 1)
+    [row] = faceless.table().to_dict("records")
+    assert (row["session"], row["found_on"], row["score"]) == ("told", "given", 0)
+    assert np.reshape(row["landmarks"], (5, 2)).tolist() == [list(p) for p in LANDMARKS.values()]
+    assert list(faceless.failures()) == ["untold"]
+    assert "1001/untold/im0.bmp: no face found" in faceless.failures()["untold"]
+    assert all(np.isfinite(array).all() for array in faceless.arrays().values())
+
+
+def test_a_failure_is_listed_again_by_the_next_run(faceless):
+    faceless.run()
+    assert faceless.run() == (0, 1, 1)
+    assert list(faceless.failures()) == ["untold"]
+
+
+def test_no_face_at_all_stops_the_run_and_keeps_the_last_one_whole(faceless):
+    faceless.run()
+    before = faceless.arrays()["albedo"]
+    sessions = read_sessions(faceless.sessions)
+    write_sessions(faceless.sessions, [s for s in sessions if s.session == "untold"])
+    with pytest.raises(UserError, match=r"no face in any of 1 sessions; .*crop\.padding"):
+        faceless.run()
+    np.testing.assert_array_equal(faceless.arrays()["albedo"], before)
+    assert not list(faceless.out.glob(".partial*"))
+
+
+def test_a_real_capture_comes_through(shared_data, settings, tmp_path):
+    root = str(shared_data / "photoface")
+    params = settings.ingest.model_copy(update={"source": "photoface", "root": root})
+    sessions, _ = ingest(params, 1, tmp_path / "s.parquet", tmp_path / "rejected.csv")
+    stereo(settings.stereo, tmp_path / "s.parquet", tmp_path / "maps", tmp_path / "s.json")
+    stage = Stage(tmp_path, sessions, tmp_path / "maps", settings.crop)
+    assert stage.run() == (1, 0, 0)
+    assert stage.table()["found_on"].tolist() == ["mean"]
+    arrays = stage.arrays()
+    size = settings.crop.size
+    x, y, z = arrays["normalmap"][0].astype(float)
+    left, right = (slice(None), slice(size // 3)), (slice(None), slice(-size // 3, None))
+    forehead, chin = slice(size // 4), slice(-size // 8, None)
+    assert x[left].mean() < -0.1 < 0.1 < x[right].mean()
+    assert y[forehead].mean() > 0.1 > -0.1 > y[chin].mean() and z[z > 0].mean() > 0.45
+    depth = arrays["depthmap"][0, 0].astype(float)
+    nose = depth[round(0.6 * size), round(0.5 * size)]
+    assert nose > depth[round(0.6 * size), [round(0.15 * size), round(0.85 * size)]].max()

@@ -1,0 +1,40 @@
+import pytest
+
+from stages.files import code_digest, replacing
+
+
+def test_a_file_appears_whole(tmp_path):
+    path = tmp_path / "new" / "folder" / "table.csv"
+    with replacing(path) as partial:
+        partial.write_text("whole")
+        assert not path.exists()
+        assert partial.suffix == path.suffix
+    assert path.read_text() == "whole"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "table.csv"
+    path.write_text("old")
+
+    def fail() -> None:
+        with replacing(path) as partial:
+            partial.write_text("ha")
+            raise error
+
+    with pytest.raises(error):
+        fail()
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_code_digest_follows_the_source_alone(tmp_path):
+    (tmp_path / "inner").mkdir()
+    source = tmp_path / "inner" / "module.py"
+    source.write_text("x = 1\n")
+    before = code_digest(tmp_path)
+    (tmp_path / "notes.txt").write_text("x")
+    assert code_digest(tmp_path) == before
+    source.write_text("x = 2\n")
+    assert code_digest(tmp_path) != before

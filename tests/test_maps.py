@@ -1,0 +1,91 @@
+import numpy as np
+import OpenEXR
+import pytest
+
+from stages.errors import UserError
+from stages.maps import CHANNELS, Maps, normals_as_colours, read_maps, read_notes, write_maps
+from tests.shapes import sphere
+
+
+@pytest.fixture
+def maps() -> Maps:
+    normal, depth, mask = sphere(48, 20)
+    rng = np.random.default_rng(0)
+    albedo = rng.random(mask.shape) * mask
+    planes = (np.asarray(plane, np.float32) for plane in (normal, albedo, depth))
+    return Maps(*planes, mask, {"fingerprint": "abc", "shifts": "[[0.0, 0.0]]"})
+
+
+@pytest.fixture
+def path(tmp_path, maps):
+    write_maps(tmp_path / "1001" / "session.exr", maps)
+    return tmp_path / "1001" / "session.exr"
+
+
+def test_a_round_trip_is_right_to_half_precision(maps, path):
+    back = read_maps(path)
+    half = 2.0**-11  # relative, of a float with 11 significant bits
+    np.testing.assert_allclose(back.normal, maps.normal, rtol=half, atol=1e-7)
+    np.testing.assert_allclose(back.albedo, maps.albedo, rtol=half, atol=1e-7)
+    np.testing.assert_allclose(back.depth, maps.depth, rtol=half, atol=1e-7)
+    np.testing.assert_array_equal(back.mask, maps.mask)
+    assert back.mask.dtype == bool and back.normal.dtype == np.float32
+    assert maps.notes.items() <= back.notes.items()
+
+
+def test_the_channels_stand_under_their_names(maps, path):
+    """So that any EXR viewer shows them."""
+    with OpenEXR.File(str(path), separate_channels=True) as exr:
+        channels = exr.channels()
+        assert set(channels) == set(CHANNELS)
+        assert all(channel.pixels.dtype == np.float16 for channel in channels.values())
+        np.testing.assert_allclose(channels["normal.y"].pixels, maps.normal[1], atol=1e-3)
+
+
+def test_the_same_maps_make_the_same_bytes(maps, path, tmp_path):
+    write_maps(tmp_path / "again.exr", maps)
+    assert (tmp_path / "again.exr").read_bytes() == path.read_bytes()
+
+
+def test_notes_alone(path, tmp_path):
+    assert read_notes(path)["fingerprint"] == "abc"
+    assert read_notes(tmp_path / "none.exr") == {}
+    path.write_bytes(b"no EXR")
+    assert read_notes(path) == {}
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_missing_channel_is_named(tmp_path, channel):
+    plane = np.zeros((4, 4), np.float16)
+    planes = {name: plane for name in CHANNELS if name != channel}
+    path = tmp_path / "session.exr"
+    with OpenEXR.File({"type": OpenEXR.scanlineimage}, planes) as exr:
+        exr.write(str(path))
+    with pytest.raises(UserError, match=rf"session\.exr: no channel {channel}; run"):
+        read_maps(path)
+
+
+@pytest.mark.parametrize("share", [0, 0.02, 0.5, 0.99])
+def test_a_cut_file_is_refused(path, share):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    with pytest.raises(UserError, match=r"session\.exr: not a readable map file") as raised:
+        read_maps(path)
+    assert "\n" not in str(raised.value)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"none\.exr"):
+        read_maps(tmp_path / "none.exr")
+
+
+def test_colours_of_normals():
+    directions = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0], [-1, 0, 0], [0, 0, 0]], np.float32)
+    colours = normals_as_colours(directions.T[:, None, :])[0]
+    assert colours.tolist() == [
+        [127, 127, 255],
+        [255, 127, 127],
+        [127, 255, 127],
+        [0, 127, 127],
+        [0, 0, 0],
+    ]

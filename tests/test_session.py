@@ -1,0 +1,92 @@
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.errors import UserError
+from stages.session import (
+    Refusal,
+    Session,
+    read_sessions,
+    read_table,
+    write_refusals,
+    write_sessions,
+)
+from tests.shapes import FOUR_LIGHTS
+
+PLAIN = Session("1001", "2008-03-01", ("a/im0.bmp", "a/im1.bmp"), FOUR_LIGHTS, digest="d")
+FULL = Session(
+    "Nguyễn Văn An",
+    "draw 0",
+    ("b/im0.png",) * 5,
+    np.vstack([FOUR_LIGHTS, [0, 0, 1]]),
+    {"gender": "female", "pose": "1", "emotion": ""},
+    np.arange(10, dtype=float).reshape(5, 2) / 7,
+    "e",
+)
+
+
+def assert_same(first: Session, second: Session) -> None:
+    for name in ("identity", "session", "frames", "digest", "attributes", "name"):
+        assert getattr(first, name) == getattr(second, name)
+    np.testing.assert_array_equal(first.lights, second.lights)
+    assert (first.landmarks is None) == (second.landmarks is None)
+    if first.landmarks is not None:
+        np.testing.assert_array_equal(first.landmarks, second.landmarks)
+
+
+@pytest.mark.parametrize(
+    "sessions",
+    [
+        [PLAIN],
+        [FULL],
+        [FULL, replace(FULL, session="draw 1", landmarks=None)],
+        [replace(FULL, landmarks=None), FULL],
+        [],
+    ],
+    ids=["plain", "full", "landmarks first", "landmarks last", "empty"],
+)
+def test_sessions_come_back_as_they_were(tmp_path, sessions):
+    write_sessions(tmp_path / "sessions.parquet", sessions)
+    back = read_sessions(tmp_path / "sessions.parquet")
+    assert len(back) == len(sessions)
+    for first, second in zip(sessions, back, strict=True):
+        assert_same(first, second)
+
+
+def test_an_attribute_that_only_some_sessions_have_is_unknown_elsewhere(tmp_path):
+    write_sessions(tmp_path / "sessions.parquet", [PLAIN, FULL])
+    plain, _ = read_sessions(tmp_path / "sessions.parquet")
+    assert plain.attributes == {"gender": "", "pose": "", "emotion": ""}
+
+
+def test_a_missing_table_names_the_stage_to_run(tmp_path):
+    with pytest.raises(UserError, match=r"sessions\.parquet: missing; run `dvc repro ingest`"):
+        read_sessions(tmp_path / "sessions.parquet")
+
+
+def test_a_damaged_table_is_told(tmp_path):
+    path = tmp_path / "faces.parquet"
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(UserError, match=r"faces\.parquet: unreadable .*`dvc repro -f crop`"):
+        read_table(path, "crop")
+
+
+def test_refusals(tmp_path):
+    path = tmp_path / "rejected.csv"
+    write_refusals(path, [])
+    assert path.read_text() == "identity,session,reason\n"
+    write_refusals(path, [Refusal("0007", "s", 'im0.bmp: "black", or not')])
+    assert read_table(path, "ingest").to_dict("records") == [
+        {"identity": "0007", "session": "s", "reason": 'im0.bmp: "black", or not'}
+    ]
+
+
+def test_csv_cells_stay_text(tmp_path):
+    path = tmp_path / "train.csv"
+    pd.DataFrame({"identity": ["007", "NA"], "pose": ["", "1"]}).to_csv(path, index=False)
+    assert read_table(path, "split").to_dict("list") == {
+        "identity": ["007", "NA"],
+        "pose": ["", "1"],
+    }
