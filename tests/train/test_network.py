@@ -132,9 +132,13 @@ def test_late_fusion_concatenates_per_task():
     net = network(channels=(3, 1)).eval()
     x = torch.randn(2, 4, 64, 64)
     out = net(x)
-    first, _, _ = net.branches[0](x[:, :3])
+    parts = [net.branches[0](x[:, :3])[0], net.branches[1](x[:, 3:])[0]]
     assert out.identity.shape == (2, 32)
-    assert torch.allclose(out.identity[:, :16], first, atol=1e-5)
+    cosines = [nn.functional.cosine_similarity(a[0], a[1], dim=0) for a in parts]
+    fused = nn.functional.cosine_similarity(out.identity[0], out.identity[1], dim=0)
+    assert fused.item() == pytest.approx(sum(cosines).item() / 2, abs=1e-5)
+    plain = torch.cat(parts, dim=1).norm(dim=1)
+    assert torch.allclose(out.identity.norm(dim=1), plain, atol=1e-4)
     assert {t: v.shape[1] for t, v in out.attributes.items()} == CLASSES
     assert net.heads["pose"].in_features == 2 * 512
 

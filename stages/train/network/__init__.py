@@ -109,13 +109,24 @@ class Network(nn.Module):
         ]
         identities, taken, passed_on = zip(*parts, strict=True)
         return Outputs(
-            torch.cat(identities, dim=1),
+            torch.cat(_of_one_length(identities), dim=1),
             {t: head(_join(taken, t)) for t, head in self.heads.items()},
             {
                 t: head(reverse_gradient(_join(passed_on, t), reversal))
                 for t, head in self.adversaries.items()
             },
         )
+
+
+def _of_one_length(parts: tuple[Tensor, ...]) -> list[Tensor]:
+    """Embeddings (B, D) scaled, row by row, to the root mean square of their lengths.
+
+    The cosine of the concatenation is then the mean of the branches' cosines. Else the branch that
+    is most off its ground, and shouts, would outvote the others.
+    """
+    lengths = torch.stack([part.float().norm(dim=1, keepdim=True) for part in parts])
+    common = lengths.square().mean(dim=0).sqrt()
+    return [part * common / n.clamp(min=1e-6) for part, n in zip(parts, lengths, strict=True)]
 
 
 def _join(parts: tuple[dict[str, Tensor], ...], task: str) -> Tensor:
