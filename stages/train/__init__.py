@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import torch
 from dvclive import Live
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
@@ -92,15 +92,19 @@ def train(
     # single epochs jump.
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(DECAY), use_buffers=True)
     kept = cast(Network, average.module)
-    width = p.embedding * len(network.branches)
-    head = MagFace(width, class_weights(identities, len(people)), p.magface).to(device)
+    # Several branches are also supervised one by one: left to the fused loss alone, the branch that
+    # learns quickest leaves the others little to learn from.
+    branches = len(network.branches)
+    widths = [p.embedding * branches, *([p.embedding] * branches if branches > 1 else [])]
+    person_weights = class_weights(identities, len(people))
+    heads = nn.ModuleList(MagFace(width, person_weights, p.magface) for width in widths).to(device)
     weights = {
         task: class_weights(part.labels[task], len(classes)).to(device)
         for task, classes in tasks.items()
     }
 
     steps_per_epoch = math.ceil(len(part.rows) / p.batch_size)
-    optimizer = _optimizer(network, head, p)
+    optimizer = _optimizer(network, heads, p)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, p.learning_rate, p.epochs * steps_per_epoch, pct_start=WARMUP
     )
@@ -113,7 +117,7 @@ def train(
     if state is not None:
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
-        head.load_state_dict(state["head"])
+        heads.load_state_dict(state["heads"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
         generator.set_state(state["generator"])
@@ -141,10 +145,10 @@ def train(
                 batch = augment(batch, x_channels, generator)
                 with autocast(device):
                     out = network(batch, p.reversal_weight)
-                losses: dict[str, Tensor] = {}
-                losses["identity"], sizes = head(
-                    out.identity.float(), identities[chosen].to(device)
-                )
+                who = identities[chosen].to(device)
+                embeddings = [out.identity, *out.branches][: len(heads)]
+                results = [h(e.float(), who) for h, e in zip(heads, embeddings, strict=True)]
+                losses = {"identity": torch.stack([result[0] for result in results]).sum()}
                 for task in tasks:
                     labels = part.labels[task][chosen].to(device)
                     for kind, logits in (("", out.attributes), ("_remainder", out.remainders)):
@@ -155,11 +159,11 @@ def train(
                 loss = losses["identity"] + p.task_weight * attributes
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-                clip_grad_norm_([*network.parameters(), *head.parameters()], GRADIENT_NORM)
+                clip_grad_norm_([*network.parameters(), *heads.parameters()], GRADIENT_NORM)
                 optimizer.step()
                 average.update_parameters(network)
                 schedule.step()
-                magnitudes.append(sizes.detach())
+                magnitudes.append(results[0][1].detach())
                 for name, value in {"total": loss, **losses}.items():
                     sums[name] = sums.get(name, 0.0) + value.item() / steps_per_epoch
                 bar.update()
@@ -186,7 +190,7 @@ def train(
                     {
                         "network": network.state_dict(),
                         "average": average.state_dict(),
-                        "head": head.state_dict(),
+                        "heads": heads.state_dict(),
                         "optimizer": optimizer.state_dict(),
                         "schedule": schedule.state_dict(),
                         "generator": generator.get_state(),
@@ -226,9 +230,9 @@ def read_part(table: pd.DataFrame, tasks: Tasks) -> Part:
     )
 
 
-def _optimizer(network: Network, head: MagFace, params: TrainParams) -> torch.optim.Optimizer:
+def _optimizer(network: Network, heads: nn.Module, params: TrainParams) -> torch.optim.Optimizer:
     """AdamW; biases, PReLU slopes and normalisation are not decayed."""
-    everything = [*network.parameters(), *head.parameters()]
+    everything = [*network.parameters(), *heads.parameters()]
     groups = [
         {"params": [w for w in everything if w.ndim > 1], "weight_decay": params.weight_decay},
         {"params": [w for w in everything if w.ndim <= 1], "weight_decay": 0.0},

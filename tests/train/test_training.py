@@ -88,7 +88,7 @@ def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"train.learning_rate": 0.002}, {"modality": "raw"}, {"seed": 3}]
+    "change", [{"train.learning_rate": 0.004}, {"modality": "raw"}, {"seed": 3}]
 )
 def test_a_checkpoint_of_another_run_is_not_resumed(folders, tmp_path, change):
     args = folders / "faces", folders / "splits"

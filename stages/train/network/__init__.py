@@ -20,6 +20,8 @@ class Outputs:
     ----------
     identity : (B, embedding * branches)
         Identity embedding; its length is the magnitude that MagFace reads.
+    branches : tuple of (B, embedding)
+        Identity embedding of each branch.
     attributes : dict of str to (B, classes)
         Logits of each task from what its attention took.
     remainders : dict of str to (B, classes)
@@ -27,6 +29,7 @@ class Outputs:
     """
 
     identity: Tensor
+    branches: tuple[Tensor, ...]
     attributes: dict[str, Tensor]
     remainders: dict[str, Tensor]
 
@@ -110,6 +113,7 @@ class Network(nn.Module):
         identities, taken, passed_on = zip(*parts, strict=True)
         return Outputs(
             torch.cat(_of_one_length(identities), dim=1),
+            identities,
             {t: head(_join(taken, t)) for t, head in self.heads.items()},
             {
                 t: head(reverse_gradient(_join(passed_on, t), reversal))
