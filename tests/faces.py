@@ -54,6 +54,7 @@ def small_params(**changes: object) -> Params:
         "train.epochs": 2,
         "train.batch_size": 8,
         "train.learning_rate": 0.002,
+        "train.task_weight": 5.0,
         "train.embedding": 16,
         "train.tasks": {"gender": {"male": ["male"], "female": ["female"]}},
         "split.val": 0.2,

@@ -29,15 +29,14 @@ PIVOT = np.array([0.0, -70.0, -95.0])  # the point about which a head turns, mm
 NECK_SHARE = 0.35  # of the head's rotation
 SMALLEST_NZ = 0.02
 STEP = 8.0  # mm of depth within 3 pixels: a silhouette, where depth means nothing
-LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 
 
 @dataclass(frozen=True)
 class Scene:
     """What the camera sees, before it is lit.
 
-    `landmarks` (5, 2) are pixel positions, x right and y down, in the order of `LANDMARKS`;
-    `scale` is in px/mm.
+    `landmarks` (5, 2) are pixel positions, x right and y down, in the order of
+    `stages.session.LANDMARKS`; `scale` is in px/mm.
     """
 
     surface: Surface
@@ -82,7 +81,7 @@ def sculpt_face(face: Identity, state: SessionState, stubble: np.random.Generato
 
 
 def _landmarks(canvas: Canvas, face: Identity, state: SessionState) -> np.ndarray:
-    """Positions (5, 3) in mm on the head at rest, in the order of `LANDMARKS`."""
+    """Positions (5, 3) in mm on the head at rest, in the order of `stages.session.LANDMARKS`."""
     eye, eye_z = face.eyes.half_separation, eye_front(face)
     corners = mouth_shape(face, state.expression).corners
     points = [(-eye, 0.0, eye_z), (eye, 0.0, eye_z)]

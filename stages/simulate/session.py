@@ -12,9 +12,10 @@ import numpy as np
 
 from stages.maps import write_maps
 from stages.params import SimulateParams
+from stages.session import LANDMARKS
 from stages.simulate.attributes import Attributes
 from stages.simulate.light import light_directions, shade
-from stages.simulate.scene import LANDMARKS, Scene, build_scene, true_maps
+from stages.simulate.scene import Scene, build_scene, true_maps
 from stages.simulate.state import (
     NOISE,
     STUBBLE,

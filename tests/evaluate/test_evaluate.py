@@ -15,7 +15,7 @@ from tests.faces import small_params, write_faces
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    params = small_params(**{"train.epochs": 6})
+    params = small_params(**{"train.epochs": 16})
     write_faces(folder / "faces", people=20)
     split(
         params.split,
