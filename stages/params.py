@@ -118,7 +118,7 @@ class TrainParams(Section):
     tasks: dict[str, dict[str, list[str]]]
     embedding: Count
     epochs: Count
-    batch_size: Annotated[int, Field(ge=2)]
+    batch_size: Annotated[int, Field(ge=4)]  # halves of it must still have batch statistics
     learning_rate: Positive
     weight_decay: NonNegative
     dropout: Annotated[float, Field(ge=0, lt=1)]

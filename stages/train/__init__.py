@@ -17,6 +17,7 @@ from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
+from stages.errors import UserError
 from stages.pairs import cosine_auc
 from stages.params import Params, TrainParams, maps_of
 from stages.session import read_table
@@ -69,6 +70,11 @@ def train(
     -------
     Card
         With the epoch kept and its validation AUC.
+
+    Raises
+    ------
+    UserError
+        If an input is missing or the loss diverges.
     """
     p = params.train
     device = default_device()
@@ -168,6 +174,11 @@ def train(
                     sums[name] = sums.get(name, 0.0) + value.item() / steps_per_epoch
                 bar.update()
 
+            if not math.isfinite(sums["total"]):
+                raise UserError(
+                    f"train: the loss is {sums['total']} in epoch {epoch}; lower "
+                    "train.learning_rate (params.yaml)"
+                )
             auc = cosine_auc(embed(kept, card, faces, val.rows).identity, val.identities)
             spread = torch.cat(magnitudes).cpu().quantile(torch.tensor([0.05, 0.5, 0.95]))
             log.append(

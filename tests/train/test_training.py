@@ -192,6 +192,12 @@ def test_missing_or_foreign_model_files(folders, tmp_path):
         load_model(folders / "m", CPU)
 
 
+def test_a_loss_that_diverges_is_said(folders):
+    params = small_params(**{"train.learning_rate": 1e30, "train.epochs": 3})
+    with pytest.raises(UserError, match=r"lower train\.learning_rate"):
+        run(folders, "m", params)
+
+
 def test_missing_map(tmp_path):
     with pytest.raises(UserError, match=r"albedo\.npy.*dvc repro crop"):
         Faces(tmp_path, ("albedo",))
