@@ -13,7 +13,7 @@ SHADOW = 0.1  # of the pixel's brightest frame: below, the light does not reach 
 MIN_LIGHTS = 3
 # A remaining set of lights must still span space: smallest determinant of its normal equations,
 # as a share of that of all lights, each per light used.
-MIN_SPAN = 0.02
+MIN_SPAN = 0.2
 
 
 def photometric_stereo(
