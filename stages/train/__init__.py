@@ -27,7 +27,7 @@ from stages.train.checkpoint import load_checkpoint, run_fingerprint, save_check
 from stages.train.data import Faces, measure_scale, normal_x_channels
 from stages.train.heads.magface import MagFace
 from stages.train.losses import class_weights, focal_loss
-from stages.train.model import Card, autocast, default_device, embed, new_card, save_model
+from stages.train.model import Card, autocast, default_device, embed, save_model
 from stages.train.network import Network
 
 WARMUP = 0.1  # of all steps
@@ -90,8 +90,15 @@ def train(
     maps = maps_of(params.modality)
     faces = Faces(faces_folder, maps)
     scale = measure_scale(faces, maps, part.rows)
-    card = new_card(
-        params.modality, params.fusion, faces.side, scale, tasks, p.embedding, p.dropout
+    card = Card(
+        modality=params.modality,
+        fusion=params.fusion,
+        maps=list(maps),
+        side=faces.side,
+        scale=scale,
+        tasks=tasks,
+        embedding=p.embedding,
+        dropout=p.dropout,
     )
     network = card.build().to(device)
     # What is validated and kept is the running average of the weights: a small training set makes

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from stages.errors import UserError
 from stages.files import replacing
-from stages.params import CHANNELS, Map, Modality, maps_of
+from stages.params import CHANNELS, Map, Modality
 from stages.tasks import Tasks
 from stages.train.augmentation import mirror
 from stages.train.data import Faces, Scale, normal_x_channels
@@ -40,8 +40,8 @@ class Card(BaseModel):
     tasks: Tasks
     embedding: int
     dropout: float
-    epoch: int
-    val_auc: float
+    epoch: int = 0
+    val_auc: float = 0.0
 
     def build(self) -> Network:
         """The network with fresh weights."""
@@ -49,25 +49,6 @@ class Card(BaseModel):
         branches = channels if self.fusion == "late" else [sum(channels)]
         classes = {task: len(groups) for task, groups in self.tasks.items()}
         return Network(branches, self.side, classes, self.embedding, self.dropout)
-
-
-def new_card(
-    modality: Modality, fusion: str, side: int, scale: Scale, tasks: Tasks, embedding: int,
-    dropout: float,
-) -> Card:  # fmt: skip
-    """The card of a model that is yet to be trained."""
-    return Card(
-        modality=modality,
-        fusion=fusion,
-        maps=list(maps_of(modality)),
-        side=side,
-        scale=scale,
-        tasks=tasks,
-        embedding=embedding,
-        dropout=dropout,
-        epoch=0,
-        val_auc=0.0,
-    )
 
 
 @dataclass(frozen=True)
@@ -92,7 +73,6 @@ def embed(network: Network, card: Card, faces: Faces, rows: np.ndarray) -> Embed
     x_channels = normal_x_channels(card.maps)
     identity: list[np.ndarray] = []
     attributes: dict[str, list[np.ndarray]] = {task: [] for task in card.tasks}
-    was_training = network.training
     network.eval()
     with torch.inference_mode(), autocast(device):
         for chunk in np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH))):
@@ -102,7 +82,6 @@ def embed(network: Network, card: Card, faces: Faces, rows: np.ndarray) -> Embed
             for task, parts in attributes.items():
                 logits = sum(o.attributes[task].float() for o in outputs) / 2
                 parts.append(logits.softmax(dim=1).cpu().numpy())
-    network.train(was_training)
     return Embedded(
         np.concatenate(identity), {task: np.concatenate(p) for task, p in attributes.items()}
     )
