@@ -28,6 +28,7 @@ def find_face(
     """Look for the session's face; the mean image first, since it has no hard shadows.
 
     Then the single frames and the albedo; at last the given landmarks, if the capture has any.
+    The landmarks of a found face are those that the mean image and all frames agree on.
 
     Parameters
     ----------
@@ -46,18 +47,28 @@ def find_face(
         if faces:
             centre = np.array([(image.shape[1] - 1) / 2, (image.shape[0] - 1) / 2])
             face = min(faces, key=lambda f: np.hypot(*((f.box[:2] + f.box[2:]) / 2 - centre)))
-            return Found(face.landmarks, name, face.score)
+            return Found(_agreed_landmarks(frames, face.box, params), name, face.score)
     return None if given is None else Found(given, "given", 0.0)
 
 
 def detect_padded(image: np.ndarray, params: CropParams) -> list[Face]:
     """Detect on ``image`` inside a black border, which a tightly cropped face needs."""
-    border = round(params.padding * max(image.shape))
-    padded = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_CONSTANT)
+    padded, border = _pad(image, params)
     return [
         Face(face.box - border, face.score, face.landmarks - border)
         for face in _detector(params.min_face_size).detect(padded)
     ]
+
+
+def _agreed_landmarks(frames: np.ndarray, box: np.ndarray, params: CropParams) -> np.ndarray:
+    images = [_pad(image, params)[0] for image in (frames.mean(axis=0), *frames)]
+    border = _pad(frames[0], params)[1]
+    return _detector(params.min_face_size).landmarks(images, box + border) - border
+
+
+def _pad(image: np.ndarray, params: CropParams) -> tuple[np.ndarray, int]:
+    border = round(params.padding * max(image.shape))
+    return cv2.copyMakeBorder(image, *[border] * 4, cv2.BORDER_CONSTANT), border
 
 
 @lru_cache(maxsize=1)

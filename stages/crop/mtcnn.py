@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -28,6 +28,12 @@ from stages.errors import UserError
 SCALE_FACTOR = 0.709
 CELL, STRIDE = 12, 2  # P-Net's receptive field and step, px of a pyramid level
 P_THRESHOLD, R_THRESHOLD, O_THRESHOLD = 0.6, 0.7, 0.8
+# Boxes on which the landmarks of a found face are asked for again: scale, and move in sides.
+VIEWS = np.array(
+    [(scale, 0, 0) for scale in (0.85, 0.9, 0.95, 1, 1.05)]
+    + [(1, 0.05, 0), (1, -0.05, 0), (1, 0, 0.05), (1, 0, -0.05)]
+)
+MIRRORED = [1, 0, 2, 4, 3]  # which landmark each one is in the mirrored face
 # The weight files are pickles: only these very bytes are unpickled.
 SHA256 = {
     "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
@@ -64,9 +70,10 @@ class MTCNN:
     def __init__(self, min_face_size: int) -> None:
         self.min_face_size = min_face_size
         weights = {name: _load_weights(name) for name in SHA256}
-        self.pnet = _pnet(weights["pnet"])
-        self.rnet = _rnet(weights["rnet"])
-        self.onet = _onet(weights["onet"])
+        networks = (_pnet(weights["pnet"]), _rnet(weights["rnet"]), _onet(weights["onet"]))
+        # Channels last: pooling takes a tenth of the time on the CPU.
+        layout = torch.channels_last
+        self.pnet, self.rnet, self.onet = (net.to(memory_format=layout) for net in networks)
 
     @torch.inference_mode()
     def detect(self, image: np.ndarray) -> list[Face]:
@@ -76,7 +83,7 @@ class MTCNN:
         ----------
         image : (H, W) float32 in [0, 1]
         """
-        normalised = ((image.astype(np.float32) * 255) - 127.5) / 128
+        normalised = _normalised(image)
         boxes, scores = self._propose(normalised)
         if not len(boxes):
             return []
@@ -91,9 +98,7 @@ class MTCNN:
         boxes = _square(boxes)
 
         output = self.onet(_patches(normalised, boxes, 48))
-        points = output[:, 4:14].reshape(-1, 2, 5).transpose(1, 2)  # five x, then five y
-        size = boxes[:, 2:] - boxes[:, :2] + 1
-        points = points * size[:, None] + boxes[:, None, :2] - 1
+        points = _points(output, boxes)
         regression, scores = _heads(torch.cat([output[:, :4], output[:, 14:]], dim=1), 2)
         boxes = _shift(boxes, regression)
         kept = scores > O_THRESHOLD
@@ -104,6 +109,35 @@ class MTCNN:
             Face(row[:4], float(score), row[4:].reshape(5, 2))
             for row, score in zip(rows.numpy(), scores.numpy(), strict=True)
         ]
+
+    @torch.inference_mode()
+    def landmarks(self, images: Sequence[np.ndarray], box: np.ndarray) -> np.ndarray:
+        """The five landmarks of one face that stands still in several images.
+
+        The median of what O-Net says of each image on `VIEWS` of the box, each mirrored as well:
+        steadier than one detection, whose landmarks move with the light and with the box.
+
+        Parameters
+        ----------
+        images : sequence of (H, W) float32 in [0, 1]
+        box : (4,)
+            x1, y1, x2, y2, as `detect` gives it.
+
+        Returns
+        -------
+        (5, 2) float32
+        """
+        centre, side = (box[:2] + box[2:]) / 2, (box[2:] - box[:2]).max()
+        scale, move = VIEWS[:, :1], VIEWS[:, 1:]
+        low = centre + side * (move - scale / 2)
+        boxes = torch.from_numpy(np.concatenate([low, low + side * scale], axis=1)).float()
+        patches = torch.cat([_patches(_normalised(image), boxes, 48) for image in images])
+        boxes = boxes.repeat(len(images), 1)
+        straight = _points(self.onet(patches), boxes)
+        turned = _points(self.onet(patches.flip(3)), boxes)[:, MIRRORED]
+        # Boxes count from the image's edge, landmarks from the middle of its first pixel.
+        turned[..., 0] = boxes[:, :1] + boxes[:, 2:3] - 1 - turned[..., 0]
+        return np.median(torch.cat([straight, turned]).numpy(), axis=0)
 
     def _propose(self, image: np.ndarray) -> tuple[Tensor, Tensor]:
         boxes, scores = [torch.empty(0, 4)], [torch.empty(0)]
@@ -127,6 +161,17 @@ class MTCNN:
         boxes = torch.cat([corner, corner + CELL - 1], dim=1)
         boxes = boxes + regression[0, :, row, column].T * (CELL - 1)
         return boxes, probability[0, row, column]
+
+
+def _normalised(image: np.ndarray) -> np.ndarray:
+    return ((image.astype(np.float32) * 255) - 127.5) / 128
+
+
+def _points(output: Tensor, boxes: Tensor) -> Tensor:
+    """O-Net's landmarks, (n, 5, 2) in pixels of the image."""
+    shares = output[:, 4:14].reshape(-1, 2, 5).transpose(1, 2)  # five x, then five y
+    size = boxes[:, 2:] - boxes[:, :2] + 1
+    return shares * size[:, None] + boxes[:, None, :2] - 1
 
 
 def _heads(output: Tensor, classes: int) -> tuple[Tensor, Tensor]:

@@ -29,7 +29,7 @@ def test_simulated_faces_are_found_at_their_landmarks(registered, simulated_sess
         assert found is not None and found.image == "mean" and found.score > 0.8
         eyes = np.linalg.norm(session.landmarks[1] - session.landmarks[0])
         error = np.hypot(*(found.landmarks - session.landmarks).T)
-        assert error.mean() < 0.06 * eyes and error.max() < 0.12 * eyes
+        assert error.mean() < 0.07 * eyes and error.max() < 0.15 * eyes
 
 
 @pytest.mark.parametrize("nearer", [0, 1])
@@ -99,3 +99,23 @@ def test_yale_faces_are_found_when_padded(shared_data, settings, params):
         frames = read_frames(session)
         found += find_face(frames, frames.mean(axis=0), None, wide) is not None
     assert found >= 0.95 * len(sessions)
+
+
+def test_landmarks_are_steadier_than_one_detection(shared_data, settings, params):
+    """Yale's people sit still: their landmarks should not move when the lights change."""
+    yale = settings.ingest.model_copy(update={"sessions_per_identity": 3})
+    wide = params.model_copy(update={"padding": 0.3})
+    sessions = list(read_yale(shared_data / "extended_yale_b", yale, 1))[:24]
+    once, agreed = {}, {}
+    for session in sessions:
+        frames = read_frames(session)
+        mean = frames.mean(axis=0)
+        if faces := detect_padded(mean, wide):
+            once.setdefault(session.identity, []).append(faces[0].landmarks)
+            found = find_face(frames, mean, None, wide)
+            agreed.setdefault(session.identity, []).append(found.landmarks)
+
+    def spread(landmarks) -> float:
+        return float(np.sqrt(np.mean([np.var(points, axis=0) for points in landmarks.values()])))
+
+    assert spread(agreed) < 0.8 * spread(once)

@@ -75,6 +75,23 @@ def test_known_faces_to_a_pixel(shared_data, detector, name):
         assert face.score > 0.99
 
 
+def test_landmarks_asked_for_again(shared_data, detector):
+    """Near the detection's own, the same for the mirrored face, and one answer for all images."""
+    image = read_frame(shared_data / "dlib_faces" / "2008_002506.jpg")
+    mirrored = np.ascontiguousarray(image[:, ::-1])
+    for face in detector.detect(image):
+        width = face.box[2] - face.box[0]
+        again = detector.landmarks([image], face.box)
+        assert np.hypot(*(again - face.landmarks).T).max() < 0.06 * width
+        x1, y1, x2, y2 = face.box
+        box = np.array([image.shape[1] - x2, y1, image.shape[1] - x1, y2])
+        turned = detector.landmarks([mirrored], box)[[1, 0, 2, 4, 3]]
+        turned[:, 0] = image.shape[1] - 1 - turned[:, 0]
+        assert turned == pytest.approx(again, abs=0.1)
+        three = detector.landmarks([image, image, np.zeros_like(image)], face.box)
+        assert three == pytest.approx(again, abs=float(0.04 * width))
+
+
 def test_landmarks_lie_as_a_face_s_do(shared_data, detector):
     for face in detector.detect(read_frame(shared_data / "dlib_faces" / "2008_002506.jpg")):
         left_eye, right_eye, nose, mouth_left, mouth_right = face.landmarks
