@@ -80,4 +80,6 @@ def _draw(
             sectors[int(np.degrees(np.arctan2(y, x)) % 360 // width)].append(path)
     shuffled = [[sector[i] for i in rng.permutation(len(sector))] for sector in sectors]
     draws = min(params.sessions_per_identity, min(len(sector) for sector in sectors))
-    return [[sector[k] for sector in shuffled] for k in range(draws)]
+    # In no order of sectors: the first frame is the one of the 2D baseline, which would else always
+    # be lit from the same side.
+    return [[shuffled[i][k] for i in rng.permutation(len(shuffled))] for k in range(draws)]
