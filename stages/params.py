@@ -11,19 +11,24 @@ from ruamel.yaml.error import YAMLError
 
 from stages.errors import UserError
 
-Map = Literal["albedo", "normalmap", "depthmap", "raw"]
+Map = Literal["albedo", "normalmap", "depthmap", "raw", "frames"]
 Modality = Literal[
     "albedo",
     "normalmap",
     "depthmap",
     "raw",
+    "frames",
     "normalmap-albedo",
     "normalmap-depthmap",
     "albedo-depthmap",
     "all",
 ]
 MAPS: tuple[Map, ...] = get_args(Map)
-CHANNELS: dict[Map, int] = {"albedo": 1, "normalmap": 3, "depthmap": 1, "raw": 1}
+Backbone = Literal[
+    "iresnet18", "iresnet34", "iresnet50", "iresnet101", "iresnet152",
+    "ir18", "ir34", "ir50", "ir100", "irse50", "irse101", "irse152",
+]  # fmt: skip
+Head = Literal["magface", "arcface", "cosface", "curricularface", "triplet"]
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -112,34 +117,65 @@ class MagFaceParams(Section):
         return self
 
 
+class MarginParams(Section):
+    """ArcFace and CosFace: the scale of the cosines, and the margin in radians or in cosine."""
+
+    scale: Positive
+    margin: NonNegative
+
+
+class CurricularFaceParams(MarginParams):
+    """CurricularFace: ``alpha`` is the share of the newest batch in its running mean."""
+
+    alpha: Annotated[float, Field(gt=0, le=1)]
+
+
+class TripletParams(Section):
+    """Batch-hard triplets: so many sessions of each person stand in a batch."""
+
+    margin: NonNegative
+    sessions_per_person: Annotated[int, Field(ge=2)]
+
+
+class HeadsParams(Section):
+    """A section for each head; the one that ``train.head`` names is used."""
+
+    magface: MagFaceParams
+    arcface: MarginParams
+    cosface: MarginParams
+    curricularface: CurricularFaceParams
+    triplet: TripletParams
+
+
 class TrainParams(Section):
     """The network, its losses and its schedule."""
 
-    tasks: dict[str, dict[str, list[str]]]
+    seed: Annotated[int, Field(ge=0)]
+    backbone: Backbone
+    init_from: str
     embedding: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    head: Head
+    heads: HeadsParams
+    tasks: list[str]
+    attention: bool
+    task_weighting: Literal["fixed", "uncertainty"]
+    task_weights: dict[str, NonNegative]
+    focal_gamma: NonNegative
+    reversal_weight: NonNegative
+    staged: bool
     epochs: Count
     batch_size: Annotated[int, Field(ge=4)]  # halves of it must still have batch statistics
     learning_rate: Positive
     weight_decay: NonNegative
-    dropout: Annotated[float, Field(ge=0, lt=1)]
-    magface: MagFaceParams
-    focal_gamma: NonNegative
-    task_weight: NonNegative
-    reversal_weight: NonNegative
 
-    @field_validator("tasks")
-    @classmethod
-    def _classes(cls, tasks: dict[str, dict[str, list[str]]]) -> dict[str, dict[str, list[str]]]:
-        for task, classes in tasks.items():
-            if len(classes) < 2:
-                raise ValueError(f"task {task} needs two or more classes")
-            values = [value for group in classes.values() for value in group]
-            twice = sorted({value for value in values if values.count(value) > 1})
-            if twice:
-                raise ValueError(f"task {task}: {', '.join(twice)} stands in more than one class")
-            if not all(classes.values()):
-                raise ValueError(f"task {task} has a class without raw values")
-        return tasks
+    @model_validator(mode="after")
+    def _steps_fit(self) -> TrainParams:
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError("tasks: one stands there twice")
+        if self.staged and self.epochs <= len(self.tasks):
+            raise ValueError("staged training needs an epoch or more for each task and identity")
+        return self
 
 
 class EvaluateParams(Section):
@@ -155,6 +191,7 @@ class Params(Section):
     seed: Annotated[int, Field(ge=0)]
     modality: Modality
     fusion: Literal["late", "early"]
+    attributes: dict[str, dict[str, list[str]]]
     simulate: SimulateParams
     ingest: IngestParams
     stereo: StereoParams
@@ -162,6 +199,34 @@ class Params(Section):
     split: SplitParams
     train: TrainParams
     evaluate: EvaluateParams
+
+    @field_validator("attributes")
+    @classmethod
+    def _classes(cls, attributes: dict[str, dict[str, list[str]]]) -> Any:
+        for attribute, classes in attributes.items():
+            if len(classes) < 2:
+                raise ValueError(f"{attribute} needs two or more classes")
+            values = [value for group in classes.values() for value in group]
+            twice = sorted({value for value in values if values.count(value) > 1})
+            if twice:
+                raise ValueError(f"{attribute}: {', '.join(twice)} stands in more than one class")
+            if not all(classes.values()):
+                raise ValueError(f"{attribute} has a class without raw values")
+        return attributes
+
+    @model_validator(mode="after")
+    def _tasks_are_attributes(self) -> Params:
+        for task in self.train.tasks:
+            if task not in self.attributes:
+                known = ", ".join(self.attributes)
+                raise ValueError(f"train.tasks: {task} is unknown: use some of {known}")
+            if task not in self.train.task_weights:
+                raise ValueError(f"train.task_weights lacks {task}, which is in train.tasks")
+        return self
+
+    def tasks(self) -> dict[str, dict[str, list[str]]]:
+        """The attributes that the network is trained on, in the order of its chain."""
+        return {task: self.attributes[task] for task in self.train.tasks}
 
 
 def maps_of(modality: Modality) -> tuple[Map, ...]:

@@ -29,7 +29,7 @@ def unknown_labels(table: pd.DataFrame, tasks: Tasks) -> pd.Series:
     for task, classes in tasks.items():
         labels = _labels(table, task)
         bad = ~labels.isin(list(_index(classes))) & (reasons == "")
-        said = f"{task} `" + labels + f"` is in no class of train.tasks.{task} (params.yaml)"
+        said = f"{task} `" + labels + f"` is in no class of attributes.{task} (params.yaml)"
         reasons = reasons.mask(bad, said + ": add it to one")
     return reasons
 

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 from ruamel.yaml import YAML
 
-from stages.params import CHANNELS, Params
+from stages.params import Map, Params
 
 SIDE = 32
+CHANNELS: dict[Map, int] = {"albedo": 1, "normalmap": 3, "depthmap": 1, "raw": 1, "frames": 4}
 
 
 def write_faces(folder: Path, people: int = 12, sessions: int = 4, seed: int = 0) -> pd.DataFrame:
@@ -54,9 +55,9 @@ def small_params(**changes: object) -> Params:
         "train.epochs": 2,
         "train.batch_size": 8,
         "train.learning_rate": 0.002,
-        "train.task_weight": 5.0,
+        "train.task_weights": {"gender": 5.0, "spectacles": 5.0},
         "train.embedding": 16,
-        "train.tasks": {"gender": {"male": ["male"], "female": ["female"]}},
+        "train.tasks": ["gender"],
         "split.val": 0.2,
         "split.test": 0.3,
         "evaluate.resamples": 100,

@@ -55,11 +55,11 @@ def test_the_committed_file_is_valid(settings):
         ("split", None, "split is missing"),
         ("split.max_sessions", 1, "split.max_sessions=1"),
         ("split.test", 0.9, "val + test must leave something to train on"),
-        ("train.magface.lower_margin", 0.9, "train.magface"),
-        ("train.tasks.gender", {"all": ["male", "female"]}, "task gender needs two or more"),
-        ("train.tasks.gender", {"a": ["male", "x"], "b": ["x"]}, "x stands in more than one class"),
-        ("train.tasks.gender", {"a": ["male"], "b": []}, "task gender has a class without raw"),
-        ("train.tasks.pose", {"front": [1], "side": [2]}, "train.tasks.pose.front"),
+        ("train.heads.magface.lower_margin", 0.9, "train.heads.magface"),
+        ("attributes.gender", {"all": ["male", "female"]}, "gender needs two or more"),
+        ("attributes.gender", {"a": ["male", "x"], "b": ["x"]}, "x stands in more than one class"),
+        ("attributes.gender", {"a": ["male"], "b": []}, "gender has a class without raw"),
+        ("attributes.pose", {"front": [1], "side": [2]}, "attributes.pose.front"),
     ],
 )
 def test_a_wrong_value_is_named_in_one_line(change, name, value, said):

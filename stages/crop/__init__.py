@@ -19,7 +19,7 @@ from stages.errors import UserError
 from stages.files import code_digest, replacing
 from stages.maps import read_maps, read_notes
 from stages.parallel import map_sessions
-from stages.params import CHANNELS, MAPS, CropParams, Map
+from stages.params import MAPS, CropParams, Map
 from stages.session import Refusal, Session, read_sessions, write_refusals
 from stages.stereo import map_path
 from stages.stereo.maps import read_frames
@@ -39,8 +39,10 @@ def crop(
 ) -> tuple[int, int, int]:
     """Write ``out/<map>.npy`` (N, C, size, size) float16, ``faces.parquet`` and ``failures.csv``.
 
-    Row i of the table is entry i of each array. Crops whose maps, frames and parameters have not
-    changed are taken over from the last run. ``picture`` shows some faces, evenly spread.
+    Row i of the table is entry i of each array. ``frames`` has as many channels as the session of
+    the fewest lights has frames, in the order of their lights about the axis. Crops whose maps,
+    frames and parameters have not changed are taken over from the last run. ``picture`` shows some
+    faces, evenly spread.
 
     Returns
     -------
@@ -54,12 +56,14 @@ def crop(
     sessions = read_sessions(sessions_path)
     code = code_digest(Path(__file__).parent)
     wanted = [_fingerprint(s, stereo, params, code) for s in sessions]
-    before = _Previous(out)
+    lights = min(len(session.frames) for session in sessions)
+    before = _Previous(out, lights)
     todo = [s for s, mark in zip(sessions, wanted, strict=True) if mark not in before.index]
-    made = map_sessions(partial(_crop_session, stereo=stereo, params=params), todo, "crop")
+    work = partial(_crop_session, stereo=stereo, params=params, lights=lights)
+    made = map_sessions(work, todo, "crop")
 
     failures: list[Refusal] = []
-    with _Packed(out, params.size) as packed:
+    with _Packed(out, params.size, lights) as packed:
         for session, mark in zip(sessions, wanted, strict=True):
             result = before.get(mark) if mark in before.index else next(made)
             if isinstance(result, Refusal):
@@ -79,7 +83,9 @@ def crop(
     return len(todo) - len(failures), len(sessions) - len(todo), len(failures)
 
 
-def _crop_session(session: Session, stereo: Path, params: CropParams) -> Crop | Refusal:
+def _crop_session(
+    session: Session, stereo: Path, params: CropParams, lights: int
+) -> Crop | Refusal:
     path = map_path(stereo, session)
     try:
         maps = read_maps(path)
@@ -91,11 +97,15 @@ def _crop_session(session: Session, stereo: Path, params: CropParams) -> Crop | 
         return Refusal(session.identity, session.session, f"{session.frames[0]}: no face found")
     matrix = similarity(found.landmarks, params.size)
     cut = crop_maps(maps, matrix, params.size)
+    oval = face_oval(params.size)
+    pictures = np.stack([crop_image(frame, matrix, params.size) * oval for frame in frames])
+    around = np.argsort(np.arctan2(session.lights[:, 1], session.lights[:, 0]), kind="stable")
     planes: dict[Map, np.ndarray] = {
         "albedo": cut.albedo[None],
         "normalmap": cut.normal,
         "depthmap": cut.depth[None],
-        "raw": (crop_image(frames[0], matrix, params.size) * face_oval(params.size))[None],
+        "raw": pictures[:1],
+        "frames": pictures[around[:lights]],
     }
     return Crop({name: plane.astype(np.float16) for name, plane in planes.items()}, _row(found))
 
@@ -118,7 +128,7 @@ def _fingerprint(session: Session, stereo: Path, params: CropParams, code: str) 
 class _Previous:
     """The last run's crops by fingerprint; empty if there is none that is whole."""
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, lights: int) -> None:
         self.index: dict[str, int] = {}
         try:
             self.table = pd.read_parquet(out / "faces.parquet")
@@ -126,7 +136,8 @@ class _Previous:
             marks = self.table["fingerprint"]
         except (OSError, EOFError, ValueError, KeyError):
             return
-        if all(len(array) == len(marks) for array in self.arrays.values()):
+        whole = all(len(array) == len(marks) for array in self.arrays.values())
+        if whole and self.arrays["frames"].shape[1] == lights:
             self.index = {mark: row for row, mark in enumerate(marks)}
 
     def get(self, fingerprint: str) -> Crop:
@@ -139,12 +150,13 @@ class _Previous:
 class _Packed:
     """Writes the arrays and their table beside the old ones and replaces them at the end."""
 
-    def __init__(self, out: Path, size: int) -> None:
+    def __init__(self, out: Path, size: int, lights: int) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self.out = out
         self.rows: list[dict[str, object]] = []
         self.files = {name: (out / f".partial-{name}.npy").open("wb") for name in MAPS}
-        self.shapes = {name: (CHANNELS[name], size, size) for name in MAPS}
+        channels = {"normalmap": 3, "frames": lights}
+        self.shapes = {name: (channels.get(name, 1), size, size) for name in MAPS}
         for name, file in self.files.items():
             _write_header(file, (0, *self.shapes[name]))
 

@@ -68,7 +68,8 @@ def _agreed_landmarks(frames: np.ndarray, box: np.ndarray, params: CropParams) -
 
 def _pad(image: np.ndarray, params: CropParams) -> tuple[np.ndarray, int]:
     border = round(params.padding * max(image.shape))
-    return cv2.copyMakeBorder(image, *[border] * 4, cv2.BORDER_CONSTANT), border
+    padded = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_CONSTANT)
+    return padded, border
 
 
 @lru_cache(maxsize=1)

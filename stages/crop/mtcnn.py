@@ -71,9 +71,8 @@ class MTCNN:
         self.min_face_size = min_face_size
         weights = {name: _load_weights(name) for name in SHA256}
         networks = (_pnet(weights["pnet"]), _rnet(weights["rnet"]), _onet(weights["onet"]))
-        # Channels last: pooling takes a tenth of the time on the CPU.
-        layout = torch.channels_last
-        self.pnet, self.rnet, self.onet = (net.to(memory_format=layout) for net in networks)
+        # Pooling takes a tenth of the time on the CPU.
+        self.pnet, self.rnet, self.onet = (_channels_last(network) for network in networks)
 
     @torch.inference_mode()
     def detect(self, image: np.ndarray) -> list[Face]:
@@ -308,6 +307,10 @@ def _dense_after_flatten(w: Weights) -> nn.Linear:
 def _prelu(w: Weights) -> nn.PReLU:
     slope = next(w).reshape(-1)
     return _filled(nn.PReLU(len(slope)), slope)
+
+
+def _channels_last(network: nn.Module) -> nn.Module:
+    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _filled(layer: Layer, weight: np.ndarray, bias: np.ndarray | None = None) -> Layer:

@@ -89,6 +89,7 @@ def _truth_text(state: SessionState, scale: float) -> str:
         "pitch": state.pitch,
         "roll": state.roll,
         "shifts": state.shifts.tolist(),
+        "noise": state.noise,
         "pixels_per_mm": scale,
         "conditions": asdict(state.conditions),
         "expression": asdict(state.expression),
@@ -128,6 +129,7 @@ def prepare_session(
         person,
         yaw_sd=params.yaw_sd,
         motion=params.motion,
+        noise=params.noise,
         redraw_hair=params.redraw_hair,
     )
     return person, state
@@ -142,7 +144,7 @@ def simulate_session(
     stubble = stream(seed, STUBBLE, number, session)
     scene = build_scene(person, state, params.width, params.height, stubble)
     noise = stream(seed, NOISE, number, session)
-    frames = add_noise(render_frames(scene, state), params.noise, noise)
+    frames = add_noise(render_frames(scene, state), state.noise, noise)
     folder = out / "Photometric_DB" / f"{number + 1:04d}" / session_name(number, session)
     write_session(folder, frames, scene, state)
     return folder

@@ -19,6 +19,7 @@ AMBIENT = (0.01, 0.05)
 BACKGROUND = (0.01, 0.12)
 CLOTHES = (0.03, 0.50)
 TAN_RANGE = 0.02
+NOISE_SPREAD = 0.5  # of the logarithm: a sensor's gain is set anew
 STATE_CLIP = 2.5  # standard deviations
 
 # Every draw below has a stream of random numbers of its own, so that a parameter which changes
@@ -60,6 +61,7 @@ class SessionState:
     Angles are in degrees: `yaw` turns the face to the image's right, `pitch` up, `roll`
     clockwise as seen in the image. `position` is that of the head in mm, x right and y up;
     `shifts` (4, 2) are the frames' displacements in px, x right and y down, the first zero.
+    `noise` is the sensor's, in grey levels in the middle of the range.
     """
 
     attributes: Attributes
@@ -75,6 +77,7 @@ class SessionState:
     tan: float
     conditions: Conditions
     shifts: np.ndarray
+    noise: float
 
 
 def draw_person(seed: int, person: int, identity_variance: float) -> Person:
@@ -95,11 +98,13 @@ def draw_session(
     person: Person,
     yaw_sd: float,
     motion: float,
+    noise: float,
     redraw_hair: bool,
 ) -> SessionState:
     """Draw session `session` of person `number`.
 
-    `yaw_sd` is in degrees, `motion` the largest shift of a frame along each axis in px.
+    `yaw_sd` is in degrees, `motion` the largest shift of a frame along each axis in px, and
+    `noise` the median of the sessions' noise.
     """
     rng = stream(seed, ATTRIBUTES, number, session)
     attributes, yaw = draw_attributes(rng, person.habits, yaw_sd)
@@ -116,6 +121,7 @@ def draw_session(
     )
     shifts = motion * stream(seed, MOTION, number, session).uniform(-1, 1, (len(LIGHT_ANGLES), 2))
     shifts[0] = 0
+    gain = NOISE_SPREAD * np.clip(rng.standard_normal(), -STATE_CLIP, STATE_CLIP)
     return SessionState(
         attributes=attributes,
         expression=expression,
@@ -136,4 +142,5 @@ def draw_session(
             cast_shadows=True,
         ),
         shifts=shifts,
+        noise=float(noise * np.exp(gain)),
     )

@@ -9,7 +9,7 @@ def main() -> None:
     params = load_params()
     tables = split(
         params.split,
-        params.train.tasks,
+        params.attributes,
         params.seed,
         Path("data/faces/faces.parquet"),
         Path("data/splits"),

@@ -1,15 +1,13 @@
-"""train: the multi-task MagFace network on one modality or a fusion."""
+"""train: the multi-task recogniser on one modality or a fusion."""
 
 from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 import numpy as np
-import pandas as pd
 import torch
 from dvclive import Live
 from torch import Tensor, nn
@@ -21,37 +19,21 @@ from stages.errors import UserError
 from stages.pairs import cosine_auc
 from stages.params import Params, TrainParams, maps_of
 from stages.session import read_table
-from stages.tasks import UNKNOWN, Tasks, class_indices
 from stages.train.augmentation import augment
+from stages.train.batches import grouped_batches, shuffled_batches, steps_in
 from stages.train.checkpoint import load_checkpoint, run_fingerprint, save_checkpoint
-from stages.train.data import Faces, measure_scale, normal_x_channels
-from stages.train.heads.magface import MagFace
-from stages.train.losses import class_weights, focal_loss
+from stages.train.data import Faces, measure_scale, read_part, usable_tasks
+from stages.train.initialise import initialise
+from stages.train.losses import class_weights
 from stages.train.model import Card, autocast, default_device, embed, save_model
 from stages.train.network import Network
+from stages.train.objective import Objective, reversal_strength, stage_tasks
 
 WARMUP = 0.1  # of all steps
 GRADIENT_NORM = 5.0
 DECAY = 0.97  # of the average of the weights, per step
 CHECKPOINT_SECONDS = 60.0
 MAGNITUDES = ("magnitude/p05", "magnitude/p50", "magnitude/p95")
-
-
-@dataclass(frozen=True)
-class Part:
-    """Rows of the packed faces with their labels.
-
-    Attributes
-    ----------
-    rows : (N,) int
-    identities : (N,) str
-    labels : dict of str to (N,) int64 tensor
-        Class indices per task, `UNKNOWN` where not given.
-    """
-
-    rows: np.ndarray
-    identities: np.ndarray
-    labels: dict[str, Tensor]
 
 
 def train(
@@ -78,48 +60,51 @@ def train(
     """
     p = params.train
     device = default_device()
-    torch.manual_seed(params.seed)
-    generator = torch.Generator().manual_seed(params.seed)
+    torch.manual_seed(p.seed)
+    generator = torch.Generator().manual_seed(p.seed)
 
     table, val_table = (read_table(splits / f"{n}.csv", "split") for n in ("train", "val"))
-    tasks = usable_tasks(table, p.tasks)
+    tasks = usable_tasks(table, params.tasks())
     part, val = read_part(table, tasks), read_part(val_table, tasks)
     people, identity = np.unique(part.identities, return_inverse=True)
     identities = torch.from_numpy(identity)
 
     maps = maps_of(params.modality)
     faces = Faces(faces_folder, maps)
-    scale = measure_scale(faces, maps, part.rows)
+    scale = measure_scale(faces, part.rows)
     card = Card(
         modality=params.modality,
         fusion=params.fusion,
         maps=list(maps),
+        channels=faces.channels,
         side=faces.side,
         scale=scale,
         tasks=tasks,
+        backbone=p.backbone,
+        attention=p.attention,
         embedding=p.embedding,
         dropout=p.dropout,
     )
-    network = card.build().to(device)
+    network = card.build()
+    if p.init_from:
+        print(f"train: from {p.init_from}: {initialise(network, Path(p.init_from))}")
+    network.to(device)
     # What is validated and kept is the running average of the weights: a small training set makes
     # single epochs jump.
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(DECAY), use_buffers=True)
     kept = cast(Network, average.module)
-    # Several branches are also supervised one by one: left to the fused loss alone, the branch that
-    # learns quickest leaves the others little to learn from.
-    branches = len(network.branches)
-    widths = [p.embedding * branches, *([p.embedding] * branches if branches > 1 else [])]
-    person_weights = class_weights(identities, len(people))
-    heads = nn.ModuleList(MagFace(width, person_weights, p.magface) for width in widths).to(device)
-    weights = {
-        task: class_weights(part.labels[task], len(classes)).to(device)
-        for task, classes in tasks.items()
-    }
+    objective = Objective(
+        p,
+        len(network.branches),
+        class_weights(identities, len(people)),
+        {task: class_weights(part.labels[task], len(classes)) for task, classes in tasks.items()},
+    ).to(device)
 
-    steps_per_epoch = math.ceil(len(part.rows) / p.batch_size)
-    optimizer = _optimizer(network, heads, p)
+    steps_per_epoch = steps_in(len(part.rows), p.batch_size)
+    steps = p.epochs * steps_per_epoch
+    optimizer = _optimizer(network, objective, p)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, p.learning_rate, p.epochs * steps_per_epoch, pct_start=WARMUP
+        optimizer, p.learning_rate, steps, pct_start=WARMUP
     )
 
     checkpoint = models / "checkpoint.pt"
@@ -130,7 +115,7 @@ def train(
     if state is not None:
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
-        heads.load_state_dict(state["heads"])
+        objective.load_state_dict(state["objective"])
         optimizer.load_state_dict(state["optimizer"])
         schedule.load_state_dict(state["schedule"])
         generator.set_state(state["generator"])
@@ -140,45 +125,42 @@ def train(
         print(f"train: goes on from epoch {len(log)} of {checkpoint}")
 
     saved = time.monotonic()
-    x_channels = normal_x_channels(maps)
     with (
         Live(str(history), save_dvc_exp=False, dvcyaml=None, report=None) as live,
-        tqdm(total=p.epochs * steps_per_epoch, desc="train", unit="step", mininterval=1) as bar,
+        tqdm(total=steps, desc="train", unit="step", mininterval=1) as bar,
     ):
         for done in log:
             _log(live, done)
         bar.update(len(log) * steps_per_epoch)
         for epoch in range(len(log) + 1, p.epochs + 1):
             network.train()
+            active = stage_tasks(list(tasks), epoch, p.epochs) if p.staged else [*tasks, "identity"]
+            network.freeze(active[:-1] if p.staged else [])
             sums: dict[str, float] = {}
             magnitudes: list[Tensor] = []
-            order = torch.randperm(len(part.rows), generator=generator)
-            for chosen in order.tensor_split(steps_per_epoch):
+            batches = (
+                grouped_batches(
+                    identities, p.batch_size, p.heads.triplet.sessions_per_person, generator
+                )
+                if p.head == "triplet"
+                else shuffled_batches(len(part.rows), p.batch_size, generator)
+            )
+            for step, chosen in enumerate(batches, start=(epoch - 1) * steps_per_epoch):
                 batch = faces.batch(part.rows[chosen.numpy()], scale, device)
-                batch = augment(batch, x_channels, generator)
+                batch = augment(batch, faces.x_channels, generator)
                 with autocast(device):
-                    out = network(batch, p.reversal_weight)
-                who = identities[chosen].to(device)
-                embeddings = [out.identity, *out.branches][: len(heads)]
-                results = [h(e.float(), who) for h, e in zip(heads, embeddings, strict=True)]
-                losses = {"identity": torch.stack([result[0] for result in results]).sum()}
-                for task in tasks:
-                    labels = part.labels[task][chosen].to(device)
-                    for kind, logits in (("", out.attributes), ("_remainder", out.remainders)):
-                        losses[task + kind] = focal_loss(
-                            logits[task].float(), labels, weights[task], p.focal_gamma
-                        )
-                attributes = sum(loss for name, loss in losses.items() if name != "identity")
-                loss = losses["identity"] + p.task_weight * attributes
+                    out = network(batch, reversal_strength(p.reversal_weight, step / steps))
+                labels = {task: known[chosen].to(device) for task, known in part.labels.items()}
+                losses = objective(out, identities[chosen].to(device), labels, active)
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                clip_grad_norm_([*network.parameters(), *heads.parameters()], GRADIENT_NORM)
+                losses["total"].backward()
+                clip_grad_norm_([*network.parameters(), *objective.parameters()], GRADIENT_NORM)
                 optimizer.step()
                 average.update_parameters(network)
                 schedule.step()
-                magnitudes.append(results[0][1].detach())
-                for name, value in {"total": loss, **losses}.items():
-                    sums[name] = sums.get(name, 0.0) + value.item() / steps_per_epoch
+                magnitudes.append(out.identity.detach().float().norm(dim=1))
+                for name, value in losses.items():
+                    sums[name] = sums.get(name, 0.0) + value.item() / len(batches)
                 bar.update()
 
             if not math.isfinite(sums["total"]):
@@ -198,7 +180,7 @@ def train(
             )
             _log(live, log[-1])
             bar.set_postfix(epoch=epoch, loss=f"{sums['total']:.2f}", val_auc=f"{auc:.4f}")
-            if auc >= card.val_auc:
+            if auc >= card.val_auc and "identity" in active:
                 card = card.model_copy(update={"epoch": epoch, "val_auc": round(auc, 6)})
                 best = {k: v.detach().cpu().clone() for k, v in kept.state_dict().items()}
             if time.monotonic() - saved >= checkpoint_seconds and epoch < p.epochs:
@@ -208,7 +190,7 @@ def train(
                     {
                         "network": network.state_dict(),
                         "average": average.state_dict(),
-                        "heads": heads.state_dict(),
+                        "objective": objective.state_dict(),
                         "optimizer": optimizer.state_dict(),
                         "schedule": schedule.state_dict(),
                         "generator": generator.get_state(),
@@ -226,31 +208,12 @@ def train(
     return card
 
 
-def usable_tasks(table: pd.DataFrame, tasks: Tasks) -> Tasks:
-    """The tasks with at least two classes in ``table``; the others cannot be learned."""
-    indices = class_indices(table, tasks)
-    usable = {}
-    for task, classes in tasks.items():
-        if indices.loc[indices[task] != UNKNOWN, task].nunique() >= 2:
-            usable[task] = classes
-        else:
-            print(f"train: task {task} left out: fewer than two of its classes are in the data")
-    return usable
-
-
-def read_part(table: pd.DataFrame, tasks: Tasks) -> Part:
-    """A split's table as arrays."""
-    indices = class_indices(table, tasks)
-    return Part(
-        table["row"].astype(int).to_numpy(),
-        table["identity"].astype(str).to_numpy(),
-        {task: torch.from_numpy(indices[task].to_numpy(copy=True)) for task in tasks},
-    )
-
-
-def _optimizer(network: Network, heads: nn.Module, params: TrainParams) -> torch.optim.Optimizer:
+def _optimizer(
+    network: Network, objective: nn.Module, params: TrainParams
+) -> torch.optim.Optimizer:
     """AdamW; biases, PReLU slopes and normalisation are not decayed."""
-    everything = [*network.parameters(), *heads.parameters()]
+    everything = [*network.parameters(), *objective.parameters()]
+    everything = [w for w in everything if w.requires_grad]
     groups = [
         {"params": [w for w in everything if w.ndim > 1], "weight_decay": params.weight_decay},
         {"params": [w for w in everything if w.ndim <= 1], "weight_decay": 0.0},

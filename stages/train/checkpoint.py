@@ -19,9 +19,10 @@ def run_fingerprint(params: Params, faces: Path, splits: Path) -> str:
     A checkpoint of another run must never be resumed: it would train nothing and pass for done.
     """
     digest = hashlib.sha256()
-    own = params.model_dump_json(include={"seed", "modality", "fusion", "train"})
+    own = params.model_dump_json(include={"modality", "fusion", "attributes", "train"})
     digest.update(own.encode())
-    for path in (faces / "faces.parquet", splits / "train.csv", splits / "val.csv"):
+    start = [Path(params.train.init_from)] if params.train.init_from else []
+    for path in (faces / "faces.parquet", splits / "train.csv", splits / "val.csv", *start):
         digest.update(path.read_bytes())
     digest.update(code_digest(Path(__file__).parent).encode())
     return digest.hexdigest()

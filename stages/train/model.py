@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from stages.errors import UserError
 from stages.files import replacing
-from stages.params import CHANNELS, Map, Modality
+from stages.params import Backbone, Map, Modality
 from stages.tasks import Tasks
 from stages.train.augmentation import mirror
 from stages.train.data import Faces, Scale, normal_x_channels
@@ -26,7 +26,8 @@ INFERENCE_BATCH = 64
 class Card(BaseModel):
     """Everything that turns an aligned crop of raw map values into the network's input.
 
-    Channels are stacked in the order of ``maps`` and standardised by ``scale``. Labels of a task
+    Channels are stacked in the order of ``maps``, so many of each as ``channels`` says, and
+    standardised by ``scale``. Labels of a task
     are its classes in order.
     """
 
@@ -35,9 +36,12 @@ class Card(BaseModel):
     modality: Modality
     fusion: str
     maps: list[Map]
+    channels: list[int]
     side: int
     scale: Scale
     tasks: Tasks
+    backbone: Backbone
+    attention: bool
     embedding: int
     dropout: float
     epoch: int = 0
@@ -45,10 +49,17 @@ class Card(BaseModel):
 
     def build(self) -> Network:
         """The network with fresh weights."""
-        channels = [CHANNELS[name] for name in self.maps]
-        branches = channels if self.fusion == "late" else [sum(channels)]
+        branches = self.channels if self.fusion == "late" else [sum(self.channels)]
         classes = {task: len(groups) for task, groups in self.tasks.items()}
-        return Network(branches, self.side, classes, self.embedding, self.dropout)
+        return Network(
+            branches,
+            self.side,
+            classes,
+            self.embedding,
+            self.dropout,
+            self.backbone,
+            self.attention,
+        )
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,7 @@ class Embedded:
 def embed(network: Network, card: Card, faces: Faces, rows: np.ndarray) -> Embedded:
     """Run the network on rows of the packed faces, each with its mirror image, averaged."""
     device = next(network.parameters()).device
-    x_channels = normal_x_channels(card.maps)
+    x_channels = normal_x_channels(card.maps, card.channels)
     identity: list[np.ndarray] = []
     attributes: dict[str, list[np.ndarray]] = {task: [] for task in card.tasks}
     network.eval()

@@ -1,5 +1,6 @@
 """The stage: what is cut, kept, refused, and in which order it is written."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from stages.crop.alignment import crop_maps, similarity
 from stages.errors import UserError
 from stages.ingest import ingest
 from stages.maps import read_maps
-from stages.params import CHANNELS, MAPS
+from stages.params import MAPS
 from stages.session import Session, read_sessions, read_table, write_sessions
 from stages.stereo import map_path, stereo
 from tests.captures import LANDMARKS, write_capture, write_landmarks
@@ -69,7 +70,8 @@ def test_every_row_has_its_planes(stage):
         (s.identity, s.session) for s in sessions
     ]
     for name, array in arrays.items():
-        assert array.shape == (4, CHANNELS[name], 64, 64) and array.dtype == np.float16
+        channels = {"normalmap": 3, "frames": 4}.get(name, 1)
+        assert array.shape == (4, channels, 64, 64) and array.dtype == np.float16
     for index, session in enumerate(sessions):
         row = table.iloc[index]
         assert {name: row[name] for name in session.attributes} == session.attributes
@@ -95,6 +97,30 @@ def test_crops_show_faces(stage):
     depth = arrays["depthmap"].astype(float)[:, 0]
     assert (depth[:, 36:44, 29:36].mean((1, 2)) > depth[:, 36:44, 8:14].mean((1, 2)) + 3).all()
     assert 0.1 < arrays["raw"][middle].astype(float).mean() < 0.9
+
+
+def test_frames_stand_in_the_order_of_their_lights(stage, mapped):
+    """However a session lists them: a channel is always lit from one side."""
+    stage.run()
+    frames, raw = stage.arrays()["frames"], stage.arrays()["raw"]
+    assert (frames == raw).all(axis=(2, 3)).any(axis=1).all()  # raw is the first that was listed
+    left, right = np.split(frames.astype(float).mean(axis=(0, 2)), 2, axis=1)
+    x = np.sort(np.arctan2(*mapped[0][0].lights[:, 1::-1].T))  # azimuths
+    assert (np.sign((right - left).mean(axis=1)) == np.sign(np.cos(x))).all()
+
+
+def test_frames_are_as_many_as_every_session_has(settings, mapped, tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.stereo.truth_metrics", lambda sessions, params: {})
+    first, second = mapped[0][:2]
+    few = replace(second, frames=second.frames[:3], lights=second.lights[:3])
+    write_sessions(tmp_path / "sessions.parquet", [first, few])
+    stereo(settings.stereo, tmp_path / "sessions.parquet", tmp_path / "maps", tmp_path / "s.json")
+    params = settings.crop.model_copy(update={"size": 64})
+    stage = Stage(tmp_path, [first], tmp_path / "maps", params)
+    assert stage.run() == (1, 0, 0) and stage.arrays()["frames"].shape[1] == 4
+    write_sessions(stage.sessions, [first, few])
+    assert stage.run() == (2, 0, 0) and stage.arrays()["frames"].shape[1] == 3
+    assert stage.run() == (0, 2, 0)
 
 
 def test_a_second_run_keeps_all(stage):

@@ -19,7 +19,7 @@ def run(tmp_path_factory):
     write_faces(folder / "faces", people=20)
     split(
         params.split,
-        params.train.tasks,
+        params.attributes,
         params.seed,
         folder / "faces" / "faces.parquet",
         folder / "splits",

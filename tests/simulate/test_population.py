@@ -108,7 +108,13 @@ def test_other_settings_leave_the_population_alone(params, change):
     other_person, other = prepare_session(params.model_copy(update=change), 1, 3, 1)
     assert person.habits == other_person.habits and person.hair == other_person.hair
     assert np.array_equal(person.face.shape_field, other_person.face.shape_field)
-    assert replace(state, shifts=None) == replace(other, shifts=None)
+    assert replace(state, shifts=None, noise=0) == replace(other, shifts=None, noise=0)
+
+
+def test_noise_is_drawn_about_its_median(params):
+    drawn = [prepare_session(params, 1, person, 0)[1].noise for person in range(200)]
+    assert np.median(drawn) == pytest.approx(params.noise, rel=0.1)
+    assert np.log(drawn).std() == pytest.approx(0.5, abs=0.07)
 
 
 def test_yaw_spread_changes_only_yaw(params):

@@ -79,7 +79,8 @@ def test_larger_population_keeps_the_people(params, tmp_path):
     second = simulate_session(six, SEED, tmp_path / "six", (2, 0))
     for path in first.iterdir():
         same = path.read_bytes() == (second / path.name).read_bytes()
-        assert same != path.name.endswith(".bmp"), path.name
+        # The noise is in the frames, and its level is told.
+        assert same != (path.suffix == ".bmp" or path.name == "truth.json"), path.name
 
 
 def test_metadata_line(captured, params):

@@ -79,7 +79,7 @@ def sides(tables: dict[str, pd.DataFrame]) -> dict[str, set[str]]:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_nobody_is_on_two_sides(run, crowd, settings, seed):
-    tables = run(crowd, settings.train.tasks, seed)
+    tables = run(crowd, settings.attributes, seed)
     train, val, test = sides(tables).values()
     assert not (train & val or train & test or val & test)
     total = len(train | val | test)
@@ -89,17 +89,17 @@ def test_nobody_is_on_two_sides(run, crowd, settings, seed):
 
 
 def test_rows_point_into_the_packed_arrays(run, crowd, settings, tmp_path):
-    tables = run(crowd, settings.train.tasks)
+    tables = run(crowd, settings.attributes)
     for name in FILES:
         written = read_table(tmp_path / "splits" / f"{name}.csv", "split")
         assert written["row"].tolist() == [str(row) for row in tables[name]["row"]]
         source = crowd.iloc[written["row"].astype(int)]
-        for column in ("identity", "session", *settings.train.tasks):
+        for column in ("identity", "session", *settings.attributes):
             assert written[column].tolist() == source[column].tolist()
 
 
 def test_every_face_is_in_one_table_or_excluded_with_a_reason(run, crowd, settings, tmp_path):
-    tables = run(crowd, settings.train.tasks, max_sessions=6)
+    tables = run(crowd, settings.attributes, max_sessions=6)
     left_out = excluded(tmp_path)
     assert (left_out["reason"] != "").all()
     rows = [*(r for t in tables.values() for r in t["row"]), *left_out["row"].astype(int)]
@@ -107,14 +107,14 @@ def test_every_face_is_in_one_table_or_excluded_with_a_reason(run, crowd, settin
 
 
 def test_the_gallery_has_one_session_of_everyone_in_test(run, crowd, settings):
-    tables = run(crowd, settings.train.tasks)
+    tables = run(crowd, settings.attributes)
     assert Counter(tables["gallery"]["identity"]).most_common(1)[0][1] == 1
     assert set(tables["gallery"]["identity"]) == set(tables["probe"]["identity"])
 
 
 def test_the_same_seed_gives_the_same_files(run, crowd, settings, tmp_path):
     def files(seed: int) -> dict[str, bytes]:
-        run(crowd, settings.train.tasks, seed)
+        run(crowd, settings.attributes, seed)
         return {p.name: p.read_bytes() for p in (tmp_path / "splits").iterdir()}
 
     first = files(1)
@@ -124,9 +124,9 @@ def test_the_same_seed_gives_the_same_files(run, crowd, settings, tmp_path):
 
 
 def test_ratios_agree_across_the_parts(run, crowd, settings, tmp_path):
-    run(crowd, settings.train.tasks)
+    run(crowd, settings.attributes)
     ratios = pd.read_csv(tmp_path / "reports" / "split.csv", keep_default_na=False)
-    tasks = settings.train.tasks
+    tasks = settings.attributes
     assert list(zip(ratios["task"], ratios["class"], strict=True)) == [
         (task, label) for task, classes in tasks.items() for label in classes
     ]
@@ -140,7 +140,7 @@ def test_ratios_agree_across_the_parts(run, crowd, settings, tmp_path):
 
 def test_assigning_by_chance_alone_would_not_do(crowd, settings):
     """What the swaps achieve: the ratios' spread is far under that of random parts."""
-    tasks = settings.train.tasks
+    tasks = settings.attributes
 
     def spread(part: dict[str, str]) -> float:
         side = crowd["identity"].map(part)
@@ -186,8 +186,8 @@ def test_a_label_outside_the_classes_is_excluded_with_its_reason(run, tmp_path):
     assert not any(set(table["row"]) & {5, 9} for table in tables.values())
     reasons = dict(zip(excluded(tmp_path)["row"], excluded(tmp_path)["reason"], strict=True))
     assert reasons == {
-        "5": "gender `M` is in no class of train.tasks.gender (params.yaml): add it to one",
-        "9": "glasses `sunglasses` is in no class of train.tasks.glasses (params.yaml): "
+        "5": "gender `M` is in no class of attributes.gender (params.yaml): add it to one",
+        "9": "glasses `sunglasses` is in no class of attributes.glasses (params.yaml): "
         "add it to one",
     }
 
@@ -204,7 +204,7 @@ def test_an_unknown_label_is_no_reason_to_leave_a_face_out(run, tmp_path):
 def test_captures_without_labels_can_be_split(run, settings, tmp_path):
     """Extended Yale B has none."""
     faces = people(29, 6)[["identity", "session"]]
-    tables = run(faces, settings.train.tasks)
+    tables = run(faces, settings.attributes)
     assert [len(side) for side in sides(tables).values()] == [18, 3, 8]
     assert list(tables["train"].columns) == ["row", "identity", "session"]
     assert (tmp_path / "reports" / "split.png").exists()

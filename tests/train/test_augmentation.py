@@ -38,14 +38,14 @@ def test_mirrored_normals_are_those_of_the_mirrored_surface():
     maps = ("normalmap", "albedo")
     batch = torch.from_numpy(np.concatenate([normals(depth), depth[None]])[None])
     expected = np.concatenate([normals(depth[:, ::-1]), depth[None, :, ::-1]])
-    out = mirror(batch, normal_x_channels(maps))[0].numpy()
+    out = mirror(batch, normal_x_channels(maps, [3, 1]))[0].numpy()
     assert np.abs(out - expected).max() < 1e-6
 
 
 def test_normal_x_channel_follows_the_order_of_the_maps():
-    assert normal_x_channels(("normalmap", "albedo", "depthmap")) == [0]
-    assert normal_x_channels(("albedo", "normalmap")) == [1]
-    assert normal_x_channels(("albedo", "depthmap")) == []
+    assert normal_x_channels(("normalmap", "albedo", "depthmap"), [3, 1, 1]) == [0]
+    assert normal_x_channels(("albedo", "normalmap"), [1, 3]) == [1]
+    assert normal_x_channels(("albedo", "depthmap"), [1, 1]) == []
 
 
 def test_random_crop_only_shifts():

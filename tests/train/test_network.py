@@ -4,7 +4,8 @@ from torch import nn
 
 from stages.train.network import Network
 from stages.train.network.attention import Attention, _average_matrix, reverse_gradient
-from stages.train.network.iresnet import Block, IResNet, PReLU
+from stages.train.network.iresnet import Block, IResNet
+from stages.train.network.layers import PReLU
 
 CLASSES = {"spectacles": 2, "pose": 3}
 
@@ -16,7 +17,7 @@ def network(channels=(3, 1), side=64):
 
 def test_backbone_is_the_published_iresnet18():
     """Parameters and strides of iResNet-18 (arXiv 2004.04989), ReLU's lack of slopes aside."""
-    backbone = IResNet(3)
+    backbone = IResNet("iresnet18", 3)
     slopes = sum(
         p.numel() for m in backbone.modules() if isinstance(m, PReLU) for p in m.parameters()
     )
@@ -50,8 +51,8 @@ def test_blocks_of_a_stage():
 def test_prelu_is_torchs():
     x = torch.randn(2, 3, 4, 4)
     mine, theirs = PReLU(3), nn.PReLU(3)
-    mine.slope.data[:] = torch.tensor([0.1, 0.5, -0.2])[:, None, None]
-    theirs.weight.data[:] = mine.slope.data.flatten()
+    mine.weight.data[:] = torch.tensor([0.1, 0.5, -0.2])
+    theirs.load_state_dict(mine.state_dict())
     assert torch.allclose(mine(x), theirs(x))
 
 

@@ -27,7 +27,7 @@ def folders(tmp_path):
     params = small_params()
     split(
         params.split,
-        params.train.tasks,
+        params.attributes,
         params.seed,
         tmp_path / "faces" / "faces.parquet",
         tmp_path / "splits",
@@ -57,7 +57,7 @@ def test_same_seed_same_weights(folders):
     params = small_params()
     _, first = run(folders, "a", params)
     _, second = run(folders, "b", params)
-    _, other = run(folders, "c", small_params(seed=2))
+    _, other = run(folders, "c", small_params(**{"train.seed": 2}))
     assert equal(first, second)
     assert not equal(first, other)
 
@@ -91,7 +91,7 @@ def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"train.learning_rate": 0.004}, {"modality": "raw"}, {"seed": 3}]
+    "change", [{"train.learning_rate": 0.004}, {"modality": "raw"}, {"train.seed": 3}]
 )
 def test_a_checkpoint_of_another_run_is_not_resumed(folders, tmp_path, change):
     args = folders / "faces", folders / "splits"
@@ -118,6 +118,7 @@ def test_a_broken_checkpoint_is_ignored(tmp_path):
     ("modality", "fusion", "channels"),
     [
         ("raw", "late", [1]),
+        ("frames", "late", [4]),
         ("normalmap", "late", [3]),
         ("normalmap-albedo", "late", [3, 1]),
         ("normalmap-depthmap", "early", [4]),
@@ -159,13 +160,46 @@ def test_it_learns(folders, monkeypatch):
 
 
 def test_a_task_without_two_classes_is_left_out(folders, capsys):
-    tasks = {
-        "gender": {"male": ["male"], "female": ["female"]},
-        "spectacles": {"without": ["no"], "with": ["yes"]},
-    }
+    tasks = ["gender", "spectacles"]
     card, _ = run(folders, "m", small_params(**{"train.tasks": tasks, "train.epochs": 1}))
     assert list(card.tasks) == ["gender"]
     assert "task spectacles left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train.head": "arcface"},
+        {"train.head": "cosface"},
+        {"train.head": "curricularface"},
+        {"train.head": "triplet", "train.tasks": []},
+        {"train.backbone": "ir18", "train.attention": False},
+        {"train.task_weighting": "uncertainty"},
+    ],
+    ids=str,
+)
+def test_heads_backbones_and_weightings_train(folders, change):
+    _, weights = run(folders, "m", small_params(**{"train.epochs": 2, **change}))
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    network, _ = load_model(folders / "m", CPU)
+    assert bool(network.heads) == (change.get("train.tasks") != [])
+
+
+def test_staged_training_keeps_an_epoch_of_the_last_stage(folders, monkeypatch):
+    falling = iter([0.9, 0.8, 0.7, 0.6])
+    monkeypatch.setattr(stages.train, "cosine_auc", lambda *_: next(falling))
+    card, _ = run(folders, "m", small_params(**{"train.epochs": 4, "train.staged": True}))
+    assert card.epoch == 3  # epochs 1 and 2 were gender's, and identity had not begun
+
+
+def test_training_starts_from_a_model(folders, capsys):
+    run(folders, "a", small_params(**{"train.epochs": 1}))
+    start = str(folders / "a" / "weights.safetensors")
+    params = small_params(**{"train.init_from": start, "train.epochs": 1, "train.seed": 5})
+    args = folders / "faces", folders / "splits"
+    assert run_fingerprint(params, *args) != run_fingerprint(small_params(), *args)
+    run(folders, "b", params)
+    assert "tensors taken" in capsys.readouterr().out
 
 
 def test_history_is_logged(folders):
@@ -179,7 +213,7 @@ def test_scale_standardises_and_keeps_the_normals_x_centred(folders):
     maps = ("normalmap", "albedo")
     faces = Faces(folders / "faces", maps)
     rows = np.arange(20)
-    scale = measure_scale(faces, maps, rows)
+    scale = measure_scale(faces, rows)
     batch = faces.batch(rows, replace(scale, limit=100.0), CPU)
     assert faces.batch(rows, scale, CPU).abs().max() == scale.limit
     assert scale.mean[0] == 0

@@ -7,21 +7,16 @@ to a wide margin; hard ones stay small and are left alone.
 
 from __future__ import annotations
 
-import math
 import warnings
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import Tensor
 
 from stages.params import MagFaceParams
-
-# Where the cosine's rounding would leave [-1, 1], the sine's gradient would be infinite.
-EDGE = 1e-6
+from stages.train.heads.base import CosineHead, add_angle, put_target
 
 
-class MagFace(nn.Module):
-    """Weighted MagFace loss over ``classes`` identities (eq. 2 to 6 of the paper).
+class MagFace(CosineHead):
+    """Equations 2 to 6 of the paper.
 
     For an embedding f of magnitude a, clamped to [l_a, u_a], and class centre w_y,
 
@@ -34,69 +29,46 @@ class MagFace(nn.Module):
     theta_y + m would pass pi, the logit goes on linearly, as in the authors' code.
     """
 
-    weights: Tensor
-
     def __init__(self, embedding: int, weights: Tensor, params: MagFaceParams) -> None:
-        """``weights`` (classes,) weigh the identities; they are used as they are."""
-        super().__init__()
+        super().__init__(embedding, weights)
         self.params = params
-        self.register_buffer("weights", weights)
-        self.centres = nn.Parameter(torch.empty(len(weights), embedding))
-        nn.init.normal_(self.centres)
+        self.scale = params.scale
         bound = lambda_bound(params)
         if params.lambda_g < bound:
             warnings.warn(
-                f"train.magface.lambda_g={params.lambda_g:g} is under the paper's bound {bound:.1f}"
-                ": magnitudes need not converge",
+                f"train.heads.magface.lambda_g={params.lambda_g:g} is under the paper's bound "
+                f"{bound:.1f}: magnitudes need not converge",
                 stacklevel=2,
             )
 
-    def forward(self, embeddings: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Loss of (B, D) embeddings with (B,) labels.
-
-        Returns
-        -------
-        loss : ()
-        magnitudes : (B,)
-            Unclamped lengths of the embeddings.
-        """
-        p = self.params
-        magnitudes = embeddings.norm(dim=1)
-        a = magnitudes.clamp(p.lower_magnitude, p.upper_magnitude)
-        margins = margin(a, p)
-        cosines = functional.linear(
-            functional.normalize(embeddings), functional.normalize(self.centres)
+    def with_margin(
+        self, cosines: Tensor, target: Tensor, labels: Tensor, embeddings: Tensor
+    ) -> Tensor:
+        return put_target(
+            cosines, labels, add_angle(target, margin(self._magnitudes(embeddings), self.params))
         )
-        rows = torch.arange(len(labels), device=labels.device)
-        logits = cosines.clone()
-        logits[rows, labels] = add_angle(cosines[rows, labels], margins)
-        losses = functional.cross_entropy(p.scale * logits, labels, reduction="none")
-        weights = self.weights[labels]
-        regulariser = 1 / a + a / p.upper_magnitude**2
-        loss = (weights * losses).sum() / weights.sum() + p.lambda_g * regulariser.mean()
-        return loss, magnitudes
+
+    def regulariser(self, embeddings: Tensor) -> Tensor:
+        a = self._magnitudes(embeddings)
+        return self.params.lambda_g * (1 / a + a / self.params.upper_magnitude**2).mean()
+
+    def _magnitudes(self, embeddings: Tensor) -> Tensor:
+        p = self.params
+        return embeddings.norm(dim=1).clamp(p.lower_magnitude, p.upper_magnitude)
 
 
 def margin(magnitudes: Tensor, params: MagFaceParams) -> Tensor:
     """m(a): linear from lower_margin at lower_magnitude to upper_margin at upper_magnitude."""
-    span = params.upper_magnitude - params.lower_magnitude
-    slope = (params.upper_margin - params.lower_margin) / span
-    return slope * (magnitudes - params.lower_magnitude) + params.lower_margin
-
-
-def add_angle(cosine: Tensor, angle: Tensor) -> Tensor:
-    """cos(theta + angle) from cos(theta); past pi it goes on falling, as a straight line."""
-    inside = cosine.clamp(-1 + EDGE, 1 - EDGE)
-    sine = (1 - inside * inside).sqrt()
-    turned = cosine * angle.cos() - sine * angle.sin()
-    beyond = cosine - angle * (math.pi - angle).sin()
-    return torch.where(cosine > (math.pi - angle).cos(), turned, beyond)
+    return _slope(params) * (magnitudes - params.lower_magnitude) + params.lower_margin
 
 
 def lambda_bound(params: MagFaceParams) -> float:
     """The least lambda_g for which an optimal magnitude exists (property 2 of the paper):
     s k u_a^2 l_a^2 / (u_a^2 - l_a^2), with k the slope of m."""
     upper, lower = params.upper_magnitude**2, params.lower_magnitude**2
+    return params.scale * _slope(params) * upper * lower / (upper - lower)
+
+
+def _slope(params: MagFaceParams) -> float:
     span = params.upper_magnitude - params.lower_magnitude
-    slope = (params.upper_margin - params.lower_margin) / span
-    return params.scale * slope * upper * lower / (upper - lower)
+    return (params.upper_margin - params.lower_margin) / span

@@ -8,8 +8,16 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from stages.train.network import insightface, iresnet
 from stages.train.network.attention import Attention, reverse_gradient
+from stages.train.network.insightface import IR, IRSE
 from stages.train.network.iresnet import IResNet
+from stages.train.network.layers import Neck
+
+BACKBONES: dict[str, type[IResNet | IR | IRSE]] = {
+    **dict.fromkeys(iresnet.BLOCKS, IResNet),
+    **{name: IRSE if name.startswith("irse") else IR for name in insightface.BLOCKS},
+}
 
 
 @dataclass(frozen=True)
@@ -38,37 +46,45 @@ class Branch(nn.Module):
     """Backbone and separation chain of one input: an embedding per task.
 
     The chain takes ``x_task = attention(x)`` for a task and passes ``x - x_task`` on to the next;
-    identity comes last and gets what no attribute claimed.
+    identity comes last and gets what no attribute claimed. Without attention, or without a task
+    to separate from, identity and tasks all read the backbone's features as they are.
     """
 
-    def __init__(self, channels: int, side: int, tasks: list[str], embedding: int, dropout: float):
+    def __init__(
+        self,
+        backbone: str,
+        channels: int,
+        side: int,
+        tasks: list[str],
+        embedding: int,
+        dropout: float,
+        attention: bool,
+    ) -> None:
         super().__init__()
-        self.backbone = IResNet(channels)
-        width = self.backbone.out_channels
-        self.attention = nn.ModuleDict({task: Attention(width) for task in [*tasks, "identity"]})
+        self.backbone = BACKBONES[backbone](backbone, channels)
+        self.width = self.backbone.out_channels
+        self.tasks = tasks
+        chain = [*tasks, "identity"] if attention and tasks else []
+        self.attention = nn.ModuleDict({name: Attention(self.width) for name in chain})
         self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
-        cells = math.ceil(side / 32) ** 2
-        self.embed = nn.Sequential(
-            nn.Flatten(),
-            nn.BatchNorm1d(width * cells),
-            nn.Dropout(dropout),
-            nn.Linear(width * cells, embedding, bias=False),
-            nn.BatchNorm1d(embedding),
-        )
+        cells = math.ceil(side / self.backbone.stride) ** 2
+        self.neck = Neck(self.width, cells, embedding, dropout)
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """(B, C, side, side) to the identity embedding (B, embedding), and per task what was
-        taken and what was passed on, (B, 512) each."""
+        taken and what was passed on, (B, width) each."""
         x = self.backbone(x)
+        if not self.attention:
+            pooled = self.pool(x)
+            shared = dict.fromkeys(self.tasks, pooled)
+            return self.neck(x), shared, shared
         taken: dict[str, Tensor] = {}
         passed_on: dict[str, Tensor] = {}
-        for task, attention in self.attention.items():
-            mine = attention(x)
-            if task == "identity":
-                return self.embed(mine), taken, passed_on
+        for task in self.tasks:
+            mine = self.attention[task](x)
             x = x - mine
             taken[task], passed_on[task] = self.pool(mine), self.pool(x)
-        raise AssertionError("identity ends every chain")
+        return self.neck(self.attention["identity"](x)), taken, passed_on
 
 
 class Network(nn.Module):
@@ -84,6 +100,10 @@ class Network(nn.Module):
         Number of classes of each attribute task, in the order of the chain.
     embedding : int
         Size of the identity embedding, per branch.
+    backbone : str
+        One of `BACKBONES`.
+    attention : bool
+        Whether tasks are separated; see `Branch`.
     """
 
     def __init__(
@@ -93,13 +113,17 @@ class Network(nn.Module):
         classes: dict[str, int],
         embedding: int,
         dropout: float,
+        backbone: str = "iresnet18",
+        attention: bool = True,
     ) -> None:
         super().__init__()
         self.channels = channels
-        self.branches = nn.ModuleList(
-            Branch(count, side, list(classes), embedding, dropout) for count in channels
-        )
-        width = IResNet.out_channels * len(channels)
+        branches = [
+            Branch(backbone, count, side, list(classes), embedding, dropout, attention)
+            for count in channels
+        ]
+        self.branches = nn.ModuleList(branches)
+        width = sum(branch.width for branch in branches)
         self.heads = nn.ModuleDict({t: nn.Linear(width, n) for t, n in classes.items()})
         self.adversaries = nn.ModuleDict({t: nn.Linear(width, n) for t, n in classes.items()})
 
@@ -120,6 +144,13 @@ class Network(nn.Module):
                 for t, head in self.adversaries.items()
             },
         )
+
+    def freeze(self, tasks: list[str]) -> None:
+        """Let these tasks' attention, head and adversary stop learning, and all others learn."""
+        separated = [b.attention for b in self.branches if isinstance(b, Branch)]
+        for modules in (self.heads, self.adversaries, *separated):
+            for task, module in modules.items():
+                module.requires_grad_(task not in tasks)
 
 
 def _of_one_length(parts: tuple[Tensor, ...]) -> list[Tensor]:

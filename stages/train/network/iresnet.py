@@ -1,41 +1,35 @@
-"""iResNet-18 of Duta et al. with PReLU in place of ReLU.
+"""iResNet of Duta et al., 18 to 152 layers, with PReLU in place of ReLU.
 
 "Improved Residual Networks for Image and Video Recognition", ICPR 2020,
 https://arxiv.org/abs/2004.04989. Not to be confused with the IResNet of InsightFace, another
-network of nearly the same name. What is improved over ResNet: each stage has a start, middle and
-end block, so that the main path is normalised once a stage and carries an activation only at its
-end; and a shortcut that shrinks takes the maximum before its 1x1 projection. The stem is a 7x7
-convolution, and all four stages halve the size: the total stride is 32.
+network of nearly the same name (`stages.train.network.insightface`). What is improved over ResNet:
+each stage has a start, middle and end block, so that the main path is normalised once a stage and
+carries an activation only at its end; and a shortcut that shrinks takes the maximum before its 1x1
+projection. The stem is a 7x7 convolution, and all four stages halve the size: the total stride is
+32.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
-from torch.nn import functional
+
+from stages.train.network.layers import PReLU, initialise_convolutions
 
 STEM = 64
 WIDTHS = (64, 128, 256, 512)
-BLOCKS_18 = (2, 2, 2, 2)
-
-
-class PReLU(nn.Module):
-    """``max(0, x) - slope * max(0, -x)`` with a slope per channel (He et al., ICCV 2015).
-
-    Written out because the backward pass of torch's own is several times slower on the CPU in
-    bfloat16.
-    """
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.slope = nn.Parameter(torch.full((channels, 1, 1), 0.25))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x) - self.slope.to(x.dtype) * functional.relu(-x)
+BLOCKS = {
+    "iresnet18": (2, 2, 2, 2),
+    "iresnet34": (3, 4, 6, 3),
+    "iresnet50": (3, 4, 6, 3),
+    "iresnet101": (3, 4, 23, 3),
+    "iresnet152": (3, 8, 36, 3),
+}
+BOTTLENECKS = ("iresnet50", "iresnet101", "iresnet152")
+EXPANSION = 4  # of a bottleneck's width in its output
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions on a shortcut.
+    """Two 3x3 convolutions, or a bottleneck of 1x1, 3x3 and 1x1, on a shortcut.
 
     ``start`` opens a stage: raw input, normalised output. ``end`` closes it: the sum is
     normalised and activated. ``after_start`` follows a start block, whose output is normalised
@@ -45,14 +39,16 @@ class Block(nn.Module):
     def __init__(
         self,
         inputs: int,
-        outputs: int,
+        width: int,
         stride: int = 1,
         *,
+        bottleneck: bool = False,
         start: bool = False,
         after_start: bool = False,
         end: bool = False,
     ) -> None:
         super().__init__()
+        outputs = width * EXPANSION if bottleneck else width
         before: list[nn.Module] = []
         if not start:
             if not after_start:
@@ -60,10 +56,7 @@ class Block(nn.Module):
             before.append(PReLU(inputs))
         self.residual = nn.Sequential(
             *before,
-            nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False),
-            nn.BatchNorm2d(outputs),
-            PReLU(outputs),
-            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            *(_bottleneck if bottleneck else _basic)(inputs, width, outputs, stride),
             *([nn.BatchNorm2d(outputs)] if start else []),
         )
         self.shortcut = _shortcut(inputs, outputs, stride)
@@ -73,6 +66,27 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.after(self.residual(x) + self.shortcut(x))
+
+
+def _basic(inputs: int, width: int, outputs: int, stride: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, width, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        PReLU(width),
+        nn.Conv2d(width, outputs, 3, padding=1, bias=False),
+    ]
+
+
+def _bottleneck(inputs: int, width: int, outputs: int, stride: int) -> list[nn.Module]:
+    return [
+        nn.Conv2d(inputs, width, 1, bias=False),
+        nn.BatchNorm2d(width),
+        PReLU(width),
+        nn.Conv2d(width, width, 3, stride, padding=1, bias=False),
+        nn.BatchNorm2d(width),
+        PReLU(width),
+        nn.Conv2d(width, outputs, 1, bias=False),
+    ]
 
 
 def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
@@ -85,35 +99,36 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
 
 
 class IResNet(nn.Module):
-    """(B, channels, H, W) to (B, 512, ceil(H/32), ceil(W/32))."""
+    """(B, channels, H, W) to (B, out_channels, ceil(H/32), ceil(W/32))."""
 
-    out_channels = WIDTHS[-1]
+    stride = 32
 
-    def __init__(self, channels: int, blocks: tuple[int, ...] = BLOCKS_18) -> None:
+    def __init__(self, name: str, channels: int) -> None:
         super().__init__()
+        bottleneck = name in BOTTLENECKS
         layers: list[nn.Module] = [
             nn.Conv2d(channels, STEM, 7, 2, padding=3, bias=False),
             nn.BatchNorm2d(STEM),
             PReLU(STEM),
         ]
         inputs = STEM
-        for width, count in zip(WIDTHS, blocks, strict=True):
+        for width, count in zip(WIDTHS, BLOCKS[name], strict=True):
             for index in range(count):
                 layers.append(
                     Block(
                         inputs,
                         width,
                         stride=2 if index == 0 else 1,
+                        bottleneck=bottleneck,
                         start=index == 0,
                         after_start=index == 1,
                         end=index == count - 1,
                     )
                 )
-                inputs = width
+                inputs = width * EXPANSION if bottleneck else width
         self.layers = nn.Sequential(*layers)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.out_channels = inputs
+        initialise_convolutions(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)

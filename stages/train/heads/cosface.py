@@ -1,0 +1,25 @@
+"""CosFace: a fixed amount is taken off the cosine.
+
+Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face Recognition", CVPR 2018, eq. 4,
+https://arxiv.org/abs/1801.09414.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from stages.params import MarginParams
+from stages.train.heads.base import CosineHead, put_target
+
+
+class CosFace(CosineHead):
+    """``s (cos(theta_y) - m)`` in place of ``s cos(theta_y)``."""
+
+    def __init__(self, embedding: int, weights: Tensor, params: MarginParams) -> None:
+        super().__init__(embedding, weights)
+        self.scale, self.margin = params.scale, params.margin
+
+    def with_margin(
+        self, cosines: Tensor, target: Tensor, labels: Tensor, embeddings: Tensor
+    ) -> Tensor:
+        return put_target(cosines, labels, target - self.margin)
