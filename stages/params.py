@@ -179,10 +179,11 @@ class TrainParams(Section):
 
 
 class EvaluateParams(Section):
-    """How much effort goes into intervals and into the stereo check."""
+    """How much effort goes into intervals, and how much is pictured."""
 
     resamples: Annotated[int, Field(ge=100)]
     pictured_probes: Count
+    pictured_per_condition: Count
 
 
 class Params(Section):

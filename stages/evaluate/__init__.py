@@ -8,35 +8,44 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
+from sklearn.decomposition import PCA
 
 from stages.errors import UserError
 from stages.evaluate.attributes import attribute_scores
-from stages.evaluate.identification import rank_gallery, rank_rate
-from stages.evaluate.pictures import draw_probes, draw_roc
+from stages.evaluate.conditions import by_condition, misses_and_hits, probes_that_differ
+from stages.evaluate.identification import rank_gallery
+from stages.evaluate.leakage import leakage
+from stages.evaluate.pictures import draw_probes, draw_quality, draw_roc
+from stages.evaluate.quality import curves_table, rank_correlation, reject_curve, true_conditions
+from stages.evaluate.scores import Scores, score_captures, write_scores
 from stages.evaluate.verification import (
     auc,
-    auc_interval,
+    draw_people,
     equal_error_rate,
+    interval,
+    resampled_aucs,
     roc,
-    score_pairs,
     tar_at_far,
 )
 from stages.files import replacing
 from stages.pairs import cosine_auc
-from stages.params import EvaluateParams
-from stages.session import read_table
-from stages.tasks import class_indices
+from stages.params import Params
+from stages.session import read_sessions, read_table
 from stages.train.data import Faces
 from stages.train.model import default_device, embed, load_model
 
 FARS = (1e-1, 1e-2, 1e-3)
-PIXELS = 32  # side to which crops are shrunk for the untrained baseline
+QUALITY_FMRS = (1e-2, 1e-3)
+PIXELS = 32  # side to which crops are shrunk for the untrained floors
+COMPONENTS = 64  # of the PCA
+
+Metrics = dict[str, float | int | None]
 
 
 def evaluate(
-    params: EvaluateParams, seed: int, faces_folder: Path, splits: Path, models: Path, out: Path
-) -> dict[str, float | int | None]:
-    """Write ``metrics.json``, ``roc.csv``, ``roc.png`` and ``probes.png`` to ``out``.
+    params: Params, sessions: Path, faces_folder: Path, splits: Path, models: Path, out: Path
+) -> Metrics:
+    """Write ``metrics.json``, ``scores.npz``, tables and pictures to ``out``.
 
     Verification runs over all pairs of test captures, identification from one gallery capture a
     person. A value is null where the test set cannot tell.
@@ -56,60 +65,105 @@ def evaluate(
     gallery, probe = (read_table(splits / f"{name}.csv", "split") for name in ("gallery", "probe"))
     test = pd.concat([gallery, probe], ignore_index=True)
     rows = test["row"].astype(int).to_numpy()
-    identities = test["identity"].to_numpy(dtype=str)
     embedded = embed(network, card, faces, rows)
+    enrolled = np.arange(len(test)) < len(gallery)
+    scores = score_captures(embedded.identity, test, enrolled, params.attributes)
+    ranking = rank_gallery(scores)
+    curve = roc(scores.cosine, scores.same)
+    leaks = leakage(embedded.identity, scores, params.seed)
+    rejects = [c for fmr in QUALITY_FMRS if (c := reject_curve(scores, fmr)) is not None]
+    truth = true_conditions(scores, read_sessions(sessions))
 
-    pairs = score_pairs(embedded.identity, identities)
-    curve = roc(pairs.cosine, pairs.same)
-    impostors = int((~pairs.same).sum())
-    low, high = auc_interval(pairs, identities, params.resamples, np.random.default_rng(seed))
-    split_at = len(gallery)
-    order = rank_gallery(embedded.identity[split_at:], embedded.identity[:split_at])
-    names = identities[split_at:], identities[:split_at]
-    metrics: dict[str, float | int | None] = {
-        "identity_auc": auc(pairs.cosine, pairs.same),
-        "identity_auc_low": low,
-        "identity_auc_high": high,
-        "identity_auc_euclidean": auc(pairs.euclidean, pairs.same),
-        "eer": equal_error_rate(curve),
-        **{f"tar_at_far_{far:.0e}".replace("e-0", "e-"): tar_at_far(curve, far, impostors)
-           for far in FARS},
-        "rank1": rank_rate(order, *names, rank=1),
-        "rank5": rank_rate(order, *names, rank=5),
-    }  # fmt: skip
-    labels = class_indices(test, card.tasks)
+    metrics = recognition_metrics(scores, params.evaluate.resamples, params.seed)
     for task, probabilities in embedded.attributes.items():
-        for name, value in attribute_scores(probabilities, labels[task].to_numpy()).items():
+        for name, value in attribute_scores(probabilities, scores.labels[task]).items():
             metrics[f"{task}_{name}"] = value
+    for attribute, probe_kind, area in leaks.to_numpy().tolist():
+        metrics[f"{attribute}_leak_{probe_kind}"] = area
+    for reject in rejects:
+        metrics[f"quality_gain_{_rate(reject.fmr)}"] = reject.gain
+    for condition in ("noise", "yaw"):
+        correlation = rank_correlation(scores.magnitude, truth[condition].to_numpy(float))
+        if correlation is not None:
+            metrics[f"magnitude_vs_{condition}"] = correlation
     stored = faces.read(rows)
-    metrics["pixel_auc"] = pixel_auc(stored, card.scale.mean, card.scale.std, identities)
+    train_rows = read_table(splits / "train.csv", "split")["row"].astype(int).to_numpy()
+    small = small_faces(stored, card.scale.mean, card.scale.std)
+    small_train = small_faces(faces.read(train_rows), card.scale.mean, card.scale.std)
+    metrics["pixel_auc"] = cosine_auc(small, scores.identity)
+    metrics["pca_auc"] = cosine_auc(project(small_train, small), scores.identity)
     metrics |= {"test_people": len(gallery), "test_captures": len(test), "epoch": card.epoch}
     metrics = {k: round(v, 4) if isinstance(v, float) else v for k, v in metrics.items()}
 
-    with replacing(out / "roc.csv") as path:
-        pd.DataFrame({"far": curve.far, "tar": curve.tar, "threshold": curve.threshold}).round(
-            6
-        ).to_csv(path, index=False)
+    write_scores(out / "scores.npz", scores)
+    quality = pd.DataFrame(
+        {"identity": scores.identity, "session": scores.session, "magnitude": scores.magnitude}
+    )
+    for name, table in {
+        "roc": pd.DataFrame({"far": curve.far, "tar": curve.tar, "threshold": curve.threshold}),
+        "conditions": by_condition(scores, ranking),
+        "leakage": leaks,
+        "quality": pd.concat([quality, truth], axis=1),
+        "reject": curves_table(rejects),
+    }.items():
+        with replacing(out / f"{name}.csv") as path:
+            table.round(6).to_csv(path, index=False)
+
     title = f"{card.modality}: AUC {metrics['identity_auc']} [{metrics['identity_auc_low']}, "
     with replacing(out / "roc.png") as path:
         draw_roc(curve, f"{title}{metrics['identity_auc_high']}]", path)
-    first_map = stored[:, : faces.arrays[0].shape[1]]
-    with replacing(out / "probes.png") as path:
-        draw_probes(
-            first_map[split_at:], first_map[:split_at], order, *names, params.pictured_probes, path
-        )
+    with replacing(out / "quality.png") as path:
+        draw_quality(rejects, path)
+    first_map = stored[:, : faces.channels[0] if card.maps[0] == "normalmap" else 1]
+    shown = misses_and_hits(np.arange(len(probe)), ranking, params.evaluate.pictured_probes)
+    for name, chosen in {
+        "probes": [("", number) for number in shown],
+        "conditions": probes_that_differ(scores, ranking, params.evaluate.pictured_per_condition),
+    }.items():
+        with replacing(out / f"{name}.png") as path:
+            draw_probes(first_map[~enrolled], first_map[enrolled], ranking, chosen, path)
     with replacing(out / "metrics.json") as path:
         path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     return metrics
 
 
-def pixel_auc(
-    stored: np.ndarray, mean: list[float], std: list[float], identities: np.ndarray
-) -> float:
-    """The untrained floor: the cosine AUC of small standardised crops, (N, C, S, S)."""
+def recognition_metrics(scores: Scores, resamples: int, seed: int) -> Metrics:
+    """What can be said from the scores alone."""
+    curve = roc(scores.cosine, scores.same)
+    impostors = int((~scores.same).sum())
+    people = len(np.unique(scores.identity))
+    draws = draw_people(people, resamples, np.random.default_rng(seed))
+    low, high = interval(resampled_aucs(scores, draws))
+    ranking = rank_gallery(scores)
+    return {
+        "identity_auc": auc(scores.cosine, scores.same),
+        "identity_auc_low": low,
+        "identity_auc_high": high,
+        "identity_auc_euclidean": auc(scores.euclidean, scores.same),
+        "eer": equal_error_rate(curve),
+        **{f"tar_at_far_{_rate(far)}": tar_at_far(curve, far, impostors) for far in FARS},
+        "rank1": ranking.rate(1),
+        "rank5": ranking.rate(5),
+    }
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.0e}".replace("e-0", "e-")
+
+
+def small_faces(stored: np.ndarray, mean: list[float], std: list[float]) -> np.ndarray:
+    """(N, C, S, S) crops, standardised and shrunk, as (N, C * 32 * 32): the cosine of these is
+    the untrained floor."""
     standard = (stored - np.array(mean)[:, None, None]) / np.array(std)[:, None, None]
     small = [
         [cv2.resize(plane, (PIXELS, PIXELS), interpolation=cv2.INTER_AREA) for plane in face]
         for face in standard.astype(np.float32)
     ]
-    return cosine_auc(np.reshape(small, (len(stored), -1)), identities)
+    return np.reshape(small, (len(stored), -1))
+
+
+def project(train: np.ndarray, test: np.ndarray) -> np.ndarray:
+    """Coordinates of ``test`` (N, D) on the whitened principal components of ``train``: the
+    eigenfaces of Turk & Pentland, "Face recognition using eigenfaces", CVPR 1991."""
+    count = min(COMPONENTS, len(train) - 1)
+    return PCA(count, whiten=True, random_state=0).fit(train).transform(test)

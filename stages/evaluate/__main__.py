@@ -9,8 +9,8 @@ def main() -> None:
     params = load_params()
     out = Path("reports")
     metrics = evaluate(
-        params.evaluate,
-        params.seed,
+        params,
+        Path("data/sessions.parquet"),
         Path("data/faces"),
         Path("data/splits"),
         Path("models"),

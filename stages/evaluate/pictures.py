@@ -1,12 +1,15 @@
-"""Pictures of the report: the ROC and probes with their nearest gallery faces."""
+"""Pictures of the report: the ROC, error versus reject, probes with the nearest gallery faces."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 
+from stages.evaluate.identification import Ranking
+from stages.evaluate.quality import REJECTED, RejectCurve
 from stages.evaluate.verification import Roc
 from stages.maps import normals_as_colours
 
@@ -35,42 +38,59 @@ def draw_roc(curve: Roc, title: str, path: Path) -> None:
 def draw_probes(
     probes: np.ndarray,
     gallery: np.ndarray,
-    order: np.ndarray,
-    probe_ids: np.ndarray,
-    gallery_ids: np.ndarray,
-    count: int,
+    ranking: Ranking,
+    rows: Sequence[tuple[str, int]],
     path: Path,
 ) -> None:
-    """Rows of a probe and its nearest gallery faces; misses first, then hits.
+    """Rows of a probe, its own gallery capture, and the nearest gallery faces.
 
     Parameters
     ----------
     probes, gallery : (., C, S, S)
         A map of the crops; three channels are taken for normals.
-    order : (probes, gallery) int
-        Gallery indices by falling likeness.
-    count : int
-        Number of probes shown, half of them misses as far as there are any.
+    rows : sequence of (str, int)
+        A title, which may be empty, and a probe's number.
     """
-    hits = gallery_ids[order[:, 0]] == probe_ids
-    misses = np.flatnonzero(~hits)[: max(count // 2, 1)]
-    rest = np.flatnonzero(hits)
-    spread = np.linspace(0, len(rest) - 1, min(count - len(misses), len(rest))).astype(int)
-    shown = [*misses, *(rest[spread] if len(rest) else [])]
-    columns = 1 + min(NEAREST, order.shape[1])
+    columns = 2 + min(NEAREST, ranking.order.shape[1])
     figure, grid = plt.subplots(
-        len(shown), columns, figsize=(1.25 * columns, 1.5 * len(shown)), squeeze=False,
-        layout="constrained",
+        max(len(rows), 1), columns, figsize=(1.25 * columns, 1.55 * max(len(rows), 1)),
+        squeeze=False, layout="constrained",
     )  # fmt: skip
-    top = float(np.quantile(gallery, 0.995)) if len(gallery) else 1.0
-    low = float(np.quantile(gallery, 0.005)) if len(gallery) else 0.0
-    for row, probe in zip(grid, shown, strict=True):
-        _show(row[0], probes[probe], f"probe {probe_ids[probe]}", None, low, top)
-        for axes, nearest in zip(row[1:], order[probe], strict=False):
-            right = gallery_ids[nearest] == probe_ids[probe]
+    top = float(np.quantile(gallery, 0.995))
+    low = float(np.quantile(gallery, 0.005))
+    for axes in grid.flat:
+        axes.axis("off")
+    if not rows:
+        grid[0, 0].set_title("no such probe", fontsize=8, loc="left")
+    for row, (title, probe) in zip(grid, rows, strict=False):
+        name = ranking.probe_ids[probe]
+        _show(row[0], probes[probe], title or f"probe {name}", None, low, top)
+        [own] = np.flatnonzero(ranking.gallery_ids == name)[:1]
+        _show(row[1], gallery[own], f"enrolled {name}", None, low, top)
+        for axes, nearest in zip(row[2:], ranking.order[probe], strict=False):
+            right = ranking.gallery_ids[nearest] == name
             colour = HIT if right else MISS
-            _show(axes, gallery[nearest], str(gallery_ids[nearest]), colour, low, top)
+            _show(axes, gallery[nearest], str(ranking.gallery_ids[nearest]), colour, low, top)
     figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
+def draw_quality(curves: Sequence[RejectCurve], path: Path) -> None:
+    """Error-versus-reject curves, with random and ideal rejection."""
+    figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
+    for number, curve in enumerate(curves):
+        colour = f"C{number}"
+        axes.plot(REJECTED, curve.fnmr, colour, label=f"by magnitude, FMR {curve.fmr:g}")
+        axes.plot(REJECTED, curve.random, colour, ls=":", label="at random")
+        axes.plot(REJECTED, curve.ideal, colour, ls="--", alpha=0.6, label="ideal")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel("share of genuine pairs rejected")
+    axes.set_ylabel("false non-match rate")
+    axes.set_title("Rejecting captures of low magnitude")
+    if curves:
+        axes.legend(fontsize=8)
+    axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
@@ -81,7 +101,8 @@ def _show(
         axes.imshow(normals_as_colours(face.astype(np.float32)))
     else:
         axes.imshow(face[0].astype(np.float32), cmap="gray", vmin=low, vmax=top)
-    axes.set_title(title, fontsize=8, color=colour or "black", pad=2)
+    axes.axis("on")
+    axes.set_title(title, fontsize=6 if len(title) > 14 else 8, color=colour or "black", pad=2)
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():

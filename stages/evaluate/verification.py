@@ -7,28 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from stages.pairs import all_pairs, unit
-
-
-@dataclass(frozen=True)
-class Pairs:
-    """Every unordered pair of test captures.
-
-    Attributes
-    ----------
-    first, second : (P,) int
-        Indices of the captures.
-    same : (P,) bool
-    cosine, euclidean : (P,) float32
-        Scores; higher is more alike, so the euclidean distance is negated. It is taken between
-        the embeddings as they are, whose length is the capture's quality.
-    """
-
-    first: np.ndarray
-    second: np.ndarray
-    same: np.ndarray
-    cosine: np.ndarray
-    euclidean: np.ndarray
+from stages.evaluate.scores import Scores
 
 
 @dataclass(frozen=True)
@@ -38,16 +17,6 @@ class Roc:
     far: np.ndarray
     tar: np.ndarray
     threshold: np.ndarray
-
-
-def score_pairs(embeddings: np.ndarray, identities: np.ndarray) -> Pairs:
-    """Compare (N, D) embeddings of (N,) identities, each with each."""
-    first, second, same = all_pairs(identities)
-    faces = unit(embeddings)
-    lengths = np.square(embeddings).sum(axis=1)
-    squared = lengths[:, None] + lengths[None, :] - 2 * embeddings @ embeddings.T
-    distance = np.sqrt(np.maximum(squared, 0))
-    return Pairs(first, second, same, (faces @ faces.T)[first, second], -distance[first, second])
 
 
 def roc(scores: np.ndarray, same: np.ndarray) -> Roc:
@@ -77,31 +46,58 @@ def tar_at_far(curve: Roc, far: float, impostors: int) -> float | None:
 
     None when there are too few impostor pairs to see such a rate.
     """
+    index = _operating_point(curve, far, impostors)
+    return None if index is None else float(curve.tar[index])
+
+
+def threshold_at_far(curve: Roc, far: float, impostors: int) -> float | None:
+    """The lowest threshold, accepted from there on, that keeps the false accept rate at ``far``.
+
+    None when there are too few impostor pairs to see such a rate.
+    """
+    index = _operating_point(curve, far, impostors)
+    return None if index is None else float(curve.threshold[index])
+
+
+def _operating_point(curve: Roc, far: float, impostors: int) -> int | None:
     if impostors * far < 1:
         return None
-    return float(curve.tar[curve.far <= far].max())
+    return int(np.flatnonzero(curve.far <= far)[-1])
 
 
-def auc_interval(
-    pairs: Pairs, identities: np.ndarray, resamples: int, rng: np.random.Generator
-) -> tuple[float, float]:
-    """95% interval of the cosine AUC by resampling people, not pairs.
+def draw_people(people: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """How often each person is in each resample, (resamples, people)."""
+    drawn = rng.integers(people, size=(resamples, people))
+    return np.stack([np.bincount(one, minlength=people) for one in drawn])
 
-    Pairs share captures and captures share people, so resampling pairs would promise far too
-    much. Each draw takes as many people as there are, with replacement; a genuine pair counts as
-    often as its person, an impostor pair as often as the product of its two people.
+
+def resampled_aucs(scores: Scores, draws: np.ndarray) -> np.ndarray:
+    """The cosine AUC of every resample of people, (resamples,); NaN where it cannot be told.
+
+    People are resampled, not pairs: pairs share captures and captures share people, so resampling
+    pairs would promise far too much. A genuine pair counts as often as its person, an impostor
+    pair as often as the product of its two people.
+
+    Parameters
+    ----------
+    draws : (resamples, people) int
+        How often each person counts, in the order of their names.
     """
-    people, index = np.unique(identities, return_inverse=True)
-    first, second = index[pairs.first], index[pairs.second]
-    levels, level = np.unique(pairs.cosine, return_inverse=True)
+    _, index = np.unique(scores.identity, return_inverse=True)
+    first, second, same = index[scores.first], index[scores.second], scores.same
+    levels, level = np.unique(scores.cosine, return_inverse=True)
     areas = []
-    for _ in range(resamples):
-        times = np.bincount(rng.integers(len(people), size=len(people)), minlength=len(people))
-        weight = np.where(pairs.same, times[first], times[first] * times[second]).astype(float)
-        genuine = np.bincount(level, weight * pairs.same, minlength=len(levels))
-        impostor = np.bincount(level, weight * ~pairs.same, minlength=len(levels))
+    for times in draws:
+        weight = np.where(same, times[first], times[first] * times[second]).astype(float)
+        genuine = np.bincount(level, weight * same, minlength=len(levels))
+        impostor = np.bincount(level, weight * ~same, minlength=len(levels))
         total = genuine.sum() * impostor.sum()
-        if total > 0:
-            areas.append((genuine * (impostor.cumsum() - impostor / 2)).sum() / total)
-    low, high = np.quantile(areas, [0.025, 0.975])
+        right = (genuine * (impostor.cumsum() - impostor / 2)).sum()
+        areas.append(right / total if total > 0 else np.nan)
+    return np.array(areas)
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The 95% interval of resampled values."""
+    low, high = np.nanquantile(values, [0.025, 0.975])
     return float(low), float(high)

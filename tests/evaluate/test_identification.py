@@ -2,19 +2,26 @@ import numpy as np
 import pytest
 
 from stages.evaluate.attributes import attribute_scores
-from stages.evaluate.identification import rank_gallery, rank_rate
+from stages.evaluate.identification import rank_gallery
 from stages.tasks import UNKNOWN
+from tests.evaluate.people import scores_of
 
 
 def test_ranks():
-    gallery = np.array([[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0]])
-    names = np.array(["a", "b", "c"])
-    probes = np.array([[5.0, 1.0], [0.2, 0.1], [-0.3, 2.0]])
-    order = rank_gallery(probes, gallery)
-    assert order.tolist() == [[0, 1, 2], [0, 1, 2], [1, 2, 0]]
-    who = np.array(["a", "b", "c"])
-    assert rank_rate(order, who, names, rank=1) == pytest.approx(1 / 3)
-    assert rank_rate(order, who, names, rank=2) == 1
+    embeddings = [[1, 0], [0, 1], [-1, 0], [5, 1], [0.2, 0.1], [-0.3, 2]]
+    ranking = rank_gallery(scores_of(embeddings, np.array(list("abcabc"))))
+    assert ranking.order.tolist() == [[0, 1, 2], [0, 1, 2], [1, 2, 0]]
+    assert ranking.probe_ids.tolist() == ranking.gallery_ids.tolist() == ["a", "b", "c"]
+    assert ranking.hits.tolist() == [True, False, False]
+    assert ranking.rate(1) == pytest.approx(1 / 3)
+    assert ranking.rate(2) == 1
+
+
+def test_the_gallery_may_stand_anywhere():
+    embeddings = [[0, 2], [1, 0], [3, 0.1], [0.1, 1]]
+    scores = scores_of(embeddings, np.array(list("abba")))
+    matrix = scores.probes_to_gallery()
+    assert matrix == pytest.approx(np.array([[0.0333, 0.9994], [0.9950, 0.0995]]), abs=1e-3)
 
 
 def test_attribute_auc_is_not_fooled_by_a_coin():
