@@ -1,4 +1,6 @@
 # make run    everything from nothing: environment, then the whole pipeline on the simulator
+# make experiments   the runs of params.yaml's compare section, one after the other
+# make comparison    reports/comparison.html from those that are done
 # make test   the tests
 # make lint   style, formatting and types
 
@@ -6,7 +8,7 @@ PYTHON ?= python3.11
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate &&
 
-.PHONY: setup run test test-slow lint format
+.PHONY: setup run experiments comparison test test-slow lint format
 
 setup: $(ENV)/.installed
 
@@ -17,6 +19,12 @@ $(ENV)/.installed: pyproject.toml
 
 run: setup
 	$(ACTIVATE) dvc repro
+
+experiments: setup
+	$(ACTIVATE) python -m stages.compare.run
+
+comparison: setup
+	$(ACTIVATE) python -m stages.compare
 
 test: setup
 	$(ACTIVATE) pytest

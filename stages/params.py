@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -186,6 +187,24 @@ class EvaluateParams(Section):
     pictured_per_condition: Count
 
 
+class CompareParams(Section):
+    """Which experiments are run and compared: parameters to set, by name, each with every seed."""
+
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
+    runs: Annotated[dict[str, list[str]], Field(min_length=1)]
+
+    @field_validator("runs")
+    @classmethod
+    def _are_settings(cls, runs: dict[str, list[str]]) -> dict[str, list[str]]:
+        for name, settings in runs.items():
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
+                raise ValueError(f"{name!r}: a name is of letters, digits and hyphens")
+            for setting in settings:
+                if "=" not in setting:
+                    raise ValueError(f"{name}: {setting!r} is no setting: write name=value")
+        return runs
+
+
 class Params(Section):
     """The whole of params.yaml."""
 
@@ -200,6 +219,7 @@ class Params(Section):
     split: SplitParams
     train: TrainParams
     evaluate: EvaluateParams
+    compare: CompareParams
 
     @field_validator("attributes")
     @classmethod

@@ -1,0 +1,78 @@
+"""Means over seeds, intervals over people, and paired tests between runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from stages.errors import UserError
+from stages.evaluate.scores import Scores
+from stages.evaluate.verification import auc, draw_people, interval, resampled_aucs
+
+RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run's identity AUC.
+
+    Attributes
+    ----------
+    mean : float
+        Over the seeds.
+    spread : float
+        Standard deviation over the seeds; zero with one.
+    low, high : float
+        95% interval by resampling people; a resample has the same people for all seeds, whose
+        AUCs are averaged.
+    resampled : (RESAMPLES,)
+        These averages; those of two runs on the same people are paired.
+    """
+
+    mean: float
+    spread: float
+    low: float
+    high: float
+    resampled: np.ndarray
+
+
+def measure(runs: Sequence[Scores], seed: int) -> Measured:
+    """Scores of one run's seeds, on the same captures, to its AUC.
+
+    Raises
+    ------
+    UserError
+        If they were not tested on the same captures.
+    """
+    check_same_captures(runs)
+    people = len(np.unique(runs[0].identity))
+    draws = draw_people(people, RESAMPLES, np.random.default_rng(seed))
+    areas = [auc(s.cosine, s.same) for s in runs]
+    resampled = np.mean([resampled_aucs(s, draws) for s in runs], axis=0)
+    low, high = interval(resampled)
+    spread = float(np.std(areas, ddof=1)) if len(areas) > 1 else 0.0
+    return Measured(float(np.mean(areas)), spread, low, high, resampled)
+
+
+def paired_p(first: Measured, second: Measured) -> float:
+    """Two-sided p of "both are equally good on other people": twice the share of resamples of
+    people in which the order of the two is reversed (percentile bootstrap of the difference;
+    Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 15)."""
+    difference = first.resampled - second.resampled
+    difference = difference[np.isfinite(difference)]
+    below, above = (difference <= 0).mean(), (difference >= 0).mean()
+    # With n resamples, nothing under 1 / n has been seen.
+    return float(min(1.0, max(2 * min(below, above), 1 / len(difference))))
+
+
+def check_same_captures(runs: Sequence[Scores]) -> None:
+    """All runs must have been tested on the same captures, or no pair of them can be compared."""
+    for other in runs[1:]:
+        for name in ("identity", "session", "gallery"):
+            if not np.array_equal(getattr(runs[0], name), getattr(other, name)):
+                raise UserError(
+                    "compare: the runs were tested on different captures; leave seed, ingest, crop "
+                    "and split alike in all compare.runs (params.yaml)"
+                )
