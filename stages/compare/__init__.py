@@ -31,7 +31,7 @@ COLUMNS = (
     ("pixel_auc", "pixel AUC", True),
     ("pca_auc", "PCA AUC", True),
 )
-JPEG_QUALITY = 82
+WEBP_QUALITY = 70
 
 
 def compare(params: Params, out: Path) -> tuple[int, list[str]]:
@@ -76,10 +76,10 @@ def compare(params: Params, out: Path) -> tuple[int, list[str]]:
         conditions=conditions_table(runs),
         reject=reject_chart(first.tables["reject"]),
         quality=_of_interest(first.metrics, ("quality_gain", "magnitude_vs")),
-        pictures={run: {n: _jpeg(seeds[0].pictures[n]) for n in ("conditions", "probes")}
+        pictures={run: {n: _webp(seeds[0].pictures[n]) for n in ("conditions", "probes")}
                   for run, seeds in runs.items()},
-        faces=_jpeg(first.pictures["faces"]),
-        split=_jpeg(first.pictures["split"]),
+        faces=_webp(first.pictures["faces"]),
+        split=_webp(first.pictures["split"]),
         settings={run: " ".join(s[0].experiment.settings[:-1]) for run, s in runs.items()},
         parameters=PARAMS.read_text(encoding="utf-8"),
     )  # fmt: skip
@@ -209,11 +209,11 @@ def _of_interest(metrics: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[
     return {name: value for name, value in metrics.items() if name.startswith(prefixes)}
 
 
-def _jpeg(png: bytes) -> str:
+def _webp(png: bytes) -> str:
     """A picture as base64 of a smaller file."""
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None  # our own file
-    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    _, data = cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])
     return base64.b64encode(data.tobytes()).decode()
 
 

@@ -22,7 +22,7 @@ STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "psface",
     "font.family": "sans-serif",
-    "font.size": 10,
+    "font.size": 12,
     **dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK
     ),

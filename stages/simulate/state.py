@@ -19,7 +19,7 @@ AMBIENT = (0.01, 0.05)
 BACKGROUND = (0.01, 0.12)
 CLOTHES = (0.03, 0.50)
 TAN_RANGE = 0.02
-NOISE_SPREAD = 0.5  # of the logarithm: a sensor's gain is set anew
+NOISE_SPREAD = 0.8  # of the logarithm: a sensor's gain is set anew
 STATE_CLIP = 2.5  # standard deviations
 
 # Every draw below has a stream of random numbers of its own, so that a parameter which changes

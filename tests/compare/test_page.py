@@ -90,7 +90,7 @@ def test_one_self_contained_page(results, settings, monkeypatch, tmp_path):
     for said in ("24 people", "120 captures", "good", "bad", "Against good", "quality_gain_1e-2"):
         assert said in words
     assert "Not done yet" not in words
-    assert page.count("data:image/jpeg") == 2 * 2 + 2
+    assert page.count("data:image/webp") == 2 * 2 + 2
     assert page.count("<svg") == 4
     assert "nan" not in words.lower().replace("nano", "")
 

@@ -113,8 +113,8 @@ def test_other_settings_leave_the_population_alone(params, change):
 
 def test_noise_is_drawn_about_its_median(params):
     drawn = [prepare_session(params, 1, person, 0)[1].noise for person in range(200)]
-    assert np.median(drawn) == pytest.approx(params.noise, rel=0.1)
-    assert np.log(drawn).std() == pytest.approx(0.5, abs=0.07)
+    assert np.median(drawn) == pytest.approx(params.noise, rel=0.15)
+    assert np.log(drawn).std() == pytest.approx(0.8, abs=0.1)
 
 
 def test_yaw_spread_changes_only_yaw(params):

@@ -185,6 +185,18 @@ def test_heads_backbones_and_weightings_train(folders, change):
     assert bool(network.heads) == (change.get("train.tasks") != [])
 
 
+def test_reversal_hides_an_attribute_from_what_is_passed_on(folders):
+    """Its adversary does worse than without: the sign, the strength and the loop are in order."""
+
+    def adversary_loss(weight):
+        name = f"w{weight}"
+        run(folders, name, small_params(**{"train.reversal_weight": weight, "train.epochs": 12}))
+        folder = folders / f"{name}_history" / "plots" / "metrics" / "loss"
+        return pd.read_csv(folder / "gender_remainder.tsv", sep="\t")["gender_remainder"].iloc[-1]
+
+    assert adversary_loss(1.0) > 2 * adversary_loss(0.0)
+
+
 def test_staged_training_keeps_an_epoch_of_the_last_stage(folders, monkeypatch):
     falling = iter([0.9, 0.8, 0.7, 0.6])
     monkeypatch.setattr(stages.train, "cosine_auc", lambda *_: next(falling))
