@@ -60,8 +60,8 @@ def compare(params: Params, out: Path) -> tuple[int, list[str]]:
     leaks = leakage_table(runs)
     first = next(iter(runs.values()))[0]
     page = _environment().get_template("comparison.html.j2").render(
-        people=first.metrics["test_people"],
-        captures=first.metrics["test_captures"],
+        people=first.details["test_people"],
+        captures=first.details["test_captures"],
         source=params.ingest.source,
         missing=missing,
         seeds={run: len(seeds) for run, seeds in runs.items()},
@@ -75,7 +75,7 @@ def compare(params: Params, out: Path) -> tuple[int, list[str]]:
         leaks=pivot_leaks(leaks),
         conditions=conditions_table(runs),
         reject=reject_chart(first.tables["reject"]),
-        quality=_of_interest(first.metrics, ("quality_gain", "magnitude_vs")),
+        quality=_of_interest(first.details, ("quality_gain", "magnitude_vs")),
         pictures={run: {n: _webp(seeds[0].pictures[n]) for n in ("conditions", "probes")}
                   for run, seeds in runs.items()},
         faces=_webp(first.pictures["faces"]),

@@ -30,7 +30,7 @@ class Result:
 
     Attributes
     ----------
-    metrics : dict of str to number or None
+    metrics, details : dict of str to number or None
     scores : Scores
     validation : list of float
         Identity AUC of the validation people after each epoch.
@@ -42,6 +42,7 @@ class Result:
 
     experiment: Experiment
     metrics: dict[str, Any]
+    details: dict[str, Any]
     scores: Scores
     validation: list[float]
     tables: dict[str, pd.DataFrame]
@@ -90,6 +91,7 @@ def _read(experiment: Experiment, commit: str) -> Result:
     return Result(
         experiment,
         json.loads(read("reports/metrics.json")),
+        json.loads(read("reports/details.json")),
         scores,
         curve["identity_auc"].tolist(),
         {name: pd.read_csv(io.BytesIO(read(f"reports/{name}.csv"))) for name in TABLES},

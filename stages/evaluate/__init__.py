@@ -44,11 +44,16 @@ Metrics = dict[str, float | int | None]
 
 def evaluate(
     params: Params, sessions: Path, faces_folder: Path, splits: Path, models: Path, out: Path
-) -> Metrics:
-    """Write ``metrics.json``, ``scores.npz``, tables and pictures to ``out``.
+) -> tuple[Metrics, Metrics]:
+    """Write ``metrics.json``, ``details.json``, ``scores.npz``, tables and pictures to ``out``.
 
     Verification runs over all pairs of test captures, identification from one gallery capture a
     person. A value is null where the test set cannot tell.
+
+    Returns
+    -------
+    metrics, details : dict
+        What the two ``.json`` files hold.
 
     Raises
     ------
@@ -74,26 +79,38 @@ def evaluate(
     rejects = [c for fmr in QUALITY_FMRS if (c := reject_curve(scores, fmr)) is not None]
     truth = true_conditions(scores, read_sessions(sessions))
 
-    metrics = recognition_metrics(scores, params.evaluate.resamples, params.seed)
-    for task, probabilities in embedded.attributes.items():
-        for name, value in attribute_scores(probabilities, scores.labels[task]).items():
-            metrics[f"{task}_{name}"] = value
-    for attribute, probe_kind, area in leaks.to_numpy().tolist():
-        metrics[f"{attribute}_leak_{probe_kind}"] = area
-    for reject in rejects:
-        metrics[f"quality_gain_{_rate(reject.fmr)}"] = reject.gain
-    for condition in ("noise", "yaw"):
-        correlation = rank_correlation(scores.magnitude, truth[condition].to_numpy(float))
-        if correlation is not None:
-            metrics[f"magnitude_vs_{condition}"] = correlation
     stored = faces.read(rows)
     train_rows = read_table(splits / "train.csv", "split")["row"].astype(int).to_numpy()
     small = small_faces(stored, card.scale.mean, card.scale.std)
     small_train = small_faces(faces.read(train_rows), card.scale.mean, card.scale.std)
-    metrics["pixel_auc"] = cosine_auc(small, scores.identity)
-    metrics["pca_auc"] = cosine_auc(project(small_train, small), scores.identity)
-    metrics |= {"test_people": len(gallery), "test_captures": len(test), "epoch": card.epoch}
-    metrics = {k: round(v, 4) if isinstance(v, float) else v for k, v in metrics.items()}
+    seen = {
+        task: attribute_scores(probabilities, scores.labels[task])
+        for task, probabilities in embedded.attributes.items()
+    }
+    # Few enough to be read side by side in `dvc metrics diff` and `dvc exp show`.
+    metrics = {
+        **recognition_metrics(scores, params.evaluate.resamples, params.seed),
+        **{f"{task}_auc": of["auc"] for task, of in seen.items()},
+        **{
+            f"{name}_leak": area
+            for name, area in leaks.groupby("attribute", sort=False)["auc"].mean().items()
+        },
+        "pixel_auc": cosine_auc(small, scores.identity),
+        "pca_auc": cosine_auc(project(small_train, small), scores.identity),
+    }
+    details = {
+        "test_people": len(gallery),
+        "test_captures": len(test),
+        "epoch": card.epoch,
+        "identity_auc_euclidean": auc(scores.euclidean, scores.same),
+        **{f"{task}_balanced_accuracy": of["balanced_accuracy"] for task, of in seen.items()},
+        **{f"quality_gain_{_rate(curve.fmr)}": curve.gain for curve in rejects},
+        **{
+            f"magnitude_vs_{name}": rank_correlation(scores.magnitude, truth[name].to_numpy(float))
+            for name in ("noise", "yaw")
+        },
+    }
+    metrics, details = _rounded(metrics), _rounded(details)
 
     write_scores(out / "scores.npz", scores)
     quality = pd.DataFrame(
@@ -122,9 +139,10 @@ def evaluate(
     }.items():
         with replacing(out / f"{name}.png") as path:
             draw_probes(first_map[~enrolled], first_map[enrolled], ranking, chosen, path)
-    with replacing(out / "metrics.json") as path:
-        path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-    return metrics
+    for name, values in {"metrics": metrics, "details": details}.items():
+        with replacing(out / f"{name}.json") as path:
+            path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
+    return metrics, details
 
 
 def recognition_metrics(scores: Scores, resamples: int, seed: int) -> Metrics:
@@ -139,12 +157,15 @@ def recognition_metrics(scores: Scores, resamples: int, seed: int) -> Metrics:
         "identity_auc": auc(scores.cosine, scores.same),
         "identity_auc_low": low,
         "identity_auc_high": high,
-        "identity_auc_euclidean": auc(scores.euclidean, scores.same),
         "eer": equal_error_rate(curve),
         **{f"tar_at_far_{_rate(far)}": tar_at_far(curve, far, impostors) for far in FARS},
         "rank1": ranking.rate(1),
         "rank5": ranking.rate(5),
     }
+
+
+def _rounded(values: Metrics) -> Metrics:
+    return {name: round(v, 4) if isinstance(v, float) else v for name, v in values.items()}
 
 
 def _rate(rate: float) -> str:

@@ -8,7 +8,7 @@ from stages.params import load_params
 def main() -> None:
     params = load_params()
     out = Path("reports")
-    metrics = evaluate(
+    metrics, _ = evaluate(
         params,
         Path("data/sessions.parquet"),
         Path("data/faces"),

@@ -109,16 +109,16 @@ def test_interval_against_a_plain_bootstrap(people):
     """Copies of people written out, their pairs counted one by one."""
     embeddings, identities = people
     pairs = scores_of(embeddings, identities)
-    low, high = people_interval(pairs, 300, 5)
+    low, high = people_interval(pairs, 80, 5)
     rng = np.random.default_rng(5)
-    names, areas = np.unique(identities), []
-    for _ in range(300):
+    names, person = np.unique(identities, return_inverse=True)
+    areas = []
+    for _ in range(80):
         drawn = rng.integers(len(names), size=len(names))
         times = np.bincount(drawn, minlength=len(names))
         scores, same = [], []
         for s, i, j, t in zip(pairs.cosine, pairs.first, pairs.second, pairs.same, strict=True):
-            a, b = (int(np.flatnonzero(names == identities[k])[0]) for k in (i, j))
-            copies = times[a] if t else times[a] * times[b]
+            copies = times[person[i]] * (1 if t else times[person[j]])
             scores += [s] * copies
             same += [t] * copies
         areas.append(roc_auc_score(same, scores))
