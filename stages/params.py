@@ -164,6 +164,7 @@ class TrainParams(Section):
     task_weights: dict[str, NonNegative]
     focal_gamma: NonNegative
     reversal_weight: NonNegative
+    erase: bool
     staged: bool
     epochs: Count
     batch_size: Annotated[int, Field(ge=4)]  # halves of it must still have batch statistics

@@ -14,11 +14,13 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from threadpoolctl import threadpool_limits
 
 from stages.evaluate.attributes import attribute_scores
 from stages.evaluate.scores import Scores
@@ -75,8 +77,10 @@ def _score(
     classes = np.unique(labels[fit])
     if len(classes) < 2 or not np.isin(labels[test], classes).all():
         return None
-    model = make_pipeline(StandardScaler(), PROBES[probe](seed))
-    with warnings.catch_warnings():
+    # The PCA turns and leaves nothing out: half the people span fewer dimensions than there are.
+    model = make_pipeline(StandardScaler(), PCA(), PROBES[probe](seed))
+    # Threads on problems this small cost more than they bring.
+    with warnings.catch_warnings(), threadpool_limits(1):
         # The MLP is stopped early on purpose: it would learn its few people by heart.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(faces[fit], labels[fit])

@@ -23,6 +23,7 @@ from stages.train.augmentation import augment
 from stages.train.batches import grouped_batches, shuffled_batches, steps_in
 from stages.train.checkpoint import load_checkpoint, run_fingerprint, save_checkpoint
 from stages.train.data import Faces, measure_scale, read_part, usable_tasks
+from stages.train.erasure import class_directions
 from stages.train.initialise import initialise
 from stages.train.losses import class_weights
 from stages.train.model import Card, autocast, default_device, embed, save_model
@@ -88,6 +89,7 @@ def train(
     network = card.build()
     if p.init_from:
         print(f"train: from {p.init_from}: {initialise(network, Path(p.init_from))}")
+        network.erased.zero_()  # what is taken out is found anew
     network.to(device)
     # What is validated and kept is the running average of the weights: a small training set makes
     # single epochs jump.
@@ -103,8 +105,10 @@ def train(
     steps_per_epoch = steps_in(len(part.rows), p.batch_size)
     steps = p.epochs * steps_per_epoch
     optimizer = _optimizer(network, objective, p)
+    # Ten steps of which the first is all of the warm-up would divide by zero.
+    warmup = 2 / steps if steps > 2 and round(WARMUP * steps, 6) <= 1 else WARMUP
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, p.learning_rate, steps, pct_start=WARMUP
+        optimizer, p.learning_rate, steps, pct_start=warmup
     )
 
     checkpoint = models / "checkpoint.pt"
@@ -203,6 +207,10 @@ def train(
                 saved = time.monotonic()
 
     kept.load_state_dict(best)
+    if p.erase:
+        known = {task: labels.numpy() for task, labels in part.labels.items()}
+        found = class_directions(embed(kept, card, faces, part.rows).identity, known)
+        kept.erased[:, : found.shape[1]] = torch.from_numpy(found).to(kept.erased)
     save_model(models, kept, card)
     checkpoint.unlink(missing_ok=True)
     return card

@@ -197,6 +197,29 @@ def test_reversal_hides_an_attribute_from_what_is_passed_on(folders):
     assert adversary_loss(1.0) > 2 * adversary_loss(0.0)
 
 
+def test_erasure_takes_the_tasks_out_of_the_embedding(folders):
+    """The mean embeddings of women and men agree on the training set; and only with `erase`."""
+    table = pd.read_csv(folders / "splits" / "train.csv", dtype=str)
+    rows = table["row"].astype(int).to_numpy()
+    woman = (table["gender"] == "female").to_numpy()
+
+    def difference(erase):
+        run(folders, f"m{erase}", small_params(**{"train.erase": erase, "train.epochs": 4}))
+        network, card = load_model(folders / f"m{erase}", CPU)
+        out = embed(network, card, Faces(folders / "faces", card.maps), rows)
+        means = [out.identity[who].mean(axis=0) for who in (woman, ~woman)]
+        return np.linalg.norm(means[0] - means[1]) / np.linalg.norm(out.identity, axis=1).mean()
+
+    assert difference(True) < 0.4 * difference(False)
+
+
+def test_ten_steps_in_all_train(folders):
+    """The schedule once divided by zero."""
+    rows = len(pd.read_csv(folders / "splits" / "train.csv"))
+    changes = {"train.batch_size": -(-rows // 2), "train.epochs": 5}
+    assert run(folders, "m", small_params(**changes))[0].epoch >= 1
+
+
 def test_staged_training_keeps_an_epoch_of_the_last_stage(folders, monkeypatch):
     falling = iter([0.9, 0.8, 0.7, 0.6])
     monkeypatch.setattr(stages.train, "cosine_auc", lambda *_: next(falling))

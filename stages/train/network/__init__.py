@@ -104,7 +104,15 @@ class Network(nn.Module):
         One of `BACKBONES`.
     attention : bool
         Whether tasks are separated; see `Branch`.
+
+    Attributes
+    ----------
+    erased : (embedding * branches, sum of classes - 1) buffer
+        Orthonormal directions that are taken out of the identity embedding; zero until
+        `stages.train.erasure` fills it.
     """
+
+    erased: Tensor
 
     def __init__(
         self,
@@ -126,6 +134,8 @@ class Network(nn.Module):
         width = sum(branch.width for branch in branches)
         self.heads = nn.ModuleDict({t: nn.Linear(width, n) for t, n in classes.items()})
         self.adversaries = nn.ModuleDict({t: nn.Linear(width, n) for t, n in classes.items()})
+        directions = sum(count - 1 for count in classes.values())
+        self.register_buffer("erased", torch.zeros(embedding * len(channels), directions))
 
     def forward(self, x: Tensor, reversal: float = 0.0) -> Outputs:
         """(B, sum of channels, side, side) to `Outputs`; ``reversal`` scales the gradient that
@@ -135,8 +145,9 @@ class Network(nn.Module):
             for branch, group in zip(self.branches, x.split(self.channels, dim=1), strict=True)
         ]
         identities, taken, passed_on = zip(*parts, strict=True)
+        identity = torch.cat(_of_one_length(identities), dim=1)
         return Outputs(
-            torch.cat(_of_one_length(identities), dim=1),
+            self._without_erased(identity),
             identities,
             {t: head(_join(taken, t)) for t, head in self.heads.items()},
             {
@@ -144,6 +155,11 @@ class Network(nn.Module):
                 for t, head in self.adversaries.items()
             },
         )
+
+    def _without_erased(self, identity: Tensor) -> Tensor:
+        with torch.autocast(identity.device.type, enabled=False):  # half precision leaves a trace
+            identity = identity.float()
+            return identity - identity @ self.erased @ self.erased.T
 
     def freeze(self, tasks: list[str]) -> None:
         """Let these tasks' attention, head and adversary stop learning, and all others learn."""

@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import LogisticRegression
+
+from stages.pairs import unit
+from stages.tasks import UNKNOWN
+from stages.train.erasure import class_directions
+from stages.train.network import Network
+
+
+@pytest.fixture
+def population():
+    """Two attributes are in the embeddings: one of two classes, one of three."""
+    rng = np.random.default_rng(0)
+    glasses, hair = rng.integers(0, 2, 400), rng.integers(-1, 3, 400)
+    faces = rng.normal(size=(400, 20))
+    faces[:, 3] += 2 * glasses
+    faces[:, 5] += 3 * (hair == 1)
+    faces[:, 6] -= 3 * (hair == 2)
+    return faces, {"glasses": glasses, "hair": hair}
+
+
+def test_class_means_agree_once_the_directions_are_gone(population):
+    faces, labels = population
+    directions = class_directions(faces, labels)
+    assert directions.shape == (20, 3)
+    assert directions.T @ directions == pytest.approx(np.eye(3), abs=1e-12)
+    left = unit(faces) @ (np.eye(20) - directions @ directions.T)
+    for classes in labels.values():
+        means = [left[classes == c].mean(axis=0) for c in range(classes.max() + 1)]
+        assert np.ptp(means, axis=0).max() < 1e-12
+    before = LogisticRegression().fit(unit(faces), labels["glasses"])
+    after = LogisticRegression().fit(left, labels["glasses"])
+    assert before.score(unit(faces), labels["glasses"]) > 0.75
+    assert after.score(left, labels["glasses"]) < 0.6
+
+
+def test_unknown_labels_and_missing_classes_say_nothing(population):
+    faces, _ = population
+    one_class = np.where(np.arange(400) < 200, 1, UNKNOWN)
+    assert class_directions(faces, {"gone": one_class, "none": np.full(400, UNKNOWN)}).shape == (
+        20,
+        0,
+    )
+    assert class_directions(faces, {}).shape == (20, 0)
+
+
+def test_attributes_in_one_direction_take_one_direction(population):
+    faces, labels = population
+    twice = {"glasses": labels["glasses"], "again": labels["glasses"]}
+    assert class_directions(faces, twice).shape == (20, 1)
+
+
+def test_the_network_leaves_out_what_is_erased():
+    torch.manual_seed(0)
+    net = Network([1, 1], 32, {"a": 2, "b": 3}, 8, 0.0).eval()
+    assert net.erased.shape == (16, 3)
+    x = torch.randn(4, 2, 32, 32)
+    before = net(x).identity
+    q, _ = torch.linalg.qr(torch.randn(16, 3))
+    net.erased[:] = q
+    after = net(x)
+    assert torch.allclose(after.identity, before - before @ q @ q.T, atol=1e-5)
+    assert (after.identity @ q).abs().max() < 1e-5
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (net(x).identity @ q).abs().max() < 1e-2
