@@ -66,7 +66,10 @@ def read_results(params: CompareParams) -> tuple[list[Result], list[str]]:
         else:
             results.append(_read(experiment, commit))
     if not results:
-        raise UserError("compare: no experiment of compare.runs is done; run `make experiments`")
+        raise UserError(
+            f"compare: no experiment of compare.runs (params.yaml) is done: {missing[0]}, ... are "
+            "looked for; run `make experiments`"
+        )
     return results, missing
 
 
