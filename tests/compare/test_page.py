@@ -135,5 +135,5 @@ def test_charts_take_the_pages_colour(results):
 
 def test_nothing_done(settings, monkeypatch, tmp_path):
     monkeypatch.setattr("stages.compare.results.finished", lambda *_: None)
-    with pytest.raises(UserError, match="is done: all-s1, ... are looked for; run `make exp"):
+    with pytest.raises(UserError, match=r"is done: all-s1, \.\.\. are looked for; run `make exp"):
         stages.compare.compare(settings, tmp_path)
