@@ -87,10 +87,10 @@ def evaluate(
         task: attribute_scores(probabilities, scores.labels[task])
         for task, probabilities in embedded.attributes.items()
     }
-    # Few enough to be read side by side in `dvc metrics diff` and `dvc exp show`.
+    # What runs are compared by, in `dvc metrics diff` and `dvc exp show`.
     metrics = {
         **recognition_metrics(scores, params.evaluate.resamples, params.seed),
-        **{f"{task}_auc": of["auc"] for task, of in seen.items()},
+        **{f"{task}_{name}": value for task, of in seen.items() for name, value in of.items()},
         **{
             f"{name}_leak": area
             for name, area in leaks.groupby("attribute", sort=False)["auc"].mean().items()
@@ -102,8 +102,6 @@ def evaluate(
         "test_people": len(gallery),
         "test_captures": len(test),
         "epoch": card.epoch,
-        "identity_auc_euclidean": auc(scores.euclidean, scores.same),
-        **{f"{task}_balanced_accuracy": of["balanced_accuracy"] for task, of in seen.items()},
         **{f"quality_gain_{_rate(curve.fmr)}": curve.gain for curve in rejects},
         **{
             f"magnitude_vs_{name}": rank_correlation(scores.magnitude, truth[name].to_numpy(float))
@@ -157,6 +155,7 @@ def recognition_metrics(scores: Scores, resamples: int, seed: int) -> Metrics:
         "identity_auc": auc(scores.cosine, scores.same),
         "identity_auc_low": low,
         "identity_auc_high": high,
+        "identity_auc_euclidean": auc(scores.euclidean, scores.same),
         "eer": equal_error_rate(curve),
         **{f"tar_at_far_{_rate(far)}": tar_at_far(curve, far, impostors) for far in FARS},
         "rank1": ranking.rate(1),
