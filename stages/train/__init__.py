@@ -172,7 +172,9 @@ def train(
                     f"train: the loss is {sums['total']} in epoch {epoch}; lower "
                     "train.learning_rate (params.yaml)"
                 )
-            auc = cosine_auc(embed(kept, card, faces, val.rows).identity, val.identities)
+            auc = cosine_auc(
+                embed(kept, card, faces, val.rows, mirrored=False).identity, val.identities
+            )
             spread = torch.cat(magnitudes).cpu().quantile(torch.tensor([0.05, 0.5, 0.95]))
             log.append(
                 {
@@ -209,7 +211,9 @@ def train(
     kept.load_state_dict(best)
     if p.erase:
         known = {task: labels.numpy() for task, labels in part.labels.items()}
-        found = class_directions(embed(kept, card, faces, part.rows).identity, known)
+        found = class_directions(
+            embed(kept, card, faces, part.rows, mirrored=False).identity, known
+        )
         kept.erased[:, : found.shape[1]] = torch.from_numpy(found).to(kept.erased)
     save_model(models, kept, card)
     checkpoint.unlink(missing_ok=True)

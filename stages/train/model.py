@@ -78,8 +78,11 @@ class Embedded:
     attributes: dict[str, np.ndarray]
 
 
-def embed(network: Network, card: Card, faces: Faces, rows: np.ndarray) -> Embedded:
-    """Run the network on rows of the packed faces, each with its mirror image, averaged."""
+def embed(
+    network: Network, card: Card, faces: Faces, rows: np.ndarray, mirrored: bool = True
+) -> Embedded:
+    """Run the network on rows of the packed faces; if ``mirrored``, each with its mirror image,
+    averaged, for twice the time."""
     device = next(network.parameters()).device
     x_channels = normal_x_channels(card.maps, card.channels)
     identity: list[np.ndarray] = []
@@ -88,10 +91,11 @@ def embed(network: Network, card: Card, faces: Faces, rows: np.ndarray) -> Embed
     with torch.inference_mode(), autocast(device):
         for chunk in np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH))):
             batch = faces.batch(chunk, card.scale, device)
-            outputs = [network(view) for view in (batch, mirror(batch, x_channels))]
-            identity.append(sum(o.identity.float() for o in outputs).cpu().numpy() / 2)
+            views = [batch, mirror(batch, x_channels)] if mirrored else [batch]
+            outputs = [network(view) for view in views]
+            identity.append((sum(o.identity.float() for o in outputs) / len(views)).cpu().numpy())
             for task, parts in attributes.items():
-                logits = sum(o.attributes[task].float() for o in outputs) / 2
+                logits = sum(o.attributes[task].float() for o in outputs) / len(views)
                 parts.append(logits.softmax(dim=1).cpu().numpy())
     return Embedded(
         np.concatenate(identity), {task: np.concatenate(p) for task, p in attributes.items()}

@@ -68,11 +68,11 @@ def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch):
 
     epochs = []
 
-    def kill_in_third_epoch(*args):
+    def kill_in_third_epoch(*args, **options):
         epochs.append(args)
         if len(epochs) == 3:
             raise KeyboardInterrupt
-        return embed(*args)
+        return embed(*args, **options)
 
     monkeypatch.setattr(stages.train, "embed", kill_in_third_epoch)
     with pytest.raises(KeyboardInterrupt):
