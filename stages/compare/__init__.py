@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from tqdm import tqdm
 
 from stages.compare.charts import leakage_chart, reject_chart, roc_chart, training_chart
-from stages.compare.experiments import PARAMS
+from stages.compare.experiments import base_params
 from stages.compare.results import Result, by_run, read_results
 from stages.compare.statistics import Measured, check_same_captures, measure, paired_p
 from stages.evaluate.verification import interval
@@ -81,7 +81,7 @@ def compare(params: Params, out: Path) -> tuple[int, list[str]]:
         faces=_webp(first.pictures["faces"]),
         split=_webp(first.pictures["split"]),
         settings={run: " ".join(s[0].experiment.settings[:-1]) for run, s in runs.items()},
-        parameters=PARAMS.read_text(encoding="utf-8"),
+        parameters=base_params(),
     )  # fmt: skip
     for name, frame in (("comparison", table), ("paired", paired)):
         with replacing(out / f"{name}.csv") as path:

@@ -74,7 +74,7 @@ def run_experiments(params: CompareParams) -> tuple[int, int]:
     """
     if BACKUP.exists():
         _put_back()
-    base = PARAMS.read_text(encoding="utf-8")
+    base = base_params()
     experiments = planned(params)
     todo = [e for e in experiments if finished(e, base) is None]
     with replacing(BACKUP) as path:
@@ -94,6 +94,11 @@ def run_experiments(params: CompareParams) -> tuple[int, int]:
     finally:
         _put_back()
     return len(todo), len(experiments) - len(todo)
+
+
+def base_params() -> str:
+    """params.yaml as it is without the settings of an experiment that is just running."""
+    return (BACKUP if BACKUP.exists() else PARAMS).read_text(encoding="utf-8")
 
 
 def finished(experiment: Experiment, base: str) -> str | None:

@@ -14,7 +14,7 @@ import pandas as pd
 from dvc.api import DVCFileSystem
 from tqdm import tqdm
 
-from stages.compare.experiments import PARAMS, Experiment, finished, planned
+from stages.compare.experiments import Experiment, base_params, finished, planned
 from stages.errors import UserError
 from stages.evaluate.scores import Scores, read_scores
 from stages.params import CompareParams
@@ -57,7 +57,7 @@ def read_results(params: CompareParams) -> tuple[list[Result], list[str]]:
     UserError
         If none is finished.
     """
-    base = PARAMS.read_text(encoding="utf-8")
+    base = base_params()
     results, missing = [], []
     for experiment in tqdm(planned(params), desc="reading experiments", unit="run"):
         commit = finished(experiment, base)
