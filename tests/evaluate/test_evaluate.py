@@ -48,7 +48,7 @@ def test_reports(run):
     assert metrics["tar_at_far_1e-2"] <= metrics["tar_at_far_1e-1"]
     assert details["test_captures"] == 4 * details["test_people"]
     assert metrics["tar_at_far_1e-3"] is None  # 240 impostor pairs cannot tell
-    assert metrics["gender_auc"] > 0.8
+    assert metrics["gender_auc"] > 0.7
     assert 0 <= metrics["gender_leak"] <= 1
     assert 0.5 < metrics["pixel_auc"] <= 1 and 0.5 < metrics["pca_auc"] <= 1
     points = pd.read_csv(reports / "roc.csv")
