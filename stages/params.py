@@ -258,6 +258,11 @@ def maps_of(modality: Modality) -> tuple[Map, ...]:
     return tuple(name for name in modality.split("-") if name in MAPS)
 
 
+def parse_yaml(text: str) -> Any:
+    """YAML 1.2 like DVC, which writes params.yaml: in 1.1, a label `no` would be read as false."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
 def load_params(path: Path = Path("params.yaml")) -> Params:
     """Read and check params.yaml.
 
@@ -268,8 +273,7 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         naming the parameter, what it is and what is allowed.
     """
     try:
-        # YAML 1.2 like DVC, which writes this file: in 1.1, a label `no` would be read as false.
-        raw = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        raw = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run from the project's root") from None
     except (OSError, UnicodeDecodeError, YAMLError) as error:

@@ -5,9 +5,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pandas as pd
-from ruamel.yaml import YAML
 
-from stages.params import Map, Params
+from stages.params import Map, Params, parse_yaml
 
 SIDE = 32
 CHANNELS: dict[Map, int] = {"albedo": 1, "normalmap": 3, "depthmap": 1, "raw": 1, "frames": 4}
@@ -49,7 +48,7 @@ def write_faces(folder: Path, people: int = 12, sessions: int = 4, seed: int = 0
 
 def small_params(**changes: object) -> Params:
     """The committed params.yaml with a small, quick training; keys may be dotted."""
-    raw = YAML(typ="safe", pure=True).load(Path("params.yaml").read_text(encoding="utf-8"))
+    raw = parse_yaml(Path("params.yaml").read_text(encoding="utf-8"))
     quick = {
         "modality": "albedo",
         "train.epochs": 2,

@@ -21,15 +21,16 @@ from stages.evaluate.verification import interval
 from stages.files import replacing
 from stages.params import Params
 
-# Metric, heading, and whether higher is better.
+# Metric, heading, and whether higher is better; of the floors, which say something about the data
+# and are nobody's merit, None.
 COLUMNS = (
     ("eer", "EER", False),
     ("tar_at_far_1e-2", "TAR at FAR 1e-2", True),
     ("tar_at_far_1e-3", "TAR at FAR 1e-3", True),
     ("rank1", "rank-1", True),
     ("rank5", "rank-5", True),
-    ("pixel_auc", "pixel AUC", True),
-    ("pca_auc", "PCA AUC", True),
+    ("pixel_auc", "pixel AUC", None),
+    ("pca_auc", "PCA AUC", None),
 )
 WEBP_QUALITY = 70
 
@@ -66,6 +67,7 @@ def compare(params: Params, out: Path) -> tuple[int, list[str]]:
         missing=missing,
         seeds={run: len(seeds) for run, seeds in runs.items()},
         table=marked(table, [("identity AUC", True), *((h, b) for _, h, b in COLUMNS)]),
+        columns=[heading for _, heading, _ in COLUMNS],
         attributes=[name.replace("_", " ") for name in params.attributes],
         paired=paired[paired["run"] == next(iter(runs))].to_dict("records"),
         reference=next(iter(runs)),
@@ -119,7 +121,7 @@ def mean_of(seeds: Sequence[Result], metric: str) -> float | None:
     return float(np.mean(values)) if len(values) == len(seeds) else None
 
 
-def marked(table: pd.DataFrame, columns: Sequence[tuple[str, bool]]) -> list[dict[str, Any]]:
+def marked(table: pd.DataFrame, columns: Sequence[tuple[str, bool | None]]) -> list[dict[str, Any]]:
     """Rows of the table; ``best`` lists the columns in which a row is the best of all."""
     rows: list[dict[str, Any]] = [
         {str(k): None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()}
@@ -129,8 +131,7 @@ def marked(table: pd.DataFrame, columns: Sequence[tuple[str, bool]]) -> list[dic
         row["best"] = []
     for column, higher in columns:
         known = [row[column] for row in rows if row[column] is not None]
-        # The floors say something about the data and are nobody's merit.
-        if len(known) > 1 and column not in ("pixel AUC", "PCA AUC"):
+        if len(known) > 1 and higher is not None:
             best = max(known) if higher else min(known)
             for row in rows:
                 if row[column] == best:
@@ -185,7 +186,6 @@ def conditions_table(runs: Mapping[str, Sequence[Result]]) -> list[dict[str, Any
         mean = every.groupby(["attribute", "condition"], sort=False).mean(numeric_only=True)
         parts.append(mean.reset_index().assign(run=run))
     table = pd.concat(parts, ignore_index=True)
-    table = table.sort_values("attribute", kind="stable", key=lambda c: c.map(_order(c)))
     out = []
     for (attribute, condition), rows in table.groupby(["attribute", "condition"], sort=False):
         shown = rows.astype(object).where(rows.notna(), None)
@@ -199,10 +199,6 @@ def conditions_table(runs: Mapping[str, Sequence[Result]]) -> list[dict[str, Any
             }
         )
     return out
-
-
-def _order(column: pd.Series) -> dict[Any, int]:
-    return {value: number for number, value in enumerate(dict.fromkeys(column))}
 
 
 def _of_interest(metrics: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from stages.compare.results import Result
+from stages.evaluate.pictures import plot_rejects
 from stages.evaluate.verification import roc
 
 matplotlib.use("Agg")
@@ -83,12 +84,7 @@ def leakage_chart(leaks: pd.DataFrame) -> str:
 def reject_chart(rejects: pd.DataFrame) -> str:
     """The error-versus-reject curves of one result."""
     figure, axes = _figure()
-    for (fmr, rows), colour in zip(rejects.groupby("fmr", sort=False), COLOURS, strict=False):
-        axes.plot(rows["rejected"], rows["fnmr"], color=colour, label=f"by magnitude, FMR {fmr:g}")
-        axes.plot(rows["rejected"], rows["random"], color=colour, ls=":", label="at random")
-        axes.plot(rows["rejected"], rows["ideal"], color=colour, ls="--", label="ideal")
-    axes.set_xlabel("share of genuine pairs rejected")
-    axes.set_ylabel("false non-match rate")
+    plot_rejects(axes, rejects)
     return _finish(figure, axes)
 
 

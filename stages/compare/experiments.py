@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml import YAML
 from tqdm import tqdm
 
 from stages.errors import UserError
 from stages.files import replacing
-from stages.params import CompareParams
+from stages.params import CompareParams, parse_yaml
 
 PARAMS = Path("params.yaml")
 # What an interrupted run leaves to put params.yaml back from.
@@ -82,7 +80,7 @@ def run_experiments(params: CompareParams) -> tuple[int, int]:
     try:
         for experiment in tqdm(todo, desc="experiments", unit="run"):
             print(f"\nexperiments: {experiment.name}", file=sys.stderr, flush=True)
-            if any(True for _ in _references(experiment.name)):
+            if _references(experiment.name):
                 _dvc("exp", "remove", "--quiet", experiment.name)
             PARAMS.write_text(base, encoding="utf-8")
             settings = [part for setting in experiment.settings for part in ("-S", setting)]
@@ -106,7 +104,7 @@ def finished(experiment: Experiment, base: str) -> str | None:
     wanted = with_settings(base, experiment.settings)
     for commit in _references(experiment.name):
         text = _git("show", f"{commit}:{PARAMS}")
-        if text is None or _without_compare(_parse(text)) != wanted:
+        if text is None or _without_compare(parse_yaml(text)) != wanted:
             continue
         if subprocess.run(["git", "diff", "--quiet", commit, "--", *CODE]).returncode == 0:
             return commit
@@ -115,14 +113,14 @@ def finished(experiment: Experiment, base: str) -> str | None:
 
 def with_settings(base: str, settings: tuple[str, ...]) -> dict[str, Any]:
     """params.yaml's content with ``name=value`` set, its ``compare`` section left out."""
-    content = _parse(base)
+    content = parse_yaml(base)
     for setting in settings:
         name, _, value = setting.partition("=")
         *sections, last = name.split(".")
         target = content
         for section in sections:
             target = target[section]
-        target[last] = _parse(value)
+        target[last] = parse_yaml(value)
     return _without_compare(content)
 
 
@@ -130,16 +128,15 @@ def _without_compare(content: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name != "compare"}
 
 
-def _parse(text: str) -> Any:
-    return YAML(typ="safe", pure=True).load(text)
-
-
-def _references(name: str) -> Iterator[str]:
+def _references(name: str) -> list[str]:
+    """Commits of all experiments of that name, whatever their baseline."""
     listed = _git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or ""
-    for line in listed.splitlines():
-        commit, _, reference = line.partition(" ")
-        if reference.endswith(f"/{name}") and not reference.startswith("refs/exps/exec/"):
-            yield commit
+    split = (line.split(" ", 1) for line in listed.splitlines())
+    return [
+        commit
+        for commit, reference in split
+        if reference.endswith(f"/{name}") and not reference.startswith("refs/exps/exec/")
+    ]
 
 
 def _put_back() -> None:

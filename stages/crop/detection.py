@@ -53,23 +53,25 @@ def find_face(
 
 def detect_padded(image: np.ndarray, params: CropParams) -> list[Face]:
     """Detect on ``image`` inside a black border, which a tightly cropped face needs."""
-    padded, border = _pad(image, params)
+    border = _border(image, params)
     return [
         Face(face.box - border, face.score, face.landmarks - border)
-        for face in _detector(params.min_face_size).detect(padded)
+        for face in _detector(params.min_face_size).detect(_pad(image, border))
     ]
 
 
 def _agreed_landmarks(frames: np.ndarray, box: np.ndarray, params: CropParams) -> np.ndarray:
-    images = [_pad(image, params)[0] for image in (frames.mean(axis=0), *frames)]
-    border = _pad(frames[0], params)[1]
+    border = _border(frames[0], params)
+    images = [_pad(image, border) for image in (frames.mean(axis=0), *frames)]
     return _detector(params.min_face_size).landmarks(images, box + border) - border
 
 
-def _pad(image: np.ndarray, params: CropParams) -> tuple[np.ndarray, int]:
-    border = round(params.padding * max(image.shape))
-    padded = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_CONSTANT)
-    return padded, border
+def _border(image: np.ndarray, params: CropParams) -> int:
+    return round(params.padding * max(image.shape))
+
+
+def _pad(image: np.ndarray, border: int) -> np.ndarray:
+    return cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_CONSTANT)
 
 
 @lru_cache(maxsize=1)

@@ -77,6 +77,7 @@ def evaluate(
     curve = roc(scores.cosine, scores.same)
     leaks = leakage(embedded.identity, scores, params.seed)
     rejects = [c for fmr in QUALITY_FMRS if (c := reject_curve(scores, fmr)) is not None]
+    reject_table = curves_table(rejects)
     truth = true_conditions(scores, read_sessions(sessions))
 
     stored = faces.read(rows)
@@ -102,7 +103,7 @@ def evaluate(
         "test_people": len(gallery),
         "test_captures": len(test),
         "epoch": card.epoch,
-        **{f"quality_gain_{_rate(curve.fmr)}": curve.gain for curve in rejects},
+        **{f"quality_gain_{_rate(reject.fmr)}": reject.gain for reject in rejects},
         **{
             f"magnitude_vs_{name}": rank_correlation(scores.magnitude, truth[name].to_numpy(float))
             for name in ("noise", "yaw")
@@ -119,7 +120,7 @@ def evaluate(
         "conditions": by_condition(scores, ranking),
         "leakage": leaks,
         "quality": pd.concat([quality, truth], axis=1),
-        "reject": curves_table(rejects),
+        "reject": reject_table,
     }.items():
         with replacing(out / f"{name}.csv") as path:
             table.round(6).to_csv(path, index=False)
@@ -128,7 +129,7 @@ def evaluate(
     with replacing(out / "roc.png") as path:
         draw_roc(curve, f"{title}{metrics['identity_auc_high']}]", path)
     with replacing(out / "quality.png") as path:
-        draw_quality(rejects, path)
+        draw_quality(reject_table, path)
     first_map = stored[:, : faces.channels[0] if card.maps[0] == "normalmap" else 1]
     shown = misses_and_hits(np.arange(len(probe)), ranking, params.evaluate.pictured_probes)
     for name, chosen in {

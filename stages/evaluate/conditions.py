@@ -7,7 +7,7 @@ import pandas as pd
 
 from stages.evaluate.identification import Ranking
 from stages.evaluate.scores import Scores
-from stages.evaluate.verification import auc, roc, threshold_at_far
+from stages.evaluate.verification import auc, scores_threshold
 from stages.tasks import UNKNOWN
 
 FAR = 1e-2
@@ -22,7 +22,7 @@ def by_condition(scores: Scores, ranking: Ranking) -> pd.DataFrame:
     missing where the test set cannot tell: nobody's gender differs between two captures of them.
     """
     same = scores.same
-    threshold = threshold_at_far(roc(scores.cosine, same), FAR, int((~same).sum()))
+    threshold = scores_threshold(scores, FAR)
     rows = []
     for name, labels in scores.labels.items():
         a, b = labels[scores.first], labels[scores.second]
@@ -84,6 +84,4 @@ def misses_and_hits(probes: np.ndarray, ranking: Ranking, count: int) -> list[in
 
 def _spread(items: np.ndarray, count: int) -> list[int]:
     count = min(count, len(items))
-    return (
-        [int(i) for i in items[np.linspace(0, len(items) - 1, count).astype(int)]] if count else []
-    )
+    return [int(i) for i in items[np.linspace(0, len(items) - 1, count).astype(int)]]

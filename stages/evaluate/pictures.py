@@ -7,9 +7,9 @@ from pathlib import Path
 
 import matplotlib
 import numpy as np
+import pandas as pd
 
 from stages.evaluate.identification import Ranking
-from stages.evaluate.quality import REJECTED, RejectCurve
 from stages.evaluate.verification import Roc
 from stages.maps import normals_as_colours
 
@@ -75,23 +75,28 @@ def draw_probes(
     plt.close(figure)
 
 
-def draw_quality(curves: Sequence[RejectCurve], path: Path) -> None:
-    """Error-versus-reject curves, with random and ideal rejection."""
+def draw_quality(rejects: pd.DataFrame, path: Path) -> None:
+    """Error-versus-reject curves of `stages.evaluate.quality.curves_table`."""
     figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
-    for number, curve in enumerate(curves):
-        colour = f"C{number}"
-        axes.plot(REJECTED, curve.fnmr, colour, label=f"by magnitude, FMR {curve.fmr:g}")
-        axes.plot(REJECTED, curve.random, colour, ls=":", label="at random")
-        axes.plot(REJECTED, curve.ideal, colour, ls="--", alpha=0.6, label="ideal")
+    plot_rejects(axes, rejects)
     axes.set_ylim(bottom=0)
-    axes.set_xlabel("share of genuine pairs rejected")
-    axes.set_ylabel("false non-match rate")
     axes.set_title("Rejecting captures of low magnitude")
-    if curves:
+    if len(rejects):
         axes.legend(fontsize=8)
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def plot_rejects(axes: plt.Axes, rejects: pd.DataFrame) -> None:
+    """The curves at each false match rate, with random and ideal rejection."""
+    for number, (fmr, rows) in enumerate(rejects.groupby("fmr", sort=False)):
+        colour, rejected = f"C{number}", rows["rejected"]
+        axes.plot(rejected, rows["fnmr"], colour, label=f"by magnitude, FMR {fmr:g}")
+        axes.plot(rejected, rows["random"], colour, ls=":", label="at random")
+        axes.plot(rejected, rows["ideal"], colour, ls="--", alpha=0.6, label="ideal")
+    axes.set_xlabel("share of genuine pairs rejected")
+    axes.set_ylabel("false non-match rate")
 
 
 def _show(

@@ -17,7 +17,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from stages.evaluate.scores import Scores
-from stages.evaluate.verification import roc, threshold_at_far
+from stages.evaluate.verification import scores_threshold
 from stages.session import Session
 from stages.stereo.truth import truth_path
 
@@ -60,7 +60,7 @@ def reject_curve(scores: Scores, fmr: float) -> RejectCurve | None:
     None when there are too few impostor pairs to see such a rate.
     """
     same = scores.same
-    threshold = threshold_at_far(roc(scores.cosine, same), fmr, int((~same).sum()))
+    threshold = scores_threshold(scores, fmr)
     if threshold is None:
         return None
     quality = np.minimum(scores.magnitude[scores.first], scores.magnitude[scores.second])[same]
@@ -81,21 +81,12 @@ def _fnmr(missed: np.ndarray) -> np.ndarray:
 
 def curves_table(curves: Sequence[RejectCurve]) -> pd.DataFrame:
     """All curves as one table: fmr, rejected, fnmr, random, ideal."""
-    return pd.concat(
-        [
-            pd.DataFrame(
-                {
-                    "fmr": c.fmr,
-                    "rejected": REJECTED,
-                    "fnmr": c.fnmr,
-                    "random": c.random,
-                    "ideal": c.ideal,
-                }
-            )
-            for c in curves
-        ]
-        or [pd.DataFrame(columns=["fmr", "rejected", "fnmr", "random", "ideal"])]
-    )
+    rows = [
+        (c.fmr, *point)
+        for c in curves
+        for point in zip(REJECTED, c.fnmr, c.random, c.ideal, strict=True)
+    ]
+    return pd.DataFrame(rows, columns=["fmr", "rejected", "fnmr", "random", "ideal"])
 
 
 def true_conditions(scores: Scores, sessions: Sequence[Session]) -> pd.DataFrame:

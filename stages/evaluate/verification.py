@@ -59,6 +59,12 @@ def threshold_at_far(curve: Roc, far: float, impostors: int) -> float | None:
     return None if index is None else float(curve.threshold[index])
 
 
+def scores_threshold(scores: Scores, far: float) -> float | None:
+    """`threshold_at_far` over all pairs of the scores."""
+    impostors = int((~scores.same).sum())
+    return threshold_at_far(roc(scores.cosine, scores.same), far, impostors)
+
+
 def _operating_point(curve: Roc, far: float, impostors: int) -> int | None:
     if impostors * far < 1:
         return None

@@ -224,8 +224,8 @@ def _optimizer(
     network: Network, objective: nn.Module, params: TrainParams
 ) -> torch.optim.Optimizer:
     """AdamW; biases, PReLU slopes and normalisation are not decayed."""
-    everything = [*network.parameters(), *objective.parameters()]
-    everything = [w for w in everything if w.requires_grad]
+    parameters = (*network.parameters(), *objective.parameters())
+    everything = [w for w in parameters if w.requires_grad]
     groups = [
         {"params": [w for w in everything if w.ndim > 1], "weight_decay": params.weight_decay},
         {"params": [w for w in everything if w.ndim <= 1], "weight_decay": 0.0},

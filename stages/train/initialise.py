@@ -108,12 +108,7 @@ def initialise(network: Network, path: Path) -> Match:
         for index in range(len(network.branches)):
             source |= {f"branches.{index}.{name}": value for name, value in published.items()}
 
-    stems = {
-        f"branches.{i}.{name}.weight"
-        for i, branch in enumerate(network.branches)
-        for name, module in branch.named_modules()
-        if module is first_convolution(branch)
-    }
+    stems = {f"branches.{i}.{_stem(branch)}.weight" for i, branch in enumerate(network.branches)}
     taken, converted, misfits = [], [], []
     for name, value in source.items():
         if name not in state:
@@ -180,9 +175,9 @@ def _our_names(given: dict[str, Tensor]) -> dict[str, Tensor]:
     return out
 
 
-def first_convolution(branch: torch.nn.Module) -> torch.nn.Conv2d:
-    """The one that sees the input."""
-    return next(m for m in branch.modules() if isinstance(m, torch.nn.Conv2d))
+def _stem(branch: torch.nn.Module) -> str:
+    """Name of the convolution that sees the input."""
+    return next(n for n, m in branch.named_modules() if isinstance(m, torch.nn.Conv2d))
 
 
 def convert_channels(weight: Tensor, channels: int) -> Tensor:

@@ -17,7 +17,7 @@ from stages.files import replacing
 from stages.params import Backbone, Map, Modality
 from stages.tasks import Tasks
 from stages.train.augmentation import mirror
-from stages.train.data import Faces, Scale, normal_x_channels
+from stages.train.data import Faces, Scale
 from stages.train.network import Network
 
 INFERENCE_BATCH = 64
@@ -84,14 +84,13 @@ def embed(
     """Run the network on rows of the packed faces; if ``mirrored``, each with its mirror image,
     averaged, for twice the time."""
     device = next(network.parameters()).device
-    x_channels = normal_x_channels(card.maps, card.channels)
     identity: list[np.ndarray] = []
     attributes: dict[str, list[np.ndarray]] = {task: [] for task in card.tasks}
     network.eval()
     with torch.inference_mode(), autocast(device):
         for chunk in np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH))):
             batch = faces.batch(chunk, card.scale, device)
-            views = [batch, mirror(batch, x_channels)] if mirrored else [batch]
+            views = [batch, mirror(batch, faces.x_channels)] if mirrored else [batch]
             outputs = [network(view) for view in views]
             identity.append((sum(o.identity.float() for o in outputs) / len(views)).cpu().numpy())
             for task, parts in attributes.items():

@@ -35,10 +35,10 @@ class Objective(nn.Module):
         """``person_weights`` (people,) and ``class_weights`` (classes,) of each task."""
         super().__init__()
         self.params = params
-        widths = [params.embedding * branches, *([params.embedding] * branches)]
+        own = [params.embedding] * branches if branches > 1 else []
         self.heads = nn.ModuleList(
             build_head(params, width, person_weights)
-            for width in (widths if branches > 1 else widths[:1])
+            for width in (params.embedding * branches, *own)
         )
         self.class_weights = nn.ParameterDict(
             {task: nn.Parameter(w, requires_grad=False) for task, w in class_weights.items()}

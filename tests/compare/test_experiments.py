@@ -1,9 +1,11 @@
 """Which experiments are done, in a repository where DVC is played by hand."""
 
+import io
 import subprocess
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from stages.compare import experiments
 from stages.compare.experiments import Experiment, finished, planned, run_experiments, with_settings
@@ -71,10 +73,6 @@ def dvc(monkeypatch, repository):
                 return 0
             name = arguments[arguments.index("-n") + 1]
             settings = [s for s in arguments if "=" in s]
-            import io
-
-            from ruamel.yaml import YAML
-
             content = with_settings(Path("params.yaml").read_text(), tuple(settings))
             out = io.StringIO()
             YAML().dump(content, out)

@@ -9,16 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from stages.params import MarginParams
-from stages.train.heads.base import CosineHead, add_angle, put_target
+from stages.train.heads.base import MarginHead, add_angle, put_target
 
 
-class ArcFace(CosineHead):
+class ArcFace(MarginHead):
     """``s cos(theta_y + m)`` in place of ``s cos(theta_y)``."""
-
-    def __init__(self, embedding: int, weights: Tensor, params: MarginParams) -> None:
-        super().__init__(embedding, weights)
-        self.scale, self.margin = params.scale, params.margin
 
     def with_margin(
         self, cosines: Tensor, target: Tensor, labels: Tensor, embeddings: Tensor

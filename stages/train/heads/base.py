@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from stages.params import MarginParams
+
 # Where the cosine's rounding would leave [-1, 1], the sine's gradient would be infinite.
 EDGE = 1e-6
 
@@ -48,6 +50,14 @@ class CosineHead(nn.Module):
 
     def regulariser(self, embeddings: Tensor) -> Tensor:
         return embeddings.new_zeros(())
+
+
+class MarginHead(CosineHead):
+    """A `CosineHead` of one fixed margin."""
+
+    def __init__(self, embedding: int, weights: Tensor, params: MarginParams) -> None:
+        super().__init__(embedding, weights)
+        self.scale, self.margin = params.scale, params.margin
 
 
 def put_target(cosines: Tensor, labels: Tensor, target: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from stages.params import CurricularFaceParams
-from stages.train.heads.base import CosineHead, add_angle, put_target
+from stages.train.heads.base import MarginHead, add_angle, put_target
 
 
-class CurricularFace(CosineHead):
+class CurricularFace(MarginHead):
     """ArcFace's target; a negative nearer than it, cos(theta_j) > cos(theta_y + m), counts as
     ``cos(theta_j) (t + cos(theta_j))``.
 
@@ -24,8 +24,8 @@ class CurricularFace(CosineHead):
     t: Tensor
 
     def __init__(self, embedding: int, weights: Tensor, params: CurricularFaceParams) -> None:
-        super().__init__(embedding, weights)
-        self.scale, self.margin, self.alpha = params.scale, params.margin, params.alpha
+        super().__init__(embedding, weights, params)
+        self.alpha = params.alpha
         self.register_buffer("t", torch.zeros(()))
 
     def with_margin(
