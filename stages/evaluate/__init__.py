@@ -16,7 +16,12 @@ from stages.evaluate.conditions import by_condition, misses_and_hits, probes_tha
 from stages.evaluate.identification import rank_gallery
 from stages.evaluate.leakage import leakage
 from stages.evaluate.pictures import draw_probes, draw_quality, draw_roc
-from stages.evaluate.quality import curves_table, rank_correlation, reject_curve, true_conditions
+from stages.evaluate.quality import (
+    correlation_within_people,
+    curves_table,
+    reject_curve,
+    true_conditions,
+)
 from stages.evaluate.scores import Scores, score_captures, write_scores
 from stages.evaluate.verification import (
     auc,
@@ -105,7 +110,9 @@ def evaluate(
         "epoch": card.epoch,
         **{f"quality_gain_{_rate(reject.fmr)}": reject.gain for reject in rejects},
         **{
-            f"magnitude_vs_{name}": rank_correlation(scores.magnitude, truth[name].to_numpy(float))
+            f"magnitude_vs_{name}": correlation_within_people(
+                scores.magnitude, truth[name].to_numpy(float), scores.identity
+            )
             for name in ("noise", "yaw")
         },
     }

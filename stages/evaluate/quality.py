@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
 from stages.evaluate.scores import Scores
 from stages.evaluate.verification import scores_threshold
@@ -110,9 +109,17 @@ def _read_truth(path: Path) -> dict[str, float]:
         return {}
 
 
-def rank_correlation(magnitude: np.ndarray, condition: np.ndarray) -> float | None:
-    """Spearman's rank correlation where the condition is known; None where it tells nothing."""
+def correlation_within_people(
+    magnitude: np.ndarray, condition: np.ndarray, identity: np.ndarray
+) -> float | None:
+    """Rank correlation between captures of one person, over all people.
+
+    People differ in magnitude whatever the capture: of both ranks, each person's mean is taken
+    away. Captures of unknown condition are left out; None where what is left tells nothing.
+    """
     known = np.isfinite(condition)
-    if known.sum() < 3 or np.ptp(condition[known]) == 0 or np.ptp(magnitude[known]) == 0:
+    ranks = pd.DataFrame({"m": magnitude[known], "c": condition[known]}).rank()
+    own = ranks - ranks.groupby(identity[known]).transform("mean")
+    if (own.abs().max() < 1e-9).any() or not len(own):
         return None
-    return float(spearmanr(magnitude[known], condition[known]).statistic)
+    return float(own["m"].corr(own["c"]))

@@ -8,8 +8,8 @@ import pytest
 
 from stages.evaluate.quality import (
     REJECTED,
+    correlation_within_people,
     curves_table,
-    rank_correlation,
     reject_curve,
     true_conditions,
 )
@@ -81,8 +81,15 @@ def test_true_conditions_are_read_where_a_capture_has_them(tmp_path):
     assert truth.iloc[1:].isna().all(axis=None)
 
 
-def test_rank_correlation():
-    magnitude = np.array([5.0, 4, 3, 2, 1])
-    assert rank_correlation(magnitude, np.array([1.0, 2, np.nan, 30, 400])) == pytest.approx(-1)
-    assert rank_correlation(magnitude, np.full(5, np.nan)) is None
-    assert rank_correlation(magnitude, np.ones(5)) is None
+def test_correlation_is_taken_within_people():
+    people = np.repeat(["a", "b"], 3)
+    # Within each person magnitude falls as the condition rises; between them it is the reverse.
+    magnitude = np.array([3.0, 2, 1, 13, 12, 11])
+    condition = np.array([1.0, 2, 3, 100, 200, 300])
+    assert correlation_within_people(magnitude, condition, people) == pytest.approx(-1)
+    condition[1] = np.nan
+    assert correlation_within_people(magnitude, condition, people) == pytest.approx(-1, abs=0.05)
+    assert correlation_within_people(magnitude, np.full(6, np.nan), people) is None
+    assert correlation_within_people(magnitude, np.ones(6), people) is None
+    # One capture a person says nothing.
+    assert correlation_within_people(magnitude, condition, np.arange(6)) is None
