@@ -29,6 +29,10 @@ Backbone = Literal[
     "iresnet18", "iresnet34", "iresnet50", "iresnet101", "iresnet152",
     "ir18", "ir34", "ir50", "ir100", "irse50", "irse101", "irse152",
 ]  # fmt: skip
+DetectorName = Literal[
+    "mtcnn", "opencv-haar", "opencv-yunet", "dlib-hog", "dlib-cnn", "mediapipe", "retinaface",
+    "yolo-face",
+]  # fmt: skip
 Head = Literal["magface", "arcface", "cosface", "curricularface", "triplet"]
 
 Count = Annotated[int, Field(ge=1)]
@@ -80,6 +84,8 @@ class CropParams(Section):
     """Detection and alignment."""
 
     size: Annotated[int, Field(ge=32)]
+    detector: DetectorName
+    detector_weights: str
     min_face_size: Annotated[int, Field(ge=12)]
     padding: Annotated[float, Field(ge=0, le=1)]
 

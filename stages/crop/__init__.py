@@ -12,11 +12,13 @@ from typing import BinaryIO
 import numpy as np
 import pandas as pd
 
-from stages.crop.alignment import crop_image, crop_maps, face_oval, similarity
+from stages.alignment import crop_image, similarity
+from stages.crop.alignment import crop_maps, face_oval
 from stages.crop.detection import Found, find_face
 from stages.crop.picture import draw_faces
 from stages.errors import UserError
 from stages.files import code_digest, replacing
+from stages.images import read_bytes
 from stages.maps import read_maps, read_notes
 from stages.parallel import map_sessions
 from stages.params import MAPS, CropParams, Map
@@ -54,7 +56,10 @@ def crop(
         If there is no face in any session.
     """
     sessions = read_sessions(sessions_path)
-    code = code_digest(Path(__file__).parent)
+    stages = Path(__file__).parents[1]
+    code = code_digest(stages / "crop") + code_digest(stages / "detect")
+    if params.detector_weights:
+        code += hashlib.sha256(read_bytes(Path(params.detector_weights))).hexdigest()
     wanted = [_fingerprint(s, stereo, params, code) for s in sessions]
     lights = min(len(session.frames) for session in sessions)
     before = _Previous(out, lights)

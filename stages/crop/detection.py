@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
 import cv2
 import numpy as np
 
-from stages.crop.mtcnn import MTCNN, Face
+from stages.detect import Detector, Face, build_detector
+from stages.detect.mtcnn import MTCNN
 from stages.params import CropParams
 
 
@@ -54,16 +56,20 @@ def find_face(
 def detect_padded(image: np.ndarray, params: CropParams) -> list[Face]:
     """Detect on ``image`` inside a black border, which a tightly cropped face needs."""
     border = _border(image, params)
+    [faces] = _detector(params).detect([_pad(image, border)])
     return [
-        Face(face.box - border, face.score, face.landmarks - border)
-        for face in _detector(params.min_face_size).detect(_pad(image, border))
+        Face(f.box - border, f.score, None if f.landmarks is None else f.landmarks - border)
+        for f in faces
     ]
 
 
 def _agreed_landmarks(frames: np.ndarray, box: np.ndarray, params: CropParams) -> np.ndarray:
     border = _border(frames[0], params)
     images = [_pad(image, border) for image in (frames.mean(axis=0), *frames)]
-    return _detector(params.min_face_size).landmarks(images, box + border) - border
+    mtcnn, box = _mtcnn(params), box + border
+    if params.detector != "mtcnn":  # whose boxes have another size and place about the face
+        box = mtcnn.refine(images[0], box)
+    return mtcnn.landmarks(images, box) - border
 
 
 def _border(image: np.ndarray, params: CropParams) -> int:
@@ -71,12 +77,32 @@ def _border(image: np.ndarray, params: CropParams) -> int:
 
 
 def _pad(image: np.ndarray, border: int) -> np.ndarray:
-    return cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_CONSTANT)
+    # Frames that were shifted by parts of a pixel may be a little out of [0, 1].
+    framed = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_CONSTANT)
+    return np.clip(framed, 0, 1)
+
+
+def _detector(params: CropParams) -> Detector:
+    if params.detector == "mtcnn":
+        return _mtcnn(params)
+    return _other(params.detector, params.min_face_size, params.detector_weights)
 
 
 @lru_cache(maxsize=1)
-def _detector(min_face_size: int) -> MTCNN:
-    return MTCNN(min_face_size)
+def _other(name: str, min_face_size: int, weights: str) -> Detector:
+    return build_detector(
+        name, min_face_size=min_face_size, weights=Path(weights) if weights else None
+    )
+
+
+def _mtcnn(params: CropParams) -> MTCNN:
+    own = params.detector_weights if params.detector == "mtcnn" else ""
+    return _networks(params.min_face_size, own)
+
+
+@lru_cache(maxsize=1)
+def _networks(min_face_size: int, weights: str) -> MTCNN:
+    return MTCNN(min_face_size, weights=Path(weights) if weights else None)
 
 
 def _images(frames: np.ndarray, albedo: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:

@@ -3,7 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stages.crop.alignment import TEMPLATE, crop_image, crop_maps, face_oval, similarity
+from stages.alignment import TEMPLATE, crop_image, similarity
+from stages.crop.alignment import crop_maps, face_oval
 from stages.maps import Maps
 from tests.shapes import angle, sphere
 

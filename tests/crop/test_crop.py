@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from stages.alignment import similarity
 from stages.crop import crop
-from stages.crop.alignment import crop_maps, similarity
+from stages.crop.alignment import crop_maps
 from stages.errors import UserError
 from stages.ingest import ingest
 from stages.maps import read_maps

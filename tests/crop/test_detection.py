@@ -5,7 +5,7 @@ import pytest
 
 from stages.crop import detection
 from stages.crop.detection import detect_padded, find_face
-from stages.crop.mtcnn import Face
+from stages.detect import Face
 from stages.images import read_frame
 from stages.ingest.yale import read_yale
 from stages.stereo.maps import read_frames

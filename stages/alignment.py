@@ -1,0 +1,58 @@
+"""Aligned square crops: the transform that takes a face to the template, and resampling."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+# Where the five landmarks go in a crop of side 1 (the 112 px template of ArcFace, Deng et al.,
+# CVPR 2019, as published with InsightFace).
+TEMPLATE = (
+    np.array(
+        [
+            [38.2946, 51.6963],
+            [73.5318, 51.5014],
+            [56.0252, 71.7366],
+            [41.5493, 92.3655],
+            [70.7299, 92.2041],
+        ]
+    )
+    / 112
+)
+
+
+def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
+    """The similarity transform that takes ``landmarks`` closest to the template.
+
+    Least squares over rotation, scale and translation, without reflection (Umeyama, PAMI 13(4),
+    1991; in the plane it is a linear problem in complex numbers).
+
+    Parameters
+    ----------
+    landmarks : (5, 2)
+        Pixels, x right and y down.
+    size : int
+        Side of the crop in pixels.
+
+    Returns
+    -------
+    (2, 3) float64
+        Takes (x, y, 1) of the image to (x, y) of the crop.
+    """
+    source = landmarks[:, 0] + 1j * landmarks[:, 1]
+    target = size * (TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1])
+    centred = source - source.mean()
+    factor = (centred.conj() @ target) / (centred.conj() @ centred)
+    offset = target.mean() - factor * source.mean()
+    return np.array(
+        [[factor.real, -factor.imag, offset.real], [factor.imag, factor.real, offset.imag]]
+    )
+
+
+def crop_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
+    """Resample (H, W) or (H, W, C) into the crop, zero outside; smoothed first when it shrinks."""
+    scale = np.hypot(matrix[0, 0], matrix[1, 0])
+    smooth: np.ndarray = image.astype(np.float32)
+    if scale < 1:
+        smooth = cv2.GaussianBlur(smooth, (0, 0), 0.5 * np.sqrt(1 / scale**2 - 1) + 1e-3)
+    return cv2.warpAffine(smooth, matrix, (size, size), flags=cv2.INTER_LINEAR)

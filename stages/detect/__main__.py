@@ -1,0 +1,98 @@
+"""Faces in pictures, folders and video: python -m stages.detect PATH..."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from tqdm import tqdm
+
+from stages.detect import DETECTORS, build_detector
+from stages.detect.media import Picture, Unreadable, find_media, frame_count, read_media
+from stages.detect.output import Pictures, Table
+from stages.errors import UserError, run_stage
+
+# Pictures that are read ahead, and that a detector may batch.
+AT_ONCE, PIXELS_AT_ONCE = 16, 8_000_000
+
+
+def main() -> None:
+    given = _parser().parse_args()
+    thresholds = None if given.thresholds is None else tuple(given.thresholds)
+    detector = build_detector(
+        given.detector,
+        weights=given.weights,
+        min_face_size=given.min_face_size,
+        thresholds=thresholds,
+        scale_factor=given.scale_factor,
+        device=given.device,
+    )
+    files = find_media(given.paths)
+    root = Path(os.path.commonpath([file.resolve().parent for file in files]))
+    table_path = given.out / f"faces.{given.format}"
+    total, seen, broken = sum(frame_count(file) for file in files), 0, []
+    with (
+        Table(table_path) as table,
+        Pictures(given.out, given.pictures, given.crops, root) as pictures,
+        tqdm(total=total, desc="detect", unit="picture", mininterval=1.0) as bar,
+    ):
+        for batch in _batches(files):
+            readable = [item for item in batch if isinstance(item, Picture)]
+            for item in batch:
+                if isinstance(item, Unreadable):
+                    broken.append(item)
+                    tqdm.write(f"{item.path}: {item.reason}; left out", file=sys.stderr)
+            found = detector.detect([picture.image for picture in readable])
+            for picture, faces in zip(readable, found, strict=True):
+                table.add(picture, faces)
+                pictures.add(picture, faces)
+            seen += len(readable)
+            bar.update(len(batch))
+        faces_found = table.rows
+    if not seen:
+        raise UserError(f"none of {len(files)} files can be read; see above")
+    print(f"detect: {faces_found} faces in {seen} pictures ({table_path})", end="")
+    print(f", {len(broken)} files left out" if broken else "")
+
+
+def _batches(files: list[Path]) -> Iterator[list[Picture | Unreadable]]:
+    batch: list[Picture | Unreadable] = []
+    held = 0
+    for file in files:
+        for item in read_media(file):
+            batch.append(item)
+            held += item.image.size // 3 if isinstance(item, Picture) else 0
+            if len(batch) == AT_ONCE or held > PIXELS_AT_ONCE:
+                yield batch
+                batch, held = [], 0
+    if batch:
+        yield batch
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.detect", description="Find faces in pictures, folders and video."
+    )
+    parser.add_argument("paths", nargs="+", type=Path, metavar="PATH")
+    parser.add_argument("--out", type=Path, default=Path("detections"), help="a folder")
+    parser.add_argument("--format", choices=("csv", "json"), default="csv")
+    parser.add_argument(
+        "--pictures", action="store_true", help="write annotated pictures and video"
+    )
+    parser.add_argument("--crops", type=int, metavar="SIZE", help="write aligned crops of SIZE px")
+    parser.add_argument("--detector", choices=list(DETECTORS), default="mtcnn")
+    parser.add_argument("--weights", type=Path, metavar="FILE")
+    parser.add_argument("--min-face-size", type=float, metavar="PX")
+    parser.add_argument("--device", choices=("cpu", "cuda"), help="mtcnn only")
+    parser.add_argument("--scale-factor", type=float, help="between levels of the image pyramid")
+    parser.add_argument(
+        "--thresholds", type=float, nargs=3, metavar=("P", "R", "O"), help="mtcnn's three networks"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,81 @@
+"""What a detector finds, and what all detectors take and do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Face:
+    """One detected face, in pixels of the image (x right, y down).
+
+    Attributes
+    ----------
+    box : (4,) float32
+        x1, y1, x2, y2; may reach over the image's edge.
+    score : float
+        How sure the detector is: higher is surer, on a scale of the detector's own.
+    landmarks : (5, 2) float32 or None
+        In the order of `stages.session.LANDMARKS`; None from a detector that has none.
+    """
+
+    box: np.ndarray
+    score: float
+    landmarks: np.ndarray | None = None
+
+
+class Detector(Protocol):
+    """Finds faces. Images are as `pixels` takes them; any sizes, which may differ."""
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """The faces of each image, the surest first."""
+        ...
+
+
+def pixels(image: np.ndarray) -> np.ndarray:
+    """An image in the one form that detectors work on.
+
+    Parameters
+    ----------
+    image : (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
+        Grey or RGB, a fourth channel is dropped; bool, uint8, uint16, or float in [0, 1].
+
+    Returns
+    -------
+    (H, W, 1) or (H, W, 3)
+        uint8, or float32 in [0, 255] where 8 bits would lose something.
+
+    Raises
+    ------
+    ValueError
+        If it is none of these.
+    """
+    if image.ndim == 2:
+        image = image[..., None]
+    if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
+        raise ValueError(f"an image of shape {image.shape}; wanted (H, W), (H, W, 3) or (H, W, 4)")
+    image = image[..., :3]
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype == np.bool_:
+        return image.astype(np.uint8) * np.uint8(255)
+    if image.dtype == np.uint16:
+        return image.astype(np.float32) * np.float32(255 / 65535)
+    if not np.issubdtype(image.dtype, np.floating):
+        raise ValueError(f"an image of {image.dtype}; wanted 8 or 16 bits, or float in [0, 1]")
+    low, high = float(image.min()), float(image.max())
+    if not (low >= -1e-3 and high <= 1 + 1e-3):  # not-a-number fails, too
+        raise ValueError(f"a float image from {low:g} to {high:g}; wanted [0, 1]")
+    return image.astype(np.float32) * np.float32(255)
+
+
+def rgb8(image: np.ndarray) -> np.ndarray:
+    """An image as (H, W, 3) uint8, for detectors that know nothing else."""
+    image = pixels(image)
+    if image.dtype != np.uint8:
+        image = np.clip(image + 0.5, 0, 255).astype(np.uint8)
+    return np.ascontiguousarray(np.broadcast_to(image, (*image.shape[:2], 3)))

@@ -1,0 +1,139 @@
+"""Pictures out of files, folders and video, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stages.errors import UserError
+from stages.images import read_bytes
+
+IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image.
+
+    Attributes
+    ----------
+    path : Path
+        Its file.
+    frame : int or None
+        Which frame of a video, from 0.
+    image : (H, W, 3)
+        RGB, uint8 or uint16, upright as a viewer shows it.
+    """
+
+    path: Path
+    frame: int | None
+    image: np.ndarray
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A file that gave no picture, and why."""
+
+    path: Path
+    reason: str
+
+
+def read_picture(path: Path) -> np.ndarray:
+    """(H, W, 3) RGB of 8 or 16 bits, turned as its EXIF data says.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, truncated, or no picture of 8 or 16 bits.
+    """
+    data = np.frombuffer(read_bytes(path), np.uint8)
+    try:
+        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if len(data) else None
+    except cv2.error:  # more pixels than OpenCV takes
+        image = None
+    if image is None or image.dtype not in (np.uint8, np.uint16):
+        raise UserError(f"{path}: truncated, or no picture of 8 or 16 bits")
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def find_media(paths: Iterable[Path]) -> list[Path]:
+    """Picture and video files: the given ones, and all that lie anywhere under given folders.
+
+    Raises
+    ------
+    UserError
+        If a path does not exist, or there is nothing in any of them.
+    """
+    paths = list(paths)
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise UserError(f"{path}: there is no such file or folder")
+        inside = sorted(path.rglob("*")) if path.is_dir() else []
+        found += [p for p in inside if p.suffix.lower() in IMAGES + VIDEOS and p.is_file()]
+        if not path.is_dir():
+            found.append(path)
+    if not found:
+        raise UserError(
+            f"{', '.join(map(str, paths))}: no picture ({', '.join(IMAGES)}) and no video "
+            f"({', '.join(VIDEOS)})"
+        )
+    return found
+
+
+def is_video(path: Path) -> bool:
+    return path.suffix.lower() in VIDEOS
+
+
+def read_media(path: Path) -> Iterator[Picture | Unreadable]:
+    """The picture of an image file, or all frames of a video, one at a time."""
+    if is_video(path):
+        yield from _frames(path)
+        return
+    try:
+        yield Picture(path, None, read_picture(path))
+    except UserError as error:
+        yield Unreadable(path, str(error).removeprefix(f"{path}: "))
+
+
+def frame_count(path: Path) -> int:
+    """How many pictures a file says it has."""
+    if not is_video(path):
+        return 1
+    video = cv2.VideoCapture(str(path))
+    try:
+        return max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
+    finally:
+        video.release()
+
+
+def frame_rate(path: Path) -> float:
+    """Frames a second of a video; 25 where it does not say."""
+    video = cv2.VideoCapture(str(path))
+    try:
+        return video.get(cv2.CAP_PROP_FPS) or 25.0
+    finally:
+        video.release()
+
+
+def _frames(path: Path) -> Iterator[Picture | Unreadable]:
+    video = cv2.VideoCapture(str(path))
+    try:
+        number = 0
+        while True:
+            there, image = video.read()
+            if not there:
+                break
+            yield Picture(path, number, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
+            number += 1
+    finally:
+        video.release()
+    if number == 0:
+        yield Unreadable(path, "no frame can be read; empty, truncated, or no video")
+    elif number < frame_count(path):
+        yield Unreadable(path, f"ends after {number} of {frame_count(path)} frames")

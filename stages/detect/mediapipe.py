@@ -1,0 +1,63 @@
+"""BlazeFace by MediaPipe: Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on
+Mobile GPUs", arXiv 1907.05047."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from stages.detect.detectors import missing, no_weights
+from stages.detect.faces import Face, rgb8
+from stages.errors import UserError
+
+
+class MediaPipe:
+    """Eyes and nose; it finds the middle of the mouth, not its corners, which are NaN."""
+
+    def __init__(
+        self, min_face_size: float = 10, weights: Path | None = None, threshold: float = 0.5
+    ) -> None:
+        try:
+            self.mediapipe = importlib.import_module("mediapipe")
+            tasks = importlib.import_module("mediapipe.tasks.python")
+        except ImportError as error:
+            # Installed with its dependencies, it would bring a second OpenCV.
+            install = "pip install --no-deps mediapipe==1.2.2 && pip install absl-py flatbuffers"
+            raise missing("mediapipe", install) from error
+        if weights is None:
+            raise no_weights(
+                "mediapipe", "blaze_face_short_range.tflite", "ai.google.dev/edge/mediapipe"
+            )
+        self.min_face_size = min_face_size
+        options = tasks.vision.FaceDetectorOptions(
+            base_options=tasks.BaseOptions(model_asset_path=str(weights)),
+            min_detection_confidence=threshold,
+        )
+        try:
+            self.net = tasks.vision.FaceDetector.create_from_options(options)
+        except (RuntimeError, ValueError, OSError) as error:
+            raise UserError(f"{weights}: not a face detector of MediaPipe ({error})") from error
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        return [self._one(image) for image in images]
+
+    def _one(self, image: np.ndarray) -> list[Face]:
+        given = rgb8(image)
+        height, width, _ = given.shape
+        found = self.net.detect(
+            self.mediapipe.Image(image_format=self.mediapipe.ImageFormat.SRGB, data=given)
+        )
+        faces = []
+        for one in found.detections:
+            box = one.bounding_box
+            if max(box.width, box.height) < self.min_face_size:
+                continue
+            points = np.full((5, 2), np.nan, np.float32)
+            points[:3] = [(p.x * width, p.y * height) for p in one.keypoints[:3]]
+            left, top = box.origin_x, box.origin_y
+            sides = np.array([left, top, left + box.width, top + box.height], np.float32)
+            faces.append(Face(sides, float(one.categories[0].score), points))
+        return sorted(faces, key=lambda face: -face.score)

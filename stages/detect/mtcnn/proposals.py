@@ -1,0 +1,101 @@
+"""P-Net over an image pyramid."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from stages.detect.mtcnn.boxes import suppress
+from stages.detect.mtcnn.networks import Cascaded, normalised, on_device, widened
+
+CELL, STRIDE = 12, 2  # P-Net's receptive field and step, px of a pyramid level
+LEVEL_NMS = 0.5
+# Levels go through P-Net in strips of about this many pixels: its widest layer then stays in the
+# processor's cache, and memory is bounded however large the picture is.
+STRIP_PIXELS = {"cpu": 45_000, "cuda": 8_000_000}
+
+
+def scales(shape: Sequence[int], min_face_size: float, factor: float) -> Iterator[float]:
+    """Of the pyramid's levels of an image (H, W, ...): in the first, a face of ``min_face_size``
+    fills a cell."""
+    scale = CELL / min_face_size
+    while min(int(shape[0] * scale), int(shape[1] * scale)) >= CELL:
+        yield scale
+        scale *= factor
+
+
+def level(image: np.ndarray, scale: float) -> np.ndarray:
+    """A level of the pyramid, (h, w, C): each pixel the mean over its area of ``image`` (H, W, C).
+
+    Each from the image itself: shrunk step by step, some faces would move by several pixels.
+    """
+    height, width, channels = image.shape
+    size = int(width * scale), int(height * scale)
+    out = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return out.reshape(size[1], size[0], channels)
+
+
+class Proposals:
+    """P-Net on every window of images; ``threshold`` is of the probability of a face."""
+
+    def __init__(self, network: Cascaded, threshold: float, device: torch.device) -> None:
+        network = on_device(widened(network), device)
+        self.trunk, heads = network.trunk, network.heads
+        # Of the two classes only the difference matters.
+        weight, bias = (heads["score"].get_parameter(name) for name in ("weight", "bias"))
+        self.weight, self.bias = (weight[1:] - weight[:1]).flatten(1), bias[1] - bias[0]
+        self.box_weight = heads["box"].get_parameter("weight").flatten(1)
+        self.box_bias = heads["box"].get_parameter("bias")
+        self.logit = math.log(threshold / (1 - threshold))
+        self.device = device
+
+    @torch.inference_mode()
+    def __call__(
+        self, images: list[np.ndarray], scale: float
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Candidates in one level of images (H, W, C) of one size and type.
+
+        Returns
+        -------
+        image, boxes, scores : (n,) int64, (n, 4) float32, (n,) float32
+            Boxes are in pixels of the images; scores are logits.
+        """
+        owner, boxes, scores = self._level(np.stack([level(image, scale) for image in images]))
+        left = [np.empty(0, np.int64)]
+        for number in range(len(images)):
+            mine = np.flatnonzero(owner == number)
+            left.append(mine[suppress(boxes[mine], scores[mine], LEVEL_NMS)])
+        chosen = np.concatenate(left)
+        return owner[chosen], boxes[chosen] / np.float32(scale), scores[chosen]
+
+    def _level(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Candidates in (B, h, w, C) in pixels of the level."""
+        count, height, width, _ = levels.shape
+        strip = max(1, STRIP_PIXELS[self.device.type] // (count * width * STRIDE))
+        rows = -(-(height - 2) // STRIDE) - 4  # of P-Net's output
+        parts = []
+        for top in range(0, rows, strip):
+            bottom = min(top + strip, rows)
+            part = levels[:, STRIDE * top : STRIDE * (bottom - 1) + CELL]
+            outputs = self._strip(torch.from_numpy(part).to(self.device))
+            owner, row, column, score, box = (output.cpu().numpy() for output in outputs)
+            corner = np.stack([column, row + top], axis=1).astype(np.float32) * STRIDE + 1
+            boxes = np.concatenate([corner, corner + CELL - 1], axis=1) + box * (CELL - 1)
+            parts.append((owner, boxes, score))
+        owner, boxes, scores = (np.concatenate(p) for p in zip(*parts, strict=True))
+        return owner, boxes, scores
+
+    def _strip(self, x: Tensor) -> tuple[Tensor, ...]:
+        x = normalised(x)
+        x = self.trunk(x.contiguous(memory_format=torch.channels_last)).permute(0, 2, 3, 1)
+        logits = functional.linear(x, self.weight).squeeze(-1) + self.bias
+        # Boxes are asked for only where there are faces.
+        owner, row, column = torch.nonzero(logits > self.logit, as_tuple=True)
+        box = functional.linear(x[owner, row, column], self.box_weight, self.box_bias)
+        return owner, row, column, logits[owner, row, column], box

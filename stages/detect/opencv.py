@@ -1,0 +1,81 @@
+"""The detectors of OpenCV.
+
+Haar: Viola & Jones, "Rapid Object Detection using a Boosted Cascade of Simple Features", CVPR 2001.
+YuNet: Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", Machine Intelligence Research 20,
+2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stages.detect.detectors import no_weights
+from stages.detect.faces import Face, rgb8
+from stages.errors import UserError
+
+
+class Haar:
+    """Frontal faces by the cascade that OpenCV ships; no landmarks."""
+
+    def __init__(
+        self, min_face_size: float = 20, scale_factor: float = 1.1, min_neighbors: int = 5
+    ) -> None:
+        self.min_face_size = min_face_size
+        self.scale_factor, self.min_neighbors = scale_factor, min_neighbors
+        path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
+        self.cascade = cv2.CascadeClassifier(str(path))
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        return [self._one(image) for image in images]
+
+    def _one(self, image: np.ndarray) -> list[Face]:
+        least = max(1, round(self.min_face_size))
+        grey = cv2.cvtColor(rgb8(image), cv2.COLOR_RGB2GRAY)
+        boxes, _, weights = self.cascade.detectMultiScale3(
+            cv2.equalizeHist(grey),
+            scaleFactor=self.scale_factor,
+            minNeighbors=self.min_neighbors,
+            minSize=(least, least),
+            outputRejectLevels=True,
+        )
+        faces = [
+            Face(np.array([x, y, x + w, y + h], np.float32), float(weight))
+            for (x, y, w, h), weight in zip(boxes, weights, strict=True)
+        ]
+        return sorted(faces, key=lambda face: -face.score)
+
+
+class YuNet:
+    """YuNet by OpenCV's own code; five landmarks."""
+
+    def __init__(
+        self, min_face_size: float = 10, weights: Path | None = None, threshold: float = 0.6
+    ) -> None:
+        self.min_face_size = min_face_size
+        if weights is None:
+            raise no_weights(
+                "opencv-yunet", "face_detection_yunet_2023mar.onnx", "github.com/opencv/opencv_zoo"
+            )
+        try:
+            self.net = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), threshold, 0.3, 5000)
+        except cv2.error as error:
+            raise UserError(f"{weights}: not the ONNX file of YuNet ({error.err})") from error
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        return [self._one(image) for image in images]
+
+    def _one(self, image: np.ndarray) -> list[Face]:
+        given = cv2.cvtColor(rgb8(image), cv2.COLOR_RGB2BGR)
+        self.net.setInputSize((given.shape[1], given.shape[0]))
+        _, rows = self.net.detect(given)
+        faces = []
+        for row in [] if rows is None else rows:
+            x, y, width, height = row[:4]
+            if max(width, height) >= self.min_face_size:
+                box = np.array([x, y, x + width, y + height], np.float32)
+                faces.append(Face(box, float(row[14]), row[4:14].reshape(5, 2)))
+        return sorted(faces, key=lambda face: -face.score)
