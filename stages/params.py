@@ -59,6 +59,38 @@ class SimulateParams(Section):
     redraw_hair: bool
 
 
+class ScenesParams(Section):
+    """Annotated pictures of simulated people for face detectors."""
+
+    train: Count
+    test: Count
+    width: Annotated[int, Field(ge=64)]
+    height: Annotated[int, Field(ge=64)]
+    faces: Count
+    smallest: Annotated[float, Field(ge=12)]
+    largest: Positive
+
+    @model_validator(mode="after")
+    def _sizes_fit(self) -> ScenesParams:
+        if not self.smallest <= self.largest <= min(self.width, self.height):
+            raise ValueError("smallest <= largest <= the picture's shorter side")
+        return self
+
+
+AnnotationFormat = Literal["dlib", "wider", "fddb"]
+
+
+class TrainMtcnnParams(Section):
+    """Training one's own face detector."""
+
+    annotations: str
+    format: AnnotationFormat
+    init_from: str
+    epochs: Count
+    batch_size: Count
+    learning_rate: Positive
+
+
 class IngestParams(Section):
     """Which captures, in which layout, and what stereo needs of them."""
 
@@ -220,6 +252,8 @@ class Params(Section):
     fusion: Literal["late", "early"]
     attributes: dict[str, dict[str, list[str]]]
     simulate: SimulateParams
+    scenes: ScenesParams
+    train_mtcnn: TrainMtcnnParams
     ingest: IngestParams
     stereo: StereoParams
     crop: CropParams

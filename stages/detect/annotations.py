@@ -16,14 +16,12 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
 from stages.detect.media import IMAGES
 from stages.errors import UserError
-
-Format = Literal["dlib", "wider", "fddb"]
+from stages.params import AnnotationFormat
 
 # Of dlib's 68 points: the eyes' outlines, the tip of the nose and the corners of the mouth.
 FIVE_OF_68 = (range(36, 42), range(42, 48), (30,), (48,), (54,))
@@ -50,7 +48,9 @@ class Annotated:
     ignored: np.ndarray
 
 
-def read_annotations(path: Path, form: Format, images: Path | None = None) -> list[Annotated]:
+def read_annotations(
+    path: Path, form: AnnotationFormat, images: Path | None = None
+) -> list[Annotated]:
     """All pictures of an annotation file, in its order, or of all those in a folder.
 
     Parameters

@@ -93,14 +93,14 @@ class Pictures:
 
     def __init__(self, folder: Path, draw: bool, crop: int | None, root: Path) -> None:
         self.folder, self.draw, self.crop, self.root = folder, draw, crop, root
-        self.video: cv2.VideoWriter | None = None
-        self.video_of: Path | None = None
+        self.video: _Video | None = None
 
     def __enter__(self) -> Pictures:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._end_video()
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self.video is not None:
+            self.video.end(whole=kind is None)
 
     def add(self, picture: Picture, faces: Sequence[Face]) -> None:
         name = picture.path.resolve().relative_to(self.root)
@@ -122,20 +122,30 @@ class Pictures:
                     _write(path, cv2.cvtColor(cut.round().astype(np.uint8), cv2.COLOR_RGB2BGR))
 
     def _add_frame(self, path: Path, name: Path, drawn: np.ndarray) -> None:
-        if self.video_of != path:
-            self._end_video()
-            target = self.folder / "pictures" / name.parent / f"{name.name}.mp4"
-            target.parent.mkdir(parents=True, exist_ok=True)
-            code = cv2.VideoWriter.fourcc(*"mp4v")
-            size = drawn.shape[1], drawn.shape[0]
-            self.video = cv2.VideoWriter(str(target), code, frame_rate(path), size)
-            self.video_of = path
-        assert self.video is not None
-        self.video.write(drawn)
+        if self.video is None or self.video.source != path:
+            if self.video is not None:
+                self.video.end(whole=True)
+            target = name if name.suffix.lower() == ".mp4" else name.with_name(f"{name.name}.mp4")
+            self.video = _Video(path, self.folder / "pictures" / target, drawn.shape)
+        self.video.writer.write(drawn)
 
-    def _end_video(self) -> None:
-        if self.video is not None:
-            self.video.release()
+
+class _Video:
+    """An annotated video as it is written; under its own name once it is whole."""
+
+    def __init__(self, source: Path, target: Path, shape: tuple[int, ...]) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.source, self.target = source, target
+        self.partial = target.with_name(f".partial-{target.name}")
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        self.writer = cv2.VideoWriter(str(self.partial), code, frame_rate(source), shape[1::-1])
+
+    def end(self, whole: bool) -> None:
+        self.writer.release()
+        if whole:
+            self.partial.replace(self.target)
+        else:
+            self.partial.unlink(missing_ok=True)
 
 
 def _write(path: Path, image: np.ndarray) -> None:

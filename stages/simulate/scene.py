@@ -28,6 +28,8 @@ CENTRE_Y = -22.0  # mm; the height that is shown half way down the picture
 PIVOT = np.array([0.0, -70.0, -95.0])  # the point about which a head turns, mm
 NECK_SHARE = 0.35  # of the head's rotation
 SMALLEST_NZ = 0.02
+FOREHEAD = 55.0  # mm above the eyes, where a face's box ends
+CHEEKS = np.radians(75)  # from the front, where it ends on both sides
 STEP = 8.0  # mm of depth within 3 pixels: a silhouette, where depth means nothing
 
 
@@ -36,11 +38,13 @@ class Scene:
     """What the camera sees, before it is lit.
 
     `landmarks` (5, 2) are pixel positions, x right and y down, in the order of
-    `stages.session.LANDMARKS`; `scale` is in px/mm.
+    `stages.session.LANDMARKS`; `face` is the box x1, y1, x2, y2 from the forehead to the chin and
+    from cheek to cheek; `scale` is in px/mm.
     """
 
     surface: Surface
     landmarks: np.ndarray
+    face: np.ndarray
     scale: float
 
 
@@ -93,6 +97,12 @@ def _landmarks(canvas: Canvas, face: Identity, state: SessionState) -> np.ndarra
     return np.array(points)
 
 
+def _face(canvas: Canvas) -> np.ndarray:
+    """Points (n, 3) in mm of the head's surface, without its hair, that make up the face."""
+    points = np.stack(np.broadcast_arrays(canvas.x, canvas.y, canvas.z), -1)
+    return points[(canvas.y <= FOREHEAD) & (np.abs(canvas.theta) <= CHEEKS)]
+
+
 def build_scene(
     person: Person, state: SessionState, width: int, height: int, stubble: np.random.Generator
 ) -> Scene:
@@ -138,7 +148,10 @@ def build_scene(
         rims = layer.overlay(rasterise(worn.mesh.moved(turn, PIVOT), camera))
         lens = _add_lenses(layer, worn, turn, camera, rims)
     pixels = camera.project((landmarks - PIVOT) @ turn.T + PIVOT)
-    return Scene(_surface(layer, occluder, rims, lens, state.background), pixels, camera.scale)
+    face_pixels = camera.project((_face(canvas) - PIVOT) @ turn.T + PIVOT)
+    box = np.concatenate([face_pixels.min(axis=0), face_pixels.max(axis=0)])
+    surface = _surface(layer, occluder, rims, lens, state.background)
+    return Scene(surface, pixels, box, camera.scale)
 
 
 def _add_lenses(

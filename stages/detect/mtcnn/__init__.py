@@ -8,13 +8,14 @@ whose arithmetic on TensorFlow this follows box for box.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Barrier
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from torch import Tensor
 
 from stages.detect.faces import Face, pixels
 from stages.detect.mtcnn.boxes import shift, square, suppress
-from stages.detect.mtcnn.networks import Cascaded, load_networks, on_device, widened
+from stages.detect.mtcnn.networks import Cascaded, Networks, load_networks, on_device, widened
 from stages.detect.mtcnn.proposals import Proposals, scales
 from stages.detect.mtcnn.windows import cut
 from stages.parallel import available_cpus
@@ -70,8 +71,9 @@ class MTCNN:
         Probabilities at which P-Net, R-Net and O-Net pass a window on.
     scale_factor : float
         Between levels of the pyramid, under 1.
-    weights : Path or None
-        A safetensors file of one's own training; by default the ``mtcnn`` package's.
+    weights : Path, Networks or None
+        A safetensors file of one's own training, or the networks themselves; by default the
+        ``mtcnn`` package's.
     device : str
         ``cpu`` or ``cuda``.
     """
@@ -81,12 +83,13 @@ class MTCNN:
         min_face_size: float = 20,
         thresholds: tuple[float, float, float] = (0.6, 0.7, 0.8),
         scale_factor: float = 0.709,
-        weights: Path | None = None,
+        weights: Path | Networks | None = None,
         device: str = "cpu",
     ) -> None:
         self.min_face_size, self.thresholds = min_face_size, thresholds
         self.scale_factor, self.device = scale_factor, torch.device(device)
-        networks = load_networks(weights).requires_grad_(False)
+        networks = weights if isinstance(weights, Networks) else load_networks(weights)
+        networks = copy.deepcopy(networks).eval().requires_grad_(False)
         self.propose = Proposals(networks.pnet, thresholds[0], self.device)
         self.rnet, self.onet = (
             on_device(widened(network), self.device) for network in (networks.rnet, networks.onet)
@@ -98,13 +101,7 @@ class MTCNN:
 
         Images of one size and type share the networks' batches.
         """
-        batches = self._batches([pixels(image) for image in images])
-        self._propose(batches)
-        for batch, found in zip(batches, self._run(self.rnet, batches, 24), strict=True):
-            boxes = shift(batch.boxes, found["box"])
-            left = _best(batch.owner, boxes, found["score"], self.thresholds[1])
-            batch.owner, batch.boxes = batch.owner[left], square(boxes[left])
-
+        batches = self._windows(images, "onet")
         out: list[list[Face]] = [[] for _ in images]
         for batch, found in zip(batches, self._run(self.onet, batches, 48), strict=True):
             points = _points(found["landmarks"], batch.boxes)
@@ -114,6 +111,30 @@ class MTCNN:
                 face = Face(boxes[row], float(scores[row]), points[row])
                 out[batch.numbers[batch.owner[row]]].append(face)
         return out
+
+    @torch.inference_mode()
+    def windows(
+        self, images: Sequence[np.ndarray], network: Literal["rnet", "onet"]
+    ) -> list[np.ndarray]:
+        """The squares (n, 4) that the network would be shown of each image."""
+        out = [np.empty((0, 4), np.float32) for _ in images]
+        for batch in self._windows(images, network):
+            for index, number in enumerate(batch.numbers):
+                out[number] = batch.boxes[batch.owner == index]
+        return out
+
+    def _windows(
+        self, images: Sequence[np.ndarray], network: Literal["rnet", "onet"]
+    ) -> list[_Batch]:
+        batches = self._batches([pixels(image) for image in images])
+        self._propose(batches)
+        if network == "rnet":
+            return batches
+        for batch, found in zip(batches, self._run(self.rnet, batches, 24), strict=True):
+            boxes = shift(batch.boxes, found["box"])
+            left = _best(batch.owner, boxes, found["score"], self.thresholds[1])
+            batch.owner, batch.boxes = batch.owner[left], square(boxes[left])
+        return batches
 
     def _batches(self, images: Sequence[np.ndarray]) -> list[_Batch]:
         alike: dict[tuple[object, ...], list[int]] = {}

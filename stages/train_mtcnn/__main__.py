@@ -1,0 +1,17 @@
+from pathlib import Path
+
+from stages.errors import run_stage
+from stages.params import load_params
+from stages.train_mtcnn import train_mtcnn
+
+
+def main() -> None:
+    params = load_params()
+    out = Path("models/mtcnn.safetensors")
+    losses = train_mtcnn(params.train_mtcnn, params.seed, out)
+    told = "; ".join(f"{name} {of['total']:.4f}" for name, of in losses.items())
+    print(f"train_mtcnn: {out} (losses: {told})")
+
+
+if __name__ == "__main__":
+    run_stage(main)

@@ -1,0 +1,125 @@
+"""python -m stages.detect on pictures, a folder and video."""
+
+import csv
+import json
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from stages.detect import Face
+from stages.detect import __main__ as command
+from stages.detect.media import Picture, read_media
+from stages.detect.output import COLUMNS, annotated
+
+FIVE = np.array([[20, 20], [40, 20], [30, 30], [22, 40], [38, 40]], np.float32)
+
+
+class Fake:
+    """Finds one face where a picture is bright, none where it is dark."""
+
+    sizes: list[int]
+
+    def __init__(self) -> None:
+        self.sizes = []
+
+    def detect(self, images):
+        self.sizes.append(len(images))
+        face = Face(np.array([10, 10, 50, 50], np.float32), 0.9, FIVE)
+        return [[face] if image.mean() > 50 else [] for image in images]
+
+
+@pytest.fixture
+def detector(monkeypatch) -> Fake:
+    fake = Fake()
+    monkeypatch.setattr(command, "build_detector", lambda name, **options: fake)
+    return fake
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    folder = tmp_path / "in"
+    for name, grey in (("a/one.png", 200), ("b/one.png", 200), ("b/dark.jpg", 0)):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((60, 64, 3), grey, np.uint8))
+    return folder
+
+
+def run(monkeypatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["detect", *map(str, arguments)])
+    command.main()
+
+
+def test_table_pictures_and_crops(monkeypatch, detector, pictures, tmp_path, capsys):
+    (pictures / "b" / "broken.png").write_text("no picture")
+    out = tmp_path / "out"
+    run(monkeypatch, pictures, "--out", out, "--pictures", "--crops", 32)
+    said = capsys.readouterr()
+    assert "detect: 2 faces in 3 pictures" in said.out and "1 files left out" in said.out
+    assert "broken.png: truncated, or no picture of 8 or 16 bits; left out" in said.err
+    with (out / "faces.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == COLUMNS
+    assert [row["path"] for row in rows] == [str(pictures / f"{f}/one.png") for f in "ab"]
+    assert rows[0]["frame"] == "" and float(rows[0]["x1"]) == 10 and float(rows[0]["nose_y"]) == 30
+    made = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
+    assert made == [
+        "crops/a/one.png-0.png", "crops/b/one.png-0.png", "faces.csv",
+        "pictures/a/one.png", "pictures/b/dark.jpg", "pictures/b/one.png",
+    ]  # fmt: skip
+    assert cv2.imread(str(out / "crops/a/one.png-0.png")).shape == (32, 32, 3)
+    drawn = cv2.imread(str(out / "pictures/a/one.png"))
+    assert (drawn != 200).any() and drawn.shape == (60, 64, 3)
+
+
+def test_json(monkeypatch, detector, pictures, tmp_path):
+    run(monkeypatch, pictures, "--out", tmp_path / "out", "--format", "json")
+    faces = json.loads((tmp_path / "out" / "faces.json").read_text())
+    assert len(faces) == 2 and faces[0]["score"] == 0.9 and faces[0]["frame"] is None
+    run(monkeypatch, pictures / "b" / "dark.jpg", "--out", tmp_path / "out", "--format", "json")
+    assert json.loads((tmp_path / "out" / "faces.json").read_text()) == []
+
+
+def test_video_streams_through(monkeypatch, detector, tmp_path, capsys):
+    path = tmp_path / "clip.mp4"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 60))
+    for number in range(40):
+        video.write(np.full((60, 64, 3), 200 if number % 2 else 0, np.uint8))
+    video.release()
+    run(monkeypatch, path, "--out", tmp_path / "out", "--pictures")
+    assert "detect: 20 faces in 40 pictures" in capsys.readouterr().out
+    assert max(detector.sizes) <= command.AT_ONCE  # memory does not grow with the video
+    drawn = list(read_media(tmp_path / "out" / "pictures" / "clip.mp4"))
+    assert len(drawn) == 40 and all(isinstance(item, Picture) for item in drawn)
+    with (tmp_path / "out" / "faces.csv").open(newline="") as file:
+        assert [int(row["frame"]) for row in csv.DictReader(file)] == list(range(1, 40, 2))
+
+
+def test_nothing_readable_is_an_error_and_leaves_no_half_table(monkeypatch, detector, tmp_path):
+    (tmp_path / "face.jpg").write_text("text")
+    with pytest.raises(command.UserError, match="none of 1 files can be read"):
+        run(monkeypatch, tmp_path / "face.jpg", "--out", tmp_path / "out")
+
+
+def test_a_failure_leaves_the_table_of_before(monkeypatch, detector, pictures, tmp_path):
+    run(monkeypatch, pictures, "--out", tmp_path / "out")
+    before = (tmp_path / "out" / "faces.csv").read_text()
+
+    def fail(images):
+        raise RuntimeError
+
+    monkeypatch.setattr(detector, "detect", fail)
+    with pytest.raises(RuntimeError):
+        run(monkeypatch, pictures, "--out", tmp_path / "out")
+    assert (tmp_path / "out" / "faces.csv").read_text() == before
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["faces.csv"]
+
+
+def test_drawing_does_not_touch_the_picture():
+    image = np.zeros((60, 64), np.uint16)
+    faces = [Face(np.array([-20, 10, 90, 50], np.float32), 0.5)]
+    drawn = annotated(image, faces)
+    assert drawn.shape == (60, 64, 3) and drawn.dtype == np.uint8 and drawn.any()
+    assert not image.any()

@@ -1,0 +1,139 @@
+"""Pictures and video in, whatever state they are in."""
+
+import io
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from stages.detect.media import (
+    Picture,
+    Unreadable,
+    find_media,
+    frame_count,
+    read_media,
+    read_picture,
+)
+from stages.errors import UserError
+
+RED = np.zeros((40, 60, 3), np.uint8)
+RED[:20, :, 0] = 250  # the upper half
+
+
+def saved(image: Image.Image, form: str, **options) -> bytes:
+    out = io.BytesIO()
+    image.save(out, form, **options)
+    return out.getvalue()
+
+
+def write_video(path, frames: int, size=(64, 48)) -> None:
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, size)
+    for number in range(frames):
+        video.write(np.full((size[1], size[0], 3), 20 * number, np.uint8))
+    video.release()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".ppm", ".webp"])
+def test_colours_come_as_rgb(tmp_path, suffix):
+    path = tmp_path / f"red{suffix}"
+    form = {".tif": "TIFF", ".ppm": "PPM"}.get(suffix, suffix[1:].upper())
+    options = {"lossless": True} if form == "WEBP" else {}
+    path.write_bytes(saved(Image.fromarray(RED), form, **options))
+    assert (read_picture(path) == RED).all()
+
+
+def test_grey_of_16_bits_keeps_them(tmp_path):
+    deep = (np.arange(600).reshape(20, 30) * 100).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), deep)
+    read = read_picture(tmp_path / "deep.png")
+    assert read.dtype == np.uint16 and (read == deep[..., None]).all()
+
+
+def test_cmyk(tmp_path):
+    path = tmp_path / "press.jpg"
+    path.write_bytes(saved(Image.fromarray(RED).convert("CMYK"), "JPEG", quality=95))
+    assert np.abs(read_picture(path).astype(int) - RED).mean() < 6
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_turns_a_picture_as_viewers_do(tmp_path, orientation):
+    given = np.zeros((30, 50, 3), np.uint8)
+    given[:15, :20] = 255  # a corner that tells all eight apart
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "phone.jpg"
+    path.write_bytes(saved(Image.fromarray(given), "JPEG", exif=exif, quality=95))
+    from PIL import ImageOps
+
+    seen = np.asarray(ImageOps.exif_transpose(Image.open(path)))
+    read = read_picture(path)
+    assert read.shape == seen.shape
+    assert np.abs(read.astype(int) - seen).mean() < 3
+
+
+@pytest.mark.parametrize("content", ["text", "truncated", "empty", "float"])
+def test_what_is_no_picture_says_so(tmp_path, content):
+    path = tmp_path / "face.png"
+    grain = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
+    whole = saved(Image.fromarray(grain), "PNG")
+    if content == "float":
+        path = tmp_path / "face.tif"
+        whole = saved(Image.fromarray(np.ones((9, 9), np.float32)), "TIFF")
+    path.write_bytes(
+        {"text": b"not a picture", "truncated": whole[:-50], "empty": b"", "float": whole}[content]
+    )
+    with pytest.raises(UserError, match=rf"{path.name}: truncated, or no picture of 8 or 16 bits"):
+        read_picture(path)
+    [item] = read_media(path)
+    assert item == Unreadable(path, "truncated, or no picture of 8 or 16 bits")
+
+
+def test_files_of_folders_in_order(tmp_path):
+    for name in ("b/2.JPG", "b/1.png", "a.mp4", "notes.txt", "Tiếng Việt/người.jpeg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    names = [path.relative_to(tmp_path).as_posix() for path in find_media([tmp_path])]
+    assert names == ["Tiếng Việt/người.jpeg", "a.mp4", "b/1.png", "b/2.JPG"]
+    # What is named is taken, whatever its suffix.
+    assert find_media([tmp_path / "notes.txt"]) == [tmp_path / "notes.txt"]
+
+
+def test_nothing_to_look_at(tmp_path):
+    with pytest.raises(UserError, match="none: there is no such file or folder"):
+        find_media([tmp_path / "none"])
+    with pytest.raises(UserError, match=r"no picture .* and no video"):
+        find_media([tmp_path])
+
+
+def test_video_frame_by_frame(tmp_path):
+    path = tmp_path / "clip.mp4"
+    write_video(path, 7)
+    items = list(read_media(path))
+    assert frame_count(path) == 7
+    assert [item.frame for item in items if isinstance(item, Picture)] == list(range(7))
+    assert items[0].image.shape == (48, 64, 3)
+    means = [item.image.mean() for item in items]
+    assert means == pytest.approx([20 * i for i in range(7)], abs=4)
+
+
+@pytest.mark.parametrize("content", [b"", b"no video at all" * 100])
+def test_a_video_without_a_frame(tmp_path, content):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(content)
+    [item] = read_media(path)
+    assert isinstance(item, Unreadable) and "no frame can be read" in item.reason
+    assert frame_count(path) == 0
+
+
+def test_a_video_that_breaks_off(tmp_path):
+    path = tmp_path / "clip.avi"
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        video.write(rng.integers(0, 255, (48, 64, 3), np.uint8))
+    video.release()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    *pictures, last = read_media(path)
+    assert 0 < len(pictures) < 20
+    assert isinstance(last, Unreadable) or len(pictures) == frame_count(path)
