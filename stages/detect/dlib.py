@@ -21,7 +21,7 @@ from stages.detect.detectors import missing, no_weights
 from stages.detect.faces import Face, rgb8
 from stages.errors import UserError
 
-INSTALL = "pip install 'psface[detectors]'"
+INSTALL = "pip install -e '.[detectors]'"
 WINDOW = 80  # px: the smallest face of both without enlarging the image
 
 

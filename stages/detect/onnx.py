@@ -26,7 +26,7 @@ def open_session(name: str, weights: Path | bytes) -> Any:
         runtime = importlib.import_module("onnxruntime")
     except ImportError as error:
         raise missing(
-            f"onnxruntime, which {name} needs,", "pip install 'psface[detectors]'"
+            f"onnxruntime, which {name} needs,", "pip install -e '.[detectors]'"
         ) from error
     given, shown = (weights, name) if isinstance(weights, bytes) else (str(weights), str(weights))
     try:

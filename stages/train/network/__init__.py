@@ -157,9 +157,14 @@ class Network(nn.Module):
         )
 
     def _without_erased(self, identity: Tensor) -> Tensor:
+        """Turned out of the erased directions; its length, which tells quality, stays."""
+        if self.training:  # before anything is erased
+            return identity
         with torch.autocast(identity.device.type, enabled=False):  # half precision leaves a trace
             identity = identity.float()
-            return identity - identity @ self.erased @ self.erased.T
+            clean = identity - identity @ self.erased @ self.erased.T
+            left = clean.norm(dim=1, keepdim=True).clamp(min=1e-6)
+            return clean * (identity.norm(dim=1, keepdim=True) / left)
 
     def freeze(self, tasks: list[str]) -> None:
         """Let these tasks' attention, head and adversary stop learning, and all others learn."""
