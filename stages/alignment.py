@@ -51,8 +51,15 @@ def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
 
 def crop_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Resample (H, W) or (H, W, C) into the crop, zero outside; smoothed first when it shrinks."""
-    scale = np.hypot(matrix[0, 0], matrix[1, 0])
-    smooth: np.ndarray = image.astype(np.float32)
-    if scale < 1:
-        smooth = cv2.GaussianBlur(smooth, (0, 0), 0.5 * np.sqrt(1 / scale**2 - 1) + 1e-3)
+    smooth = smoothed(image.astype(np.float32), float(np.hypot(matrix[0, 0], matrix[1, 0])))
     return cv2.warpAffine(smooth, matrix, (size, size), flags=cv2.INTER_LINEAR)
+
+
+def smoothed(image: np.ndarray, scale: float) -> np.ndarray:
+    """An image that can be sampled at ``scale`` of its size without aliasing.
+
+    A pixel is taken for a Gaussian of half a pixel: what it lacks of a larger pixel's is added.
+    """
+    if scale >= 1:
+        return image
+    return cv2.GaussianBlur(image, (0, 0), 0.5 * np.sqrt(1 / scale**2 - 1) + 1e-3)

@@ -83,8 +83,9 @@ AnnotationFormat = Literal["dlib", "wider", "fddb"]
 class TrainMtcnnParams(Section):
     """Training one's own face detector."""
 
-    annotations: str
+    annotations: Annotated[str, Field(min_length=1)]
     format: AnnotationFormat
+    images: str
     init_from: str
     epochs: Count
     batch_size: Count

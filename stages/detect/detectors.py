@@ -9,6 +9,7 @@ from typing import Any
 from stages.detect.faces import Detector
 from stages.errors import UserError
 
+INSTALL = "pip install -e '.[detectors]'"
 DETECTORS = {
     "mtcnn": "stages.detect.mtcnn:MTCNN",
     "opencv-haar": "stages.detect.opencv:Haar",
@@ -48,7 +49,7 @@ def build_detector(name: str, **options: Any) -> Detector:
     return build(**given)
 
 
-def missing(name: str, install: str) -> UserError:
+def missing(name: str, install: str = INSTALL) -> UserError:
     """What to say of a detector whose package is not installed."""
     return UserError(f"{name} is not installed; `{install}`")
 

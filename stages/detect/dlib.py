@@ -10,37 +10,32 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import math
-from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from stages.detect.detectors import missing, no_weights
-from stages.detect.faces import Face, rgb8
+from stages.detect.detectors import INSTALL, missing, no_weights
+from stages.detect.faces import Face, OneByOne
 from stages.errors import UserError
 
-INSTALL = "pip install -e '.[detectors]'"
 WINDOW = 80  # px: the smallest face of both without enlarging the image
 
 
-class Hog:
+class Hog(OneByOne):
     """Frontal faces; no landmarks."""
 
     def __init__(self, min_face_size: float = WINDOW, threshold: float = 0.0) -> None:
         self.net = _dlib("dlib-hog").get_frontal_face_detector()
         self.threshold, self.enlarged = threshold, _doublings(min_face_size)
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        return [self._one(image) for image in images]
-
-    def _one(self, image: np.ndarray) -> list[Face]:
-        boxes, scores, _ = self.net.run(rgb8(image), self.enlarged, self.threshold)
+    def faces_of(self, image: np.ndarray) -> list[Face]:
+        boxes, scores, _ = self.net.run(image, self.enlarged, self.threshold)
         return [Face(_box(box), score) for box, score in zip(boxes, scores, strict=True)]
 
 
-class Cnn:
+class Cnn(OneByOne):
     """Faces at many angles, slowly without a GPU; no landmarks.
 
     ``weights`` is by default the file that the ``face_recognition_models`` package ships.
@@ -57,23 +52,20 @@ class Cnn:
             raise UserError(f"{file}: not dlib's mmod_human_face_detector.dat ({error})") from error
         self.threshold, self.enlarged = threshold, _doublings(min_face_size)
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        return [self._one(image) for image in images]
-
-    def _one(self, image: np.ndarray) -> list[Face]:
+    def faces_of(self, image: np.ndarray) -> list[Face]:
         found = [
             Face(_box(one.rect), one.confidence)
-            for one in self.net(rgb8(image), self.enlarged)
+            for one in self.net(image, self.enlarged)
             if one.confidence > self.threshold
         ]
-        return sorted(found, key=lambda face: -face.score)
+        return found
 
 
 def _dlib(name: str) -> ModuleType:
     try:
         return importlib.import_module("dlib")
     except ImportError as error:
-        raise missing(name, INSTALL) from error
+        raise missing(name) from error
 
 
 def _packaged() -> Path:

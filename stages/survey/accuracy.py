@@ -14,17 +14,9 @@ import numpy as np
 
 from stages.detect import Face
 from stages.detect.annotations import Annotated
+from stages.detect.faces import overlaps
 
 OVERLAP = 0.5
-
-
-def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n, m) intersection over union of boxes (n, 4) and (m, 4)."""
-    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
-    whole = areas[0][:, None] + areas[1] - shared
-    return shared / np.where(whole > 0, whole, 1)
 
 
 def accuracy(

@@ -18,14 +18,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from stages.detect.annotations import Annotated, read_annotations
+from stages.detect.faces import MIRRORED
 from stages.detect.media import read_picture
 from stages.detect.mtcnn import MTCNN
-from stages.detect.mtcnn.networks import Cascaded, Networks, load_networks
+from stages.detect.mtcnn.networks import CENTRE, SIDES, SPREAD, Cascaded, Networks, load_networks
 from stages.files import code_digest, replacing
 from stages.params import TrainMtcnnParams
 from stages.train.checkpoint import load_checkpoint, save_checkpoint
+from stages.train.model import default_device
 from stages.train_mtcnn.losses import mtcnn_loss
-from stages.train_mtcnn.samples import SIDES, Samples, mine
+from stages.train_mtcnn.samples import Samples, mine
 
 # At which P-Net and R-Net pass windows on for the next net to learn from: lower than in use.
 THRESHOLDS = (0.5, 0.5, 0.5)
@@ -49,9 +51,11 @@ def train_mtcnn(params: TrainMtcnnParams, seed: int, out: Path) -> dict[str, dic
     UserError
         If the annotations or the weights to start from cannot be read.
     """
-    pictures = read_annotations(Path(params.annotations), params.format)
+    pictures = read_annotations(
+        Path(params.annotations), params.format, Path(params.images) if params.images else None
+    )
     torch.manual_seed(seed)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = default_device()
     networks = _start(params.init_from)
     checkpoint = out.with_name(f"{out.stem}-checkpoint.pt")
     fingerprint = _fingerprint(params, seed)
@@ -90,7 +94,10 @@ def _start(init_from: str) -> Networks:
 
 def _fingerprint(params: TrainMtcnnParams, seed: int) -> str:
     digest = hashlib.sha256(f"{params.model_dump_json()} {seed}".encode())
-    digest.update(Path(params.annotations).read_bytes())
+    given = [params.annotations, *({params.init_from} - {"", "package"})]
+    for path in map(Path, given):
+        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+            digest.update(file.read_bytes())
     rooms = Path(__file__).parents[1]
     for room in ("detect", "train_mtcnn"):
         digest.update(code_digest(rooms / room).encode())
@@ -186,11 +193,10 @@ def _batch(
     swapped = torch.stack([-box[:, 2], box[:, 1], -box[:, 0], box[:, 3]], dim=1)
     box = torch.where(turned[:, None], swapped, box)
     across, down = landmarks.reshape(-1, 2, 5).unbind(dim=1)
-    other = [1, 0, 2, 4, 3]
-    mirrored = torch.cat([1 - across[:, other], down[:, other]], dim=1)
+    mirrored = torch.cat([1 - across[:, MIRRORED], down[:, MIRRORED]], dim=1)
     landmarks = torch.where(turned[:, None], mirrored, landmarks)
     gain = 1 + 0.3 * (2 * torch.rand(len(rows), generator=generator) - 1)
     offset = 25 * (2 * torch.rand(len(rows), generator=generator) - 1)
-    x = (x - 127.5) * gain[:, None, None, None] + offset[:, None, None, None]
-    x = x.clamp(-127.5, 127.5).permute(0, 3, 1, 2) / 128
+    x = (x - CENTRE) * gain[:, None, None, None] + offset[:, None, None, None]
+    x = x.clamp(-CENTRE, CENTRE).permute(0, 3, 1, 2) / SPREAD
     return x.to(device), face.to(device), box.to(device), landmarks.to(device)

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 
 from stages.detect.annotations import Annotated
+from stages.detect.faces import overlaps
 from stages.detect.mtcnn.boxes import square
+from stages.detect.mtcnn.networks import CENTRE, SIDES, SPREAD
 from stages.detect.mtcnn.proposals import CELL
 from stages.detect.mtcnn.windows import cut
-from stages.survey.accuracy import overlaps
 
-SIDES = {"pnet": CELL, "rnet": 24, "onet": 48}
 FACE, PART, NONE = 0.65, 0.4, 0.3
 SMALLEST = 10.0  # px of a window
 # Of each face: windows about it, and of each picture: windows anywhere and near its faces.
@@ -101,7 +101,7 @@ def cut_out(image: np.ndarray, windows: np.ndarray, name: str) -> np.ndarray:
     if name == "pnet":
         return _cells(image, windows)
     pixels, owner = torch.from_numpy(image[None]), np.zeros(len(windows), np.int64)
-    seen = cut(pixels, owner, windows.astype(np.float32), SIDES[name]) * 128 + 127.5
+    seen = cut(pixels, owner, windows.astype(np.float32), SIDES[name]) * SPREAD + CENTRE
     return seen.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
 
 

@@ -3,6 +3,7 @@
 import importlib
 import sys
 from types import SimpleNamespace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -15,8 +16,13 @@ from stages.detect.onnx import best_faces
 from stages.detect.retinaface import RetinaFace, _anchors
 from stages.detect.yolo import YoloFace, _decode, _letterbox
 from stages.errors import UserError
+from stages.params import DetectorName
 
 PHOTOGRAPH = "dlib_faces/2008_002506.jpg"  # three frontal faces
+
+
+def test_params_yaml_takes_every_detector():
+    assert set(get_args(DetectorName)) == set(DETECTORS)
 
 
 @pytest.mark.parametrize(

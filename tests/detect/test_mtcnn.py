@@ -4,20 +4,25 @@ import json
 import pickle
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from stages.detect.annotations import read_annotations
+from stages.detect.faces import overlaps
 from stages.detect.media import read_picture
 from stages.detect.mtcnn import MTCNN, networks, proposals
 from stages.detect.mtcnn import boxes as boxes_module
 from stages.detect.mtcnn.boxes import suppress
-from stages.detect.mtcnn.networks import load_networks, onet, pnet, rnet, widened
+from stages.detect.mtcnn.inference import for_inference
+from stages.detect.mtcnn.networks import load_networks, onet, pnet, rnet
+from stages.detect.mtcnn.proposals import level
 from stages.errors import UserError
 from stages.images import read_frame
-from stages.survey.accuracy import accuracy, overlaps
+from stages.survey.accuracy import accuracy
 
 SMALLEST = 40
 # What the package finds on TensorFlow, by `python -m tests.detect.mtcnn_package`: of each face its
@@ -129,16 +134,32 @@ def test_suppression_against_plain_loops(monkeypatch, by_smaller, count):
     assert chosen.tolist() == plain_suppress(boxes, scores, 0.4, by_smaller)
 
 
-def test_idle_channels_change_nothing():
+@pytest.mark.parametrize("falling", [0.0, 0.3, 0.9])
+def test_the_quick_layout_is_the_same_function(falling):
+    """Slopes of PReLU of both signs and over 1, few of one and many; odd sides."""
     torch.manual_seed(0)
-    for build, side in ((pnet, 30), (rnet, 24), (onet, 48)):
-        network = build().eval()
-        x = torch.randn(2, 3, side, side)
-        with torch.no_grad():
-            given, wide = network(x), widened(network)(x)
-        assert wide.keys() == given.keys()
-        for name in given:
-            torch.testing.assert_close(wide[name], given[name], atol=1e-5, rtol=1e-5)
+    for build, sides in ((pnet, (31, 44)), (rnet, (24, 24)), (onet, (48, 48))):
+        network = build().eval().requires_grad_(False)
+        for layer in network.trunk:
+            if isinstance(layer, nn.PReLU):
+                sign = 1 - 2 * (torch.rand(len(layer.weight)) < falling).float()
+                layer.weight.copy_(sign * 1.3 * torch.rand(len(layer.weight)))
+        x = torch.randn(2, 3, *sides)
+        wanted, found = network(x), for_inference(network, torch.device("cpu"))(x)
+        assert found.keys() == wanted.keys()
+        for name in wanted:
+            torch.testing.assert_close(found[name], wanted[name], atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(584, 780, 3), (97, 61, 1), (48, 64, 3)])
+def test_levels_are_means_over_areas(shape):
+    image = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)
+    for scale in (0.9, 0.6, 0.5, 0.31, 0.25):
+        height, width = int(shape[0] * scale), int(shape[1] * scale)
+        wanted = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
+        found = level(image, scale)
+        assert found.shape == (height, width, shape[2])
+        np.testing.assert_allclose(found, wanted.reshape(found.shape), atol=0.05)
 
 
 def test_own_weights_are_read_and_others_refused(tmp_path, shared_data):

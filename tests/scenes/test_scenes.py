@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from stages.detect.annotations import Annotated, read_annotations
+from stages.detect.faces import overlaps
 from stages.detect.media import read_picture
 from stages.detect.mtcnn import MTCNN
 from stages.scenes import render_scene, scenes
-from stages.survey.accuracy import accuracy, overlaps
+from stages.survey.accuracy import accuracy
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 
 from stages.detect import Face
 from stages.detect.annotations import Annotated
-from stages.survey.accuracy import accuracy, overlaps
+from stages.detect.faces import overlaps
+from stages.survey.accuracy import accuracy
 
 NOWHERE = Path("a.jpg")
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from stages.detect.annotations import Annotated
+from stages.detect.faces import overlaps
 from stages.detect.mtcnn import _points
 from stages.detect.mtcnn.boxes import shift, square
 from stages.detect.mtcnn.proposals import CELL
-from stages.survey.accuracy import overlaps
 from stages.train_mtcnn import _batch
 from stages.train_mtcnn.samples import (
     SIDES,

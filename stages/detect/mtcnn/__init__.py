@@ -8,7 +8,6 @@ whose arithmetic on TensorFlow this follows box for box.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -21,9 +20,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.detect.faces import Face, pixels
+from stages.detect.faces import MIRRORED, Face, pixels
 from stages.detect.mtcnn.boxes import shift, square, suppress
-from stages.detect.mtcnn.networks import Cascaded, Networks, load_networks, on_device, widened
+from stages.detect.mtcnn.inference import for_inference
+from stages.detect.mtcnn.networks import SIDES, Networks, load_networks
 from stages.detect.mtcnn.proposals import Proposals, scales
 from stages.detect.mtcnn.windows import cut
 from stages.parallel import available_cpus
@@ -33,14 +33,14 @@ NMS = 0.7
 BATCH_PIXELS = {"cpu": 500_000, "cuda": 16_000_000}
 # Larger ones are scaled in 8 bits, whose rounding moves a box by a pixel or so, to save memory.
 EXACT_PIXELS = 16_000_000
-WINDOWS = 32  # that R-Net and O-Net see at a time
+# That R-Net and O-Net see at a time; few on the CPU, for all its cores to have some.
+WINDOWS = {"cpu": 16, "cuda": 4096}
 # Boxes on which the landmarks of a found face are asked for again: scale, and move in sides.
 VIEWS = np.array(
     [(scale, 0, 0) for scale in (0.85, 0.9, 0.95, 1, 1.05)]
     + [(1, 0.05, 0), (1, -0.05, 0), (1, 0, 0.05), (1, 0, -0.05)]
 )
 REFINEMENTS = 3  # of another detector's box
-MIRRORED = [1, 0, 2, 4, 3]  # which landmark each one is in the mirrored face
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -89,10 +89,9 @@ class MTCNN:
         self.min_face_size, self.thresholds = min_face_size, thresholds
         self.scale_factor, self.device = scale_factor, torch.device(device)
         networks = weights if isinstance(weights, Networks) else load_networks(weights)
-        networks = copy.deepcopy(networks).eval().requires_grad_(False)
         self.propose = Proposals(networks.pnet, thresholds[0], self.device)
         self.rnet, self.onet = (
-            on_device(widened(network), self.device) for network in (networks.rnet, networks.onet)
+            for_inference(network, self.device) for network in (networks.rnet, networks.onet)
         )
 
     @torch.inference_mode()
@@ -103,7 +102,7 @@ class MTCNN:
         """
         batches = self._windows(images, "onet")
         out: list[list[Face]] = [[] for _ in images]
-        for batch, found in zip(batches, self._run(self.onet, batches, 48), strict=True):
+        for batch, found in zip(batches, self._run("onet", batches), strict=True):
             points = _points(found["landmarks"], batch.boxes)
             boxes, scores = shift(batch.boxes, found["box"]), found["score"]
             left = _best(batch.owner, boxes, scores, self.thresholds[2], by_smaller=True)
@@ -130,7 +129,7 @@ class MTCNN:
         self._propose(batches)
         if network == "rnet":
             return batches
-        for batch, found in zip(batches, self._run(self.rnet, batches, 24), strict=True):
+        for batch, found in zip(batches, self._run("rnet", batches), strict=True):
             boxes = shift(batch.boxes, found["box"])
             left = _best(batch.owner, boxes, found["score"], self.thresholds[1])
             batch.owner, batch.boxes = batch.owner[left], square(boxes[left])
@@ -150,8 +149,8 @@ class MTCNN:
                 exact = height * width <= EXACT_PIXELS
                 given = list(stack.astype(np.float32) if exact else stack)
                 none = np.empty(0, np.int64), np.empty((0, 4), np.float32)
-                pixels = torch.from_numpy(stack).to(self.device)
-                batches.append(_Batch(chosen, given, pixels, *none))
+                stacked = torch.from_numpy(stack).to(self.device)
+                batches.append(_Batch(chosen, given, stacked, *none))
         return batches
 
     def _propose(self, batches: list[_Batch]) -> None:
@@ -172,24 +171,27 @@ class MTCNN:
                 batch.owner, batch.boxes = owner[left], square(boxes[left])
 
     def _run(
-        self, network: Cascaded, batches: list[_Batch], size: int
+        self, name: Literal["rnet", "onet"], batches: list[_Batch]
     ) -> Iterator[dict[str, np.ndarray]]:
         """A network's outputs on each batch's windows, the score as a probability."""
+        network = self.rnet if name == "rnet" else self.onet
+        at_once = WINDOWS[self.device.type]
+        starts = [range(0, max(len(batch.boxes), 1), at_once) for batch in batches]
         tasks = [
-            (batch, slice(start, start + WINDOWS))
-            for batch in batches
-            for start in range(0, max(len(batch.boxes), 1), WINDOWS)
+            (batch, slice(start, start + at_once))
+            for batch, own in zip(batches, starts, strict=True)
+            for start in own
         ]
 
         def run(task: tuple[_Batch, slice]) -> dict[str, np.ndarray]:
             batch, part = task
-            out = network(cut(batch.pixels, batch.owner[part], batch.boxes[part], size))
+            out = network(cut(batch.pixels, batch.owner[part], batch.boxes[part], SIDES[name]))
             out["score"] = out["score"].softmax(dim=1)[:, 1]
             return {name: value.cpu().numpy() for name, value in out.items()}
 
         found = iter(self._map(run, tasks))
-        for batch in batches:
-            parts = [next(found) for _ in range(0, max(len(batch.boxes), 1), WINDOWS)]
+        for own in starts:
+            parts = [next(found) for _ in own]
             yield {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
@@ -215,6 +217,7 @@ class MTCNN:
 
         def begin() -> None:
             torch.set_num_threads(1)
+            torch.get_num_threads()  # else the first operation takes over what others set
             ready.wait()
 
         pool = ThreadPoolExecutor(count, initializer=begin)
@@ -231,7 +234,7 @@ class MTCNN:
         rough = box[None].astype(np.float32)
         for _ in range(REFINEMENTS):
             rough = square(rough)
-            shares = self.onet(cut(stack, np.zeros(1, np.int64), rough, 48))["box"]
+            shares = self.onet(cut(stack, np.zeros(1, np.int64), rough, SIDES["onet"]))["box"]
             rough = shift(rough, shares.cpu().numpy())
         return rough[0]
 
@@ -260,7 +263,7 @@ class MTCNN:
         stack = torch.from_numpy(np.stack([pixels(image) for image in images])).to(self.device)
         owner = np.repeat(np.arange(len(images)), len(VIEWS))
         boxes = np.tile(boxes, (len(images), 1))
-        windows = cut(stack, owner, boxes, 48)
+        windows = cut(stack, owner, boxes, SIDES["onet"])
         straight, turned = (
             _points(self.onet(seen)["landmarks"].cpu().numpy(), boxes)
             for seen in (windows, windows.flip(3))

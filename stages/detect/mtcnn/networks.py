@@ -2,14 +2,13 @@
 
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional
 Networks", IEEE SPL 23(10), 2016, figure 2 (with the channels of the authors' release). Inputs are
-RGB, (x - 127.5) / 128. Each gives the logits of not-face and face, a box regression in shares of
-the window's sides (x1, y1, x2, y2), and O-Net five landmarks in shares of the window, five x and
-then five y.
+RGB, (x - CENTRE) / SPREAD. Each gives the logits of not-face and face, a box regression in shares
+of the window's sides (x1, y1, x2, y2), and O-Net five landmarks in shares of the window, five x
+and then five y.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import importlib.util
 import io
@@ -22,7 +21,6 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.nn import functional
 
 from stages.errors import UserError
 
@@ -33,7 +31,8 @@ SHA256 = {
     "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
 }
 
-LANES = 16
+SIDES = {"pnet": 12, "rnet": 24, "onet": 48}  # px, of the window that each sees
+CENTRE, SPREAD = 127.5, 128.0  # of what the networks are given
 OURS = "give the file that training one's own detector wrote"
 
 
@@ -87,34 +86,8 @@ def _conv(inputs: int, outputs: int, kernel: int = 3) -> tuple[nn.Module, nn.Mod
 
 def normalised(pixels: Tensor) -> Tensor:
     """(B, h, w, 1 or 3) in [0, 255] to the networks' input, (B, 3, h, w) in [-1, 1]."""
-    x = (pixels.float() - 127.5) / 128
+    x = (pixels.float() - CENTRE) / SPREAD
     return x.expand(-1, -1, -1, 3).permute(0, 3, 1, 2)
-
-
-def widened(network: Cascaded) -> Cascaded:
-    """The same function, its first layer padded with idle channels to a multiple of `LANES`.
-
-    The CPU computes so many channels together, and 10 or 28 of them take longer than 16 or 32.
-    """
-    out = copy.deepcopy(network)
-    first, second = [layer for layer in out.trunk.children() if isinstance(layer, nn.Conv2d)][:2]
-    slope = next(layer for layer in out.trunk.children() if isinstance(layer, nn.PReLU))
-    spare = -first.out_channels % LANES
-    for layer, name, axis in (
-        (first, "weight", 0),
-        (first, "bias", 0),
-        (slope, "weight", 0),
-        (second, "weight", 1),
-    ):
-        value = getattr(layer, name).detach()
-        pad = [0, 0] * (value.ndim - 1 - axis) + [0, spare]
-        setattr(layer, name, nn.Parameter(functional.pad(value, pad), requires_grad=False))
-    return out
-
-
-def on_device(network: Cascaded, device: torch.device) -> Cascaded:
-    """The network there, its layers laid out as convolutions on small windows are quickest."""
-    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class Networks(nn.Module):

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
 import torch
+from scipy.sparse import csr_array
 from torch import Tensor
 from torch.nn import functional
 
 from stages.detect.mtcnn.boxes import suppress
-from stages.detect.mtcnn.networks import Cascaded, normalised, on_device, widened
+from stages.detect.mtcnn.inference import for_inference
+from stages.detect.mtcnn.networks import CENTRE, SIDES, SPREAD, Cascaded
 
-CELL, STRIDE = 12, 2  # P-Net's receptive field and step, px of a pyramid level
+CELL, STRIDE = SIDES["pnet"], 2  # P-Net's window and its step, px of a pyramid level
 LEVEL_NMS = 0.5
 # Levels go through P-Net in strips of about this many pixels: its widest layer then stays in the
 # processor's cache, and memory is bounded however large the picture is.
@@ -37,16 +40,32 @@ def level(image: np.ndarray, scale: float) -> np.ndarray:
     """
     height, width, channels = image.shape
     size = int(width * scale), int(height * scale)
+    if scale < 1 and image.dtype == np.float32:
+        # OpenCV shrinks all rows before it adds them up; the other way round there is less to do.
+        rows = _areas(height, size[1]) @ image.reshape(height, -1)
+        image = rows.reshape(-1, width, channels)
     out = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return out.reshape(size[1], size[0], channels)
+
+
+@lru_cache(maxsize=256)
+def _areas(length: int, shrunk: int) -> csr_array:
+    """(shrunk, length): the share of each row of an image in each row of the shrunk one."""
+    edges = np.arange(shrunk + 1) * (length / shrunk)
+    low, high = np.arange(length), np.arange(1, length + 1)
+    shared = np.minimum(edges[1:, None], high) - np.maximum(edges[:-1, None], low)
+    return csr_array(np.maximum(shared, 0).astype(np.float32) * np.float32(shrunk / length))
 
 
 class Proposals:
     """P-Net on every window of images; ``threshold`` is of the probability of a face."""
 
     def __init__(self, network: Cascaded, threshold: float, device: torch.device) -> None:
-        network = on_device(widened(network), device)
+        network = for_inference(network, device)
         self.trunk, heads = network.trunk, network.heads
+        # Pixels are given as they are: the first layer normalises them.
+        first = self.trunk[0].get_parameter("weight").div_(SPREAD)
+        self.trunk[0].get_parameter("bias").sub_(CENTRE * first.sum(dim=(1, 2, 3)))
         # Of the two classes only the difference matters.
         weight, bias = (heads["score"].get_parameter(name) for name in ("weight", "bias"))
         self.weight, self.bias = (weight[1:] - weight[:1]).flatten(1), bias[1] - bias[0]
@@ -92,7 +111,7 @@ class Proposals:
         return owner, boxes, scores
 
     def _strip(self, x: Tensor) -> tuple[Tensor, ...]:
-        x = normalised(x)
+        x = x.float().expand(-1, -1, -1, 3).permute(0, 3, 1, 2)
         x = self.trunk(x.contiguous(memory_format=torch.channels_last)).permute(0, 2, 3, 1)
         logits = functional.linear(x, self.weight).squeeze(-1) + self.bias
         # Boxes are asked for only where there are faces.
