@@ -92,6 +92,25 @@ class TrainMtcnnParams(Section):
     learning_rate: Positive
 
 
+class SurveyedDetector(Section):
+    """A detector of the survey; None is its own default."""
+
+    detector: DetectorName
+    weights: str = ""
+    min_face_size: Positive | None = None
+
+
+class SurveyParams(Section):
+    """Face detectors side by side."""
+
+    annotations: Annotated[str, Field(min_length=1)]
+    format: AnnotationFormat
+    images: str
+    sides: Annotated[list[Annotated[int, Field(ge=32)]], Field(min_length=1)]
+    video_frames: Count
+    detectors: Annotated[dict[str, SurveyedDetector], Field(min_length=1)]
+
+
 class IngestParams(Section):
     """Which captures, in which layout, and what stereo needs of them."""
 
@@ -255,6 +274,7 @@ class Params(Section):
     simulate: SimulateParams
     scenes: ScenesParams
     train_mtcnn: TrainMtcnnParams
+    survey: SurveyParams
     ingest: IngestParams
     stereo: StereoParams
     crop: CropParams

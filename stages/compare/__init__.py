@@ -84,6 +84,7 @@ def compare(params: Params, out: Path) -> tuple[int, list[str]]:
         split=_webp(first.pictures["split"]),
         settings={run: " ".join(s[0].experiment.settings[:-1]) for run, s in runs.items()},
         parameters=base_params(),
+        detectors=detectors_table(out / "survey" / "survey.csv"),
     )  # fmt: skip
     for name, frame in (("comparison", table), ("paired", paired)):
         with replacing(out / f"{name}.csv") as path:
@@ -113,6 +114,31 @@ def comparison_table(
         row |= {a.replace("_", " "): mean_of(seeds, f"{a}_auc") for a in attributes}
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def detectors_table(path: Path) -> dict[str, Any] | None:
+    """The survey's table for the page, with its columns as (name, heading, digits); None if
+    detectors were not surveyed."""
+    if not path.exists():
+        return None
+    table = pd.read_csv(path)
+    sides = [name for name in map(str, table) if name.startswith("ms_at_")]
+    columns: list[tuple[str, str, int, bool | None]] = [
+        ("average_precision", "AP", 3, True),
+        ("precision", "precision", 3, True),
+        ("recall", "recall", 3, True),
+        ("landmark_error", "landmark error", 3, False),
+        *((name, f"ms at {name.removeprefix('ms_at_')} px", 1, False) for name in sides),
+        ("video_fps", "video, frames/s", 1, True),
+        ("peak_mib", "peak MiB", 0, False),
+        ("parameters", "parameters", 0, None),
+        ("weight_bytes", "weights, bytes", 0, None),
+    ]
+    return {
+        "columns": [(name, heading, digits) for name, heading, digits, _ in columns],
+        "rows": marked(table, [(name, higher) for name, _, _, higher in columns]),
+        "faces": int(table["faces"].iloc[0]),
+    }
 
 
 def mean_of(seeds: Sequence[Result], metric: str) -> float | None:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from stages.detect.detectors import DETECTORS, build_detector
-from stages.detect.faces import Detector, Face
+from stages.detect.faces import Detector, Face, Facts
 
-__all__ = ["DETECTORS", "Detector", "Face", "build_detector", "detect_faces"]
+__all__ = ["DETECTORS", "Detector", "Face", "Facts", "build_detector", "detect_faces"]
 
 
 def detect_faces(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from stages.detect.detectors import INSTALL, missing, no_weights
-from stages.detect.faces import Face, OneByOne
+from stages.detect.faces import Face, Facts, OneByOne
 from stages.errors import UserError
 
 WINDOW = 80  # px: the smallest face of both without enlarging the image
@@ -29,6 +29,10 @@ class Hog(OneByOne):
     def __init__(self, min_face_size: float = WINDOW, threshold: float = 0.0) -> None:
         self.net = _dlib("dlib-hog").get_frontal_face_detector()
         self.threshold, self.enlarged = threshold, _doublings(min_face_size)
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("BSL-1.0")
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         boxes, scores, _ = self.net.run(image, self.enlarged, self.threshold)
@@ -51,6 +55,11 @@ class Cnn(OneByOne):
         except RuntimeError as error:
             raise UserError(f"{file}: not dlib's mmod_human_face_detector.dat ({error})") from error
         self.threshold, self.enlarged = threshold, _doublings(min_face_size)
+        self.file = file
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("CC0-1.0", weight_bytes=self.file.stat().st_size)
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         found = [

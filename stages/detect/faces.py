@@ -31,8 +31,30 @@ class Face:
     landmarks: np.ndarray | None = None
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What a detector is made of.
+
+    Attributes
+    ----------
+    licence : str
+        SPDX name of the weights' licence.
+    parameters : int or None
+        Learned numbers; None where the package does not tell.
+    weight_bytes : int or None
+        Of the weights' file; None where they are part of the library.
+    """
+
+    licence: str
+    parameters: int | None = None
+    weight_bytes: int | None = None
+
+
 class Detector(Protocol):
     """Finds faces. Images are as `pixels` takes them; any sizes, which may differ."""
+
+    @property
+    def facts(self) -> Facts: ...
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """The faces of each image, the surest first."""
@@ -41,6 +63,10 @@ class Detector(Protocol):
 
 class OneByOne(ABC):
     """A detector whose package takes one image at a time."""
+
+    @property
+    @abstractmethod
+    def facts(self) -> Facts: ...
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """The faces of each image, the surest first; see `Detector`."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.detect.detectors import missing, no_weights
-from stages.detect.faces import Face, OneByOne
+from stages.detect.faces import Face, Facts, OneByOne
 from stages.errors import UserError
 
 
@@ -39,6 +39,11 @@ class MediaPipe(OneByOne):
             self.net = tasks.vision.FaceDetector.create_from_options(options)
         except (RuntimeError, ValueError, OSError) as error:
             raise UserError(f"{weights}: not a face detector of MediaPipe ({error})") from error
+        self.weights = weights
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("Apache-2.0", weight_bytes=self.weights.stat().st_size)
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         height, width, _ = image.shape

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,17 @@ def open_session(name: str, weights: Path | bytes) -> Any:
     except Exception as error:  # the runtime's own exceptions share no other base
         reason = str(error).splitlines()[0]
         raise UserError(f"{shown}: not an ONNX model of {name} ({reason})") from error
+
+
+def count_parameters(weights: Path | bytes) -> int | None:
+    """Numbers in a model's arrays; None where the onnx package is not installed."""
+    try:
+        onnx = importlib.import_module("onnx")
+    except ImportError:
+        return None
+    data = weights if isinstance(weights, bytes) else weights.read_bytes()
+    arrays = onnx.load_from_string(data).graph.initializer
+    return sum(math.prod(array.dims) for array in arrays)
 
 
 def best_faces(

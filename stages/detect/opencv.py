@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 
 from stages.detect.detectors import no_weights
-from stages.detect.faces import Face, OneByOne
+from stages.detect.faces import Face, Facts, OneByOne
+from stages.detect.onnx import count_parameters
 from stages.errors import UserError
 
 
@@ -25,8 +26,14 @@ class Haar(OneByOne):
     ) -> None:
         self.min_face_size = min_face_size
         self.scale_factor, self.min_neighbors = scale_factor, min_neighbors
-        path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
-        self.cascade = cv2.CascadeClassifier(str(path))
+        self.file = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
+        self.cascade = cv2.CascadeClassifier(str(self.file))
+
+    @property
+    def facts(self) -> Facts:
+        stumps = self.file.read_text(encoding="utf-8").count("<internalNodes>")
+        # Of each stump a threshold and two leaves.
+        return Facts("Intel", 3 * stumps, self.file.stat().st_size)
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         least = max(1, round(self.min_face_size))
@@ -60,6 +67,11 @@ class YuNet(OneByOne):
             self.net = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), threshold, 0.3, 5000)
         except cv2.error as error:
             raise UserError(f"{weights}: not the ONNX file of YuNet ({error.err})") from error
+        self.weights = weights
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("MIT", count_parameters(self.weights), self.weights.stat().st_size)
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         given = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)

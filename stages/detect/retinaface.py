@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from stages.detect.detectors import no_weights
-from stages.detect.faces import Face, OneByOne
-from stages.detect.onnx import best_faces, open_session
+from stages.detect.faces import Face, Facts, OneByOne
+from stages.detect.onnx import best_faces, count_parameters, open_session
 from stages.errors import UserError
 
 MEAN_BGR = np.array([104, 117, 127], np.float32)
@@ -33,6 +33,11 @@ class RetinaFace(OneByOne):
         self.session = open_session("retinaface", weights or _packaged())
         self.weights = weights
         self.input = self.session.get_inputs()[0].name
+
+    @property
+    def facts(self) -> Facts:
+        data = self.weights.read_bytes() if self.weights else _packaged()
+        return Facts("MIT", count_parameters(data), len(data))
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         given = image[..., ::-1].astype(np.float32) - MEAN_BGR

@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 
 from stages.detect.detectors import no_weights
-from stages.detect.faces import Face, OneByOne
-from stages.detect.onnx import best_faces, open_session
+from stages.detect.faces import Face, Facts, OneByOne
+from stages.detect.onnx import best_faces, count_parameters, open_session
 from stages.errors import UserError
 
 GREY = 114  # of the border about an image that is not square
@@ -42,6 +42,12 @@ class YoloFace(OneByOne):
         self.input = given.name
         open_size = [not isinstance(side, int) for side in given.shape[2:]]
         self.size = (SIDE, SIDE) if any(open_size) else tuple(given.shape[2:])
+
+    @property
+    def facts(self) -> Facts:
+        # Of the ultralytics family; YOLO5Face's is GPL-3.0.
+        size = self.weights.stat().st_size
+        return Facts("AGPL-3.0", count_parameters(self.weights), size)
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         framed, scale, border = _letterbox(image, self.size)

@@ -32,6 +32,8 @@ from stages.train_mtcnn.samples import Samples, mine
 # At which P-Net and R-Net pass windows on for the next net to learn from: lower than in use.
 THRESHOLDS = (0.5, 0.5, 0.5)
 PICTURES_AT_ONCE = 16
+# Held for a network, about 7 kB each for O-Net: of many pictures, each gives fewer.
+SAMPLES = 500_000
 WARMUP = 0.1
 WEIGHT_DECAY = 1e-4
 
@@ -118,7 +120,7 @@ def _mined(
             if name == "pnet"
             else before.windows(images, "rnet" if name == "rnet" else "onet")
         )
-        parts.append(mine(rng, chosen, images, proposed, name))
+        parts.append(mine(rng, chosen, images, proposed, name, max(1, SAMPLES // len(pictures))))
     return Samples(
         *(
             np.concatenate([getattr(part, field) for part in parts])

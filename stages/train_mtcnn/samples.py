@@ -140,16 +140,17 @@ def mine(
     images: Sequence[np.ndarray],
     proposed: Sequence[np.ndarray],
     name: str,
+    most: int,
 ) -> Samples:
-    """Samples of some pictures for the network ``name``: random windows, and those that the
-    networks before it proposed."""
+    """Samples of some pictures for the network ``name``, at most so many of each: random windows,
+    and those that the networks before it proposed."""
     parts: list[tuple[np.ndarray, ...]] = []
     for picture, image, windows in zip(pictures, images, proposed, strict=True):
         every = square(np.concatenate([random_windows(rng, picture, image.shape), windows]))
         kept, face, box, landmarks = label(every, picture, name)
         # What was proposed and is no face is the hardest: it is always kept.
         hard = np.flatnonzero((face == 0) & (kept >= len(every) - len(windows)))
-        chosen = np.union1d(balanced(rng, face), hard)
+        chosen = np.sort(rng.permutation(np.union1d(balanced(rng, face), hard))[:most])
         pixels = cut_out(image, every[kept[chosen]], name)
         parts.append((pixels, face[chosen], box[chosen], landmarks[chosen]))
     return Samples(*(np.concatenate(part) for part in zip(*parts, strict=True)))

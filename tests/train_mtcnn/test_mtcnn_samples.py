@@ -134,7 +134,8 @@ def test_what_was_wrongly_proposed_is_kept():
     rng = np.random.default_rng(0)
     wrong = np.array([[i, 150, i + 30, 180] for i in range(0, 200, 2)], float)
     image = np.zeros((200, 240, 3), np.uint8)
-    samples = mine(rng, [ONE], [image], [wrong], "rnet")
+    assert len(mine(rng, [ONE], [image], [wrong], "rnet", most=50)) == 50
+    samples = mine(rng, [ONE], [image], [wrong], "rnet", most=1000)
     assert (samples.face == 0).sum() >= len(wrong)
     assert len(samples.pixels) == len(samples.box) == len(samples.landmarks) == len(samples)
 

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.detect.faces import MIRRORED, Face, pixels
+from stages.detect.faces import MIRRORED, Face, Facts, pixels
 from stages.detect.mtcnn.boxes import shift, square, suppress
 from stages.detect.mtcnn.inference import for_inference
 from stages.detect.mtcnn.networks import SIDES, Networks, load_networks
@@ -34,7 +34,7 @@ BATCH_PIXELS = {"cpu": 500_000, "cuda": 16_000_000}
 # Larger ones are scaled in 8 bits, whose rounding moves a box by a pixel or so, to save memory.
 EXACT_PIXELS = 16_000_000
 # That R-Net and O-Net see at a time; few on the CPU, for all its cores to have some.
-WINDOWS = {"cpu": 16, "cuda": 4096}
+WINDOWS = {"cpu": 32, "cuda": 4096}
 # Boxes on which the landmarks of a found face are asked for again: scale, and move in sides.
 VIEWS = np.array(
     [(scale, 0, 0) for scale in (0.85, 0.9, 0.95, 1, 1.05)]
@@ -89,10 +89,15 @@ class MTCNN:
         self.min_face_size, self.thresholds = min_face_size, thresholds
         self.scale_factor, self.device = scale_factor, torch.device(device)
         networks = weights if isinstance(weights, Networks) else load_networks(weights)
+        self.parameters = sum(parameter.numel() for parameter in networks.parameters())
         self.propose = Proposals(networks.pnet, thresholds[0], self.device)
         self.rnet, self.onet = (
             for_inference(network, self.device) for network in (networks.rnet, networks.onet)
         )
+
+    @property
+    def facts(self) -> Facts:
+        return Facts("MIT", self.parameters, 4 * self.parameters)
 
     @torch.inference_mode()
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
