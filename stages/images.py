@@ -60,7 +60,7 @@ def read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; restore it or remove its session") from error
+        raise UserError(f"{path}: {error.strerror}; restore it or leave it out") from error
 
 
 def to_uint8(image: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ def read_picture(path: Path) -> np.ndarray:
 def find_media(paths: Iterable[Path]) -> list[Path]:
     """Picture and video files: the given ones, and all that lie anywhere under given folders.
 
+    A folder that cannot be listed is among them, to be reported as unreadable.
+
     Raises
     ------
     UserError
@@ -74,16 +77,22 @@ def find_media(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UserError(f"{path}: there is no such file or folder")
-        inside = sorted(path.rglob("*")) if path.is_dir() else []
-        found += [p for p in inside if p.suffix.lower() in IMAGES + VIDEOS and p.is_file()]
-        if not path.is_dir():
-            found.append(path)
+        found += _inside(path) if path.is_dir() else [path]
     if not found:
         raise UserError(
             f"{', '.join(map(str, paths))}: no picture ({', '.join(IMAGES)}) and no video "
             f"({', '.join(VIDEOS)})"
         )
     return found
+
+
+def _inside(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    walk = os.walk(folder, onerror=lambda error: found.append(Path(error.filename)))
+    for parent, _, names in walk:
+        paths = [Path(parent, name) for name in names]
+        found += [p for p in paths if p.suffix.lower() in IMAGES + VIDEOS and p.is_file()]
+    return sorted(found)
 
 
 def is_video(path: Path) -> bool:

@@ -66,7 +66,7 @@ class YuNet(OneByOne):
         try:
             self.net = cv2.FaceDetectorYN.create(str(weights), "", (320, 320), threshold, 0.3, 5000)
         except cv2.error as error:
-            raise UserError(f"{weights}: not the ONNX file of YuNet ({error.err})") from error
+            raise UserError(f"{weights}: not the ONNX file of YuNet") from error
         self.weights = weights
 
     @property

@@ -1,6 +1,9 @@
 """Pictures and video in, whatever state they are in."""
 
+import errno
 import io
+import os
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -97,6 +100,24 @@ def test_files_of_folders_in_order(tmp_path):
     assert names == ["Tiếng Việt/người.jpeg", "a.mp4", "b/1.png", "b/2.JPG"]
     # What is named is taken, whatever its suffix.
     assert find_media([tmp_path / "notes.txt"]) == [tmp_path / "notes.txt"]
+
+
+def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    for name in ("closed/1.png", "open/2.png"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_bytes(b"")
+    scan = os.scandir
+
+    def refusing(path):
+        if Path(path).name == "closed":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    found = find_media([tmp_path])
+    assert found == [tmp_path / "closed", tmp_path / "open/2.png"]
+    [item] = read_media(found[0])
+    assert isinstance(item, Unreadable) and item.reason
 
 
 def test_nothing_to_look_at(tmp_path):
