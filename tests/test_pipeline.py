@@ -135,3 +135,23 @@ def test_an_empty_root(clone, tmp_path):
     assert result.returncode != 0
     assert "no session in the photoface layout" in result.stdout + result.stderr
     run(["git", "checkout", "--quiet", "."], clone)
+
+
+def test_one_s_own_detector_apart_from_the_main_chain(clone):
+    small = {
+        "scenes.train": 6,
+        "scenes.test": 2,
+        "train_mtcnn.epochs": 1,
+        "survey.sides": "[96]",
+        "survey.video_frames": 4,
+    }
+    result = dvc(clone, "exp", "run", "models/dvc.yaml", *settings(small))
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert ran(result) == ["scenes", "train_mtcnn", "survey"]
+    survey = pd.read_csv(clone / "reports" / "survey" / "survey.csv")
+    assert {"own", "mtcnn", "opencv-haar"} <= set(survey["detector"])
+    assert "not surveyed: yolo-face: yolo-face needs weights=" in result.stdout
+    changed = run(["git", "status", "--porcelain"], clone).stdout.splitlines()
+    assert set(changed) <= {" M params.yaml", "?? models/dvc.lock"}
+    run(["git", "checkout", "--quiet", "."], clone)
+    assert ran(dvc(clone, "repro")) == []  # the main chain has no part in it
