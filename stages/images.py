@@ -9,6 +9,9 @@ import numpy as np
 
 from stages.errors import UserError
 
+PICTURE_SUFFIXES = (
+    ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+)  # fmt: skip
 FRAME_SUFFIXES = (".bmp", ".png", ".pgm", ".ppm", ".tif", ".tiff")
 # A broken file is reported by us, with its session; OpenCV's own lines would repeat it unnamed.
 cv2.utils.logging.setLogLevel(0)

@@ -19,7 +19,8 @@ OWN_COLUMNS = ("identity", "session", "frames", "lights", "landmarks", "digest")
 
 @dataclass(frozen=True)
 class Session:
-    """One capture of one person: several frames from one viewpoint, one light each.
+    """One capture of one person: several frames from one viewpoint, one light each; or a picture,
+    which is one frame under a light that nobody knows.
 
     Attributes
     ----------
@@ -28,7 +29,8 @@ class Session:
     frames : tuple of str
         Image files, one per light.
     lights : (n, 3) float64
-        Unit vectors from the surface to the light; x right, y up, z towards the camera.
+        Unit vectors from the surface to the light; x right, y up, z towards the camera. (0, 3) of
+        a picture.
     attributes : dict of str to str
         Raw labels by attribute name; an unknown label is the empty string.
     landmarks : (5, 2) float64 or None
@@ -49,6 +51,10 @@ class Session:
     @property
     def name(self) -> str:
         return f"{self.identity}/{self.session}"
+
+    @property
+    def is_picture(self) -> bool:
+        return len(self.lights) == 0 and len(self.frames) == 1
 
 
 @dataclass(frozen=True)

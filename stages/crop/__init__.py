@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -30,7 +31,8 @@ from stages.stereo.registration import align
 
 @dataclass(frozen=True)
 class Crop:
-    """One session's crop: planes by map, (C, size, size) float16, and how it was found."""
+    """One session's crop: planes by map, (C, size, size) float16, and how it was found. A picture
+    has ``raw`` alone."""
 
     planes: dict[Map, np.ndarray]
     row: dict[str, object]
@@ -42,9 +44,9 @@ def crop(
     """Write ``out/<map>.npy`` (N, C, size, size) float16, ``faces.parquet`` and ``failures.csv``.
 
     Row i of the table is entry i of each array. ``frames`` has as many channels as the session of
-    the fewest lights has frames, in the order of their lights about the axis. Crops whose maps,
-    frames and parameters have not changed are taken over from the last run. ``picture`` shows some
-    faces, evenly spread.
+    the fewest lights has frames, in the order of their lights about the axis. Of pictures, which
+    have no lights, there is ``raw`` alone. Crops whose maps, frames and parameters have not changed
+    are taken over from the last run. ``picture`` shows some faces, evenly spread.
 
     Returns
     -------
@@ -61,14 +63,15 @@ def crop(
     if params.detector_weights:
         code += hashlib.sha256(read_bytes(Path(params.detector_weights))).hexdigest()
     wanted = [_fingerprint(s, stereo, params, code) for s in sessions]
+    maps: tuple[Map, ...] = ("raw",) if any(s.is_picture for s in sessions) else MAPS
     lights = min(len(session.frames) for session in sessions)
-    before = _Previous(out, lights)
+    before = _Previous(out, maps, lights)
     todo = [s for s, mark in zip(sessions, wanted, strict=True) if mark not in before.index]
     work = partial(_crop_session, stereo=stereo, params=params, lights=lights)
     made = map_sessions(work, todo, "crop")
 
     failures: list[Refusal] = []
-    with _Packed(out, params.size, lights) as packed:
+    with _Packed(out, maps, params.size, lights) as packed:
         for session, mark in zip(sessions, wanted, strict=True):
             result = before.get(mark) if mark in before.index else next(made)
             if isinstance(result, Refusal):
@@ -91,27 +94,30 @@ def crop(
 def _crop_session(
     session: Session, stereo: Path, params: CropParams, lights: int
 ) -> Crop | Refusal:
-    path = map_path(stereo, session)
+    maps = None
     try:
-        maps = read_maps(path)
-        frames = align(read_frames(session), np.array(json.loads(maps.notes["shifts"])))
+        frames = read_frames(session)
+        if not session.is_picture:
+            maps = read_maps(map_path(stereo, session))
+            frames = align(frames, np.array(json.loads(maps.notes["shifts"])))
     except UserError as error:
         return Refusal(session.identity, session.session, str(error))
-    found = find_face(frames, maps.albedo, session.landmarks, params)
+    found = find_face(frames, None if maps is None else maps.albedo, session.landmarks, params)
     if found is None:
         return Refusal(session.identity, session.session, f"{session.frames[0]}: no face found")
     matrix = similarity(found.landmarks, params.size)
-    cut = crop_maps(maps, matrix, params.size)
     oval = face_oval(params.size)
     pictures = np.stack([crop_image(frame, matrix, params.size) * oval for frame in frames])
-    around = np.argsort(np.arctan2(session.lights[:, 1], session.lights[:, 0]), kind="stable")
-    planes: dict[Map, np.ndarray] = {
-        "albedo": cut.albedo[None],
-        "normalmap": cut.normal,
-        "depthmap": cut.depth[None],
-        "raw": pictures[:1],
-        "frames": pictures[around[:lights]],
-    }
+    planes: dict[Map, np.ndarray] = {"raw": pictures[:1]}
+    if maps is not None:
+        cut = crop_maps(maps, matrix, params.size)
+        around = np.argsort(np.arctan2(session.lights[:, 1], session.lights[:, 0]), kind="stable")
+        planes |= {
+            "albedo": cut.albedo[None],
+            "normalmap": cut.normal,
+            "depthmap": cut.depth[None],
+            "frames": pictures[around[:lights]],
+        }
     return Crop({name: plane.astype(np.float16) for name, plane in planes.items()}, _row(found))
 
 
@@ -133,16 +139,16 @@ def _fingerprint(session: Session, stereo: Path, params: CropParams, code: str) 
 class _Previous:
     """The last run's crops by fingerprint; empty if there is none that is whole."""
 
-    def __init__(self, out: Path, lights: int) -> None:
+    def __init__(self, out: Path, maps: Sequence[Map], lights: int) -> None:
         self.index: dict[str, int] = {}
         try:
             self.table = pd.read_parquet(out / "faces.parquet")
-            self.arrays = {name: np.load(out / f"{name}.npy", mmap_mode="r") for name in MAPS}
+            self.arrays = {name: np.load(out / f"{name}.npy", mmap_mode="r") for name in maps}
             marks = self.table["fingerprint"]
         except (OSError, EOFError, ValueError, KeyError):
             return
         whole = all(len(array) == len(marks) for array in self.arrays.values())
-        if whole and self.arrays["frames"].shape[1] == lights:
+        if whole and ("frames" not in maps or self.arrays["frames"].shape[1] == lights):
             self.index = {mark: row for row, mark in enumerate(marks)}
 
     def get(self, fingerprint: str) -> Crop:
@@ -155,13 +161,13 @@ class _Previous:
 class _Packed:
     """Writes the arrays and their table beside the old ones and replaces them at the end."""
 
-    def __init__(self, out: Path, size: int, lights: int) -> None:
+    def __init__(self, out: Path, maps: Sequence[Map], size: int, lights: int) -> None:
         out.mkdir(parents=True, exist_ok=True)
         self.out = out
         self.rows: list[dict[str, object]] = []
-        self.files = {name: (out / f".partial-{name}.npy").open("wb") for name in MAPS}
+        self.files = {name: (out / f".partial-{name}.npy").open("wb") for name in maps}
         channels = {"normalmap": 3, "frames": lights}
-        self.shapes = {name: (channels.get(name, 1), size, size) for name in MAPS}
+        self.shapes = {name: (channels.get(name, 1), size, size) for name in maps}
         for name, file in self.files.items():
             _write_header(file, (0, *self.shapes[name]))
 
@@ -180,7 +186,10 @@ class _Packed:
             file.close()
         for name in MAPS:
             partial_path = self.out / f".partial-{name}.npy"
-            if kind is None:
+            if name not in self.files:
+                if kind is None:  # the last run's, of captures of several lights
+                    (self.out / f"{name}.npy").unlink(missing_ok=True)
+            elif kind is None:
                 partial_path.replace(self.out / f"{name}.npy")
             else:
                 partial_path.unlink()

@@ -25,7 +25,7 @@ class Found:
 
 
 def find_face(
-    frames: np.ndarray, albedo: np.ndarray, given: np.ndarray | None, params: CropParams
+    frames: np.ndarray, albedo: np.ndarray | None, given: np.ndarray | None, params: CropParams
 ) -> Found | None:
     """Look for the session's face; the mean image first, since it has no hard shadows.
 
@@ -36,7 +36,8 @@ def find_face(
     ----------
     frames : (n, H, W) float32 in [0, 1]
         Registered.
-    albedo : (H, W) float32
+    albedo : (H, W) float32 or None
+        Of a session that has one.
     given : (5, 2) or None
 
     Returns
@@ -105,8 +106,9 @@ def _networks(min_face_size: int, weights: str) -> MTCNN:
     return MTCNN(min_face_size, weights=Path(weights) if weights else None)
 
 
-def _images(frames: np.ndarray, albedo: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+def _images(frames: np.ndarray, albedo: np.ndarray | None) -> Iterator[tuple[str, np.ndarray]]:
     yield "mean", frames.mean(axis=0)
     for index, frame in enumerate(frames):
         yield f"frame {index}", frame
-    yield "albedo", np.clip(albedo / max(np.percentile(albedo, 99), 1e-6), 0, 1)
+    if albedo is not None:
+        yield "albedo", np.clip(albedo / max(np.percentile(albedo, 99), 1e-6), 0, 1)

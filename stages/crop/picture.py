@@ -15,9 +15,12 @@ LIMITS = (0.005, 0.995)  # quantiles that become black and white
 
 
 def draw_faces(faces: Path, path: Path) -> None:
-    """Columns of faces, evenly spread; rows: raw, albedo, normals as colours, depth."""
+    """Columns of faces, evenly spread; rows: raw and, where there are such, albedo, normals as
+    colours, depth."""
     rows = []
     for name in ("raw", "albedo", "normalmap", "depthmap"):
+        if not (faces / f"{name}.npy").exists():
+            continue
         array = np.load(faces / f"{name}.npy", mmap_mode="r")
         chosen = np.unique(np.linspace(0, len(array) - 1, SHOWN).astype(int))
         values = array[chosen].astype(np.float32)

@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.detect.media import IMAGES
 from stages.errors import UserError
+from stages.images import PICTURE_SUFFIXES
 from stages.params import AnnotationFormat
 
 # Of dlib's 68 points: the eyes' outlines, the tip of the nose and the corners of the mouth.
@@ -124,7 +124,7 @@ def _wider(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
         if not line.strip():
             continue
         name = line.strip()
-        if not name.lower().endswith(IMAGES):
+        if not name.lower().endswith(PICTURE_SUFFIXES):
             raise _wrong(file, number, line, "the path of a picture")
         count = int(_numbers(file, *next(lines, (number, "")), 1)[0])
         # A picture without a face has one line of zeros.

@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 
 from stages.errors import UserError
-from stages.images import read_bytes
+from stages.images import PICTURE_SUFFIXES, read_bytes
 
-IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 
 
@@ -80,8 +79,8 @@ def find_media(paths: Iterable[Path]) -> list[Path]:
         found += _inside(path) if path.is_dir() else [path]
     if not found:
         raise UserError(
-            f"{', '.join(map(str, paths))}: no picture ({', '.join(IMAGES)}) and no video "
-            f"({', '.join(VIDEOS)})"
+            f"{', '.join(map(str, paths))}: no picture ({', '.join(PICTURE_SUFFIXES)}) and "
+            f"no video ({', '.join(VIDEOS)})"
         )
     return found
 
@@ -91,7 +90,7 @@ def _inside(folder: Path) -> list[Path]:
     walk = os.walk(folder, onerror=lambda error: found.append(Path(error.filename)))
     for parent, _, names in walk:
         paths = [Path(parent, name) for name in names]
-        found += [p for p in paths if p.suffix.lower() in IMAGES + VIDEOS and p.is_file()]
+        found += [p for p in paths if p.suffix.lower() in PICTURE_SUFFIXES + VIDEOS and p.is_file()]
     return sorted(found)
 
 

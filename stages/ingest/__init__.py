@@ -8,6 +8,7 @@ from pathlib import Path
 
 from stages.errors import UserError
 from stages.ingest.checks import check_session
+from stages.ingest.folders import read_folders
 from stages.ingest.manifest import read_manifest
 from stages.ingest.photoface import read_photoface
 from stages.ingest.yale import read_yale
@@ -20,6 +21,7 @@ READERS: dict[str, Reader] = {
     "photoface": read_photoface,
     "yale": read_yale,
     "manifest": read_manifest,
+    "folders": read_folders,
 }
 
 
@@ -31,7 +33,7 @@ def ingest(
     Raises
     ------
     UserError
-        If the root is missing or holds no session that stereo can use.
+        If the root is missing or holds no session that can be used.
     """
     root = Path(params.root)
     if not root.is_dir():

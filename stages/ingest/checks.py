@@ -1,4 +1,4 @@
-"""What photometric stereo needs of a session, checked before any work is spent on it."""
+"""What the pipeline needs of a session, checked before any work is spent on it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,15 @@ SATURATED = 0.995  # of the sensor's range
 
 
 def check_session(session: Session, params: IngestParams) -> Session | Refusal:
-    """The session with its digest, or the reason why stereo cannot use it."""
+    """The session with its digest, or the reason why it cannot be used."""
     try:
         _check_name(session)
-        _check_lights(session, params.max_condition)
-        _check_landmarks(session)
-        digest = _check_frames(session, params)
+        if session.is_picture:
+            digest = _check_picture(session)
+        else:
+            _check_lights(session, params.max_condition)
+            _check_landmarks(session)
+            digest = _check_frames(session, params)
     except UserError as error:
         return Refusal(session.identity, session.session, str(error))
     return replace(session, digest=digest)
@@ -34,6 +37,14 @@ def _check_name(session: Session) -> None:
     for part in (session.identity, session.session):
         if not part or part.startswith(".") or any(c in part for c in "/\\\0"):
             raise UserError(f"{part!r} cannot be a folder name; rename it")
+
+
+def _check_picture(session: Session) -> str:
+    [name] = session.frames
+    path = Path(name)
+    data = read_bytes(path)
+    decode_frame(data, path)
+    return hashlib.sha256(data).hexdigest()
 
 
 def _check_lights(session: Session, max_condition: float) -> None:

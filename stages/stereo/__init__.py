@@ -20,7 +20,8 @@ from stages.stereo.truth import truth_metrics
 def stereo(
     params: StereoParams, sessions_path: Path, out: Path, report: Path
 ) -> tuple[int, int, int]:
-    """Write ``out/<identity>/<session>.exr`` for every session; keep those that are up to date.
+    """Write ``out/<identity>/<session>.exr`` for every session of several lights; keep those that
+    are up to date. With pictures, which have none, there is nothing to do.
 
     A map file carries the fingerprint of what it was made from (frames, lights, parameters and
     this stage's code), so that the work is proportional to what changed. Map files whose session
@@ -36,7 +37,7 @@ def stereo(
     UserError
         If no session succeeds.
     """
-    sessions = read_sessions(sessions_path)
+    sessions = [s for s in read_sessions(sessions_path) if not s.is_picture]
     code = code_digest(Path(__file__).parent)
     wanted = {map_path(out, s): fingerprint(s, params, code) for s in sessions}
     for stale in set(out.glob("*/*.exr")) - set(wanted):
@@ -48,7 +49,7 @@ def stereo(
     ]
     work = partial(_write_session, params=params, code=code, out=out)
     failures = [f for f in map_sessions(work, todo, "stereo") if f is not None]
-    if len(failures) == len(sessions):
+    if failures and len(failures) == len(sessions):
         raise UserError(f"stereo: every session failed, the first: {failures[0].reason}")
     write_refusals(out / "failures.csv", failures)
     lost = {(f.identity, f.session) for f in failures}

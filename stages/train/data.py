@@ -47,6 +47,11 @@ class Faces:
         self.arrays = []
         for name in maps:
             path = folder / f"{name}.npy"
+            if name != "raw" and not path.exists() and (folder / "raw.npy").exists():
+                raise UserError(
+                    f"{path}: missing, since pictures without known lights have no {name}; set "
+                    "modality=raw"
+                )
             try:
                 self.arrays.append(np.load(path, mmap_mode="r"))
             except (OSError, ValueError) as error:

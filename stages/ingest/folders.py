@@ -1,0 +1,30 @@
+"""Reader of identity folders: ``<root>/<identity>/<picture>``, as of LFW, ORL or one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from stages.images import PICTURE_SUFFIXES
+from stages.params import IngestParams
+from stages.session import Refusal, Session
+
+
+def read_folders(root: Path, params: IngestParams, seed: int) -> Iterator[Session | Refusal]:
+    """Yield every picture as a session of one frame; what is no picture is refused by its name.
+
+    Folders within an identity's are not entered.
+    """
+    for person in sorted(p for p in root.iterdir() if p.is_dir()):
+        for path in sorted(p for p in person.iterdir() if p.is_file()):
+            if path.name.startswith("."):
+                continue
+            # With its suffix: 1.jpg and 1.png are two pictures.
+            if path.suffix.lower() in PICTURE_SUFFIXES:
+                yield Session(person.name, path.name, (path.as_posix(),), np.empty((0, 3)))
+            else:
+                known = ", ".join(PICTURE_SUFFIXES)
+                reason = f"{path}: no picture ({known}); remove it, or save it as one"
+                yield Refusal(person.name, path.name, reason)
