@@ -30,8 +30,9 @@ def main() -> None:
         scale_factor=given.scale_factor,
         device=given.device,
     )
-    files = find_media(given.paths)
-    root = Path(os.path.commonpath([file.resolve().parent for file in files]))
+    made = [given.out / "pictures", given.out / "crops"]
+    files = find_media(given.paths, without=made)
+    root = Path(os.path.commonpath([file.parent.resolve() for file in files]))
     table_path = given.out / f"faces.{given.format}"
     total, seen, broken = sum(frame_count(file) for file in files), 0, []
     with (
@@ -44,7 +45,7 @@ def main() -> None:
             for item in batch:
                 if isinstance(item, Unreadable):
                     broken.append(item)
-                    tqdm.write(f"{item.path}: {item.reason}; left out", file=sys.stderr)
+                    tqdm.write(f"{item.path}: {item.reason}", file=sys.stderr)
             found = detector.detect([picture.image for picture in readable])
             for picture, faces in zip(readable, found, strict=True):
                 table.add(picture, faces)
@@ -55,7 +56,7 @@ def main() -> None:
     if not seen:
         raise UserError(f"none of {len(files)} files can be read; see above")
     print(f"detect: {faces_found} faces in {seen} pictures ({table_path})", end="")
-    print(f", {len(broken)} files left out" if broken else "")
+    print(f", {len(broken)} files not read or not to their end" if broken else "")
 
 
 def _batches(files: list[Path]) -> Iterator[list[Picture | Unreadable]]:
@@ -72,6 +73,12 @@ def _batches(files: list[Path]) -> Iterator[list[Picture | Unreadable]]:
         yield batch
 
 
+def _side(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of pixels")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m stages.detect", description="Find faces in pictures, folders and video."
@@ -82,12 +89,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--pictures", action="store_true", help="write annotated pictures and video"
     )
-    parser.add_argument("--crops", type=int, metavar="SIZE", help="write aligned crops of SIZE px")
+    parser.add_argument(
+        "--crops", type=_side, metavar="SIZE", help="write aligned crops of SIZE px"
+    )
     parser.add_argument("--detector", choices=list(DETECTORS), default="mtcnn")
     parser.add_argument("--weights", type=Path, metavar="FILE")
     parser.add_argument("--min-face-size", type=float, metavar="PX")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="mtcnn only")
-    parser.add_argument("--scale-factor", type=float, help="between levels of the image pyramid")
+    parser.add_argument(
+        "--scale-factor",
+        type=float,
+        help="between levels of the image pyramid: under 1 for mtcnn, over 1 for opencv-haar",
+    )
     parser.add_argument(
         "--thresholds", type=float, nargs=3, metavar=("P", "R", "O"), help="mtcnn's three networks"
     )

@@ -67,16 +67,9 @@ def read_annotations(
         If the file or one of its pictures is missing, or a line is not of the format.
     """
     folder = images or (path if path.is_dir() else path.parent)
-    reader, pattern = {
-        "dlib": (_dlib, "*.xml"),
-        "wider": (_wider, "*.txt"),
-        "fddb": (_fddb, "*ellipseList.txt"),
-    }[form]
-    files = sorted(path.glob(pattern)) if path.is_dir() else [path]
-    if not files:
-        raise UserError(f"{path}: no {pattern} in this folder")
+    reader = {"dlib": _dlib, "wider": _wider, "fddb": _fddb}[form]
     out: list[Annotated] = []
-    for file in files:
+    for file in annotation_files(path, form):
         try:
             text = file.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
@@ -88,6 +81,15 @@ def read_annotations(
         if not picture.path.is_file():
             raise UserError(f"{path}: names {picture.path}, which does not exist")
     return out
+
+
+def annotation_files(path: Path, form: AnnotationFormat) -> list[Path]:
+    """The annotation file, or all those in a folder; see `read_annotations`."""
+    pattern = {"dlib": "*.xml", "wider": "*.txt", "fddb": "*ellipseList.txt"}[form]
+    files = sorted(path.glob(pattern)) if path.is_dir() else [path]
+    if not files:
+        raise UserError(f"{path}: no {pattern} in this folder")
+    return files
 
 
 def _dlib(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
@@ -109,7 +111,9 @@ def _dlib(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
 
 
 def _five(parts: dict[str, dict[str, str]]) -> list[list[float]]:
-    known = {int(name): (float(p["x"]), float(p["y"])) for name, p in parts.items()}
+    # Of those of 68 points that are numbered; others have names of their own.
+    numbered = {int(name): p for name, p in parts.items() if name.isdigit()}
+    known = {number: (float(p["x"]), float(p["y"])) for number, p in numbered.items()}
     if not all(i in known for group in FIVE_OF_68 for i in group):
         return [[np.nan, np.nan]] * 5
     return [np.mean([known[i] for i in group], axis=0).tolist() for group in FIVE_OF_68]
@@ -120,16 +124,17 @@ def _wider(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
     if text.startswith("#"):
         yield from _wider_with_landmarks(lines, file, folder)
         return
+    empty = False
     for number, line in lines:
-        if not line.strip():
+        # A picture without a face may have a line of zeros.
+        if not line.strip() or (empty and set(line.split()) == {"0"}):
             continue
         name = line.strip()
         if not name.lower().endswith(PICTURE_SUFFIXES):
             raise _wrong(file, number, line, "the path of a picture")
         count = int(_numbers(file, *next(lines, (number, "")), 1)[0])
-        # A picture without a face has one line of zeros.
-        rows = [_numbers(file, *next(lines, (number, "")), 10) for _ in range(max(count, 1))]
-        rows = rows[:count]
+        empty = count == 0
+        rows = [_numbers(file, *next(lines, (number, "")), 10) for _ in range(count)]
         boxes = [[x, y, x + w, y + h] for x, y, w, h, *_ in rows]
         ignored = [row[7] == 1 or row[2] <= 0 or row[3] <= 0 for row in rows]
         yield _annotated(folder / name, boxes, [[[np.nan] * 2] * 5] * count, ignored)

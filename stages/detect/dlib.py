@@ -28,7 +28,8 @@ class Hog(OneByOne):
 
     def __init__(self, min_face_size: float = WINDOW, threshold: float = 0.0) -> None:
         self.net = _dlib("dlib-hog").get_frontal_face_detector()
-        self.threshold, self.enlarged = threshold, _doublings(min_face_size)
+        self.threshold, self.min_face_size = threshold, min_face_size
+        self.enlarged = _doublings(min_face_size)
 
     @property
     def facts(self) -> Facts:
@@ -36,7 +37,8 @@ class Hog(OneByOne):
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         boxes, scores, _ = self.net.run(image, self.enlarged, self.threshold)
-        return [Face(_box(box), score) for box, score in zip(boxes, scores, strict=True)]
+        found = [Face(_box(box), score) for box, score in zip(boxes, scores, strict=True)]
+        return [face for face in found if _side(face) >= self.min_face_size]
 
 
 class Cnn(OneByOne):
@@ -54,7 +56,8 @@ class Cnn(OneByOne):
             self.net = dlib.cnn_face_detection_model_v1(str(file))
         except RuntimeError as error:
             raise UserError(f"{file}: not dlib's mmod_human_face_detector.dat ({error})") from error
-        self.threshold, self.enlarged = threshold, _doublings(min_face_size)
+        self.threshold, self.min_face_size = threshold, min_face_size
+        self.enlarged = _doublings(min_face_size)
         self.file = file
 
     @property
@@ -67,7 +70,7 @@ class Cnn(OneByOne):
             for one in self.net(image, self.enlarged)
             if one.confidence > self.threshold
         ]
-        return found
+        return [face for face in found if _side(face) >= self.min_face_size]
 
 
 def _dlib(name: str) -> ModuleType:
@@ -89,6 +92,10 @@ def _packaged() -> Path:
 def _doublings(min_face_size: float) -> int:
     """How often the image is doubled so that a face of that size fills the window."""
     return max(0, math.ceil(math.log2(WINDOW / min_face_size)))
+
+
+def _side(face: Face) -> float:
+    return float((face.box[2:] - face.box[:2]).max())
 
 
 def _box(rectangle: Any) -> np.ndarray:

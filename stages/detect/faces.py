@@ -110,7 +110,7 @@ def pixels(image: np.ndarray) -> np.ndarray:
         image = image[..., None]
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
         raise ValueError(f"an image of shape {image.shape}; wanted (H, W), (H, W, 3) or (H, W, 4)")
-    image = image[..., :3]
+    image = np.ascontiguousarray(image[..., :3])
     if image.dtype == np.uint8:
         return image
     if image.dtype == np.bool_:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,10 +61,11 @@ def read_picture(path: Path) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
-def find_media(paths: Iterable[Path]) -> list[Path]:
+def find_media(paths: Iterable[Path], without: Sequence[Path] = ()) -> list[Path]:
     """Picture and video files: the given ones, and all that lie anywhere under given folders.
 
-    A folder that cannot be listed is among them, to be reported as unreadable.
+    A folder that cannot be listed is among them, to be reported as unreadable. What lies in the
+    folders ``without`` is left out.
 
     Raises
     ------
@@ -76,7 +77,12 @@ def find_media(paths: Iterable[Path]) -> list[Path]:
     for path in paths:
         if not path.exists():
             raise UserError(f"{path}: there is no such file or folder")
-        found += _inside(path) if path.is_dir() else [path]
+        if path.is_dir():
+            closed = {folder.resolve() for folder in without} - {path.resolve()}
+            inside = _inside(path)
+            found += [file for file in inside if not closed & set(file.resolve().parents)]
+        else:
+            found.append(path)
     if not found:
         raise UserError(
             f"{', '.join(map(str, paths))}: no picture ({', '.join(PICTURE_SUFFIXES)}) and "

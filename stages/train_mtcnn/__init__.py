@@ -17,11 +17,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from stages.detect.annotations import Annotated, read_annotations
-from stages.detect.faces import MIRRORED
+from stages.detect.annotations import Annotated, annotation_files, read_annotations
+from stages.detect.faces import MIRRORED, rgb8
 from stages.detect.media import read_picture
 from stages.detect.mtcnn import MTCNN
 from stages.detect.mtcnn.networks import CENTRE, SIDES, SPREAD, Cascaded, Networks, load_networks
+from stages.detect.mtcnn.proposals import CELL
 from stages.files import code_digest, replacing
 from stages.params import TrainMtcnnParams
 from stages.train.checkpoint import load_checkpoint, save_checkpoint
@@ -33,7 +34,7 @@ from stages.train_mtcnn.samples import Samples, mine
 THRESHOLDS = (0.5, 0.5, 0.5)
 PICTURES_AT_ONCE = 16
 # Held for a network, about 7 kB each for O-Net: of many pictures, each gives fewer.
-SAMPLES = 500_000
+SAMPLES = 300_000
 WARMUP = 0.1
 WEIGHT_DECAY = 1e-4
 
@@ -96,10 +97,9 @@ def _start(init_from: str) -> Networks:
 
 def _fingerprint(params: TrainMtcnnParams, seed: int) -> str:
     digest = hashlib.sha256(f"{params.model_dump_json()} {seed}".encode())
-    given = [params.annotations, *({params.init_from} - {"", "package"})]
-    for path in map(Path, given):
-        for file in sorted(path.iterdir()) if path.is_dir() else [path]:
-            digest.update(file.read_bytes())
+    given = annotation_files(Path(params.annotations), params.format)
+    for path in [*given, *map(Path, {params.init_from} - {"", "package"})]:
+        digest.update(path.read_bytes())
     rooms = Path(__file__).parents[1]
     for room in ("detect", "train_mtcnn"):
         digest.update(code_digest(rooms / room).encode())
@@ -114,7 +114,7 @@ def _mined(
     starts = range(0, len(pictures), PICTURES_AT_ONCE)
     for start in tqdm(starts, desc=f"{name}: windows", unit="batch", mininterval=1.0):
         chosen = pictures[start : start + PICTURES_AT_ONCE]
-        images = [read_picture(picture.path) for picture in chosen]
+        images = [rgb8(read_picture(picture.path)) for picture in chosen]
         proposed = (
             [np.empty((0, 4))] * len(chosen)
             if name == "pnet"
@@ -158,7 +158,7 @@ def _fit(
         generator = torch.Generator().manual_seed(seed * 1000 + epoch)
         sums: dict[str, float] = {}
         for rows in torch.randperm(len(samples), generator=generator).split(params.batch_size):
-            x, face, box, landmarks = _batch(samples, rows.numpy(), generator, device)
+            x, face, box, landmarks = _batch(samples, rows.numpy(), name, generator, device)
             out = {head: value.flatten(1) for head, value in network(x).items()}
             losses = mtcnn_loss(out, face, box, landmarks, name)
             optimizer.zero_grad(set_to_none=True)
@@ -182,7 +182,11 @@ def _fit(
 
 
 def _batch(
-    samples: Samples, rows: np.ndarray, generator: torch.Generator, device: torch.device
+    samples: Samples,
+    rows: np.ndarray,
+    name: str,
+    generator: torch.Generator,
+    device: torch.device,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Windows (B, 3, side, side) and labels, half of them mirrored, of random brightness."""
     x = torch.from_numpy(samples.pixels[rows]).float()
@@ -191,8 +195,9 @@ def _batch(
     turned = torch.rand(len(rows), generator=generator) < 0.5
     x = torch.where(turned[:, None, None, None], x.flip(2), x)
     # Sides are shares of the window from its top left corner to that of the face and so on: x1
-    # becomes -x2, and a point at x lies at 1 - x.
-    swapped = torch.stack([-box[:, 2], box[:, 1], -box[:, 0], box[:, 3]], dim=1)
+    # becomes -x2, and a point at x lies at 1 - x. P-Net's reference begins a pixel late.
+    late = 1 / (CELL - 1) if name == "pnet" else 0.0
+    swapped = torch.stack([-box[:, 2] - late, box[:, 1], -box[:, 0] - late, box[:, 3]], dim=1)
     box = torch.where(turned[:, None], swapped, box)
     across, down = landmarks.reshape(-1, 2, 5).unbind(dim=1)
     mirrored = torch.cat([1 - across[:, MIRRORED], down[:, MIRRORED]], dim=1)

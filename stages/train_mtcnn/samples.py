@@ -134,6 +134,19 @@ def balanced(rng: np.random.Generator, face: np.ndarray) -> np.ndarray:
     return np.sort(np.concatenate(rows))
 
 
+def fewer(
+    rng: np.random.Generator, rows: np.ndarray, face: np.ndarray, hard: np.ndarray, most: int
+) -> np.ndarray:
+    """At most so many of the rows, in the proportions of `balanced`, the hard ones first."""
+    rows = rng.permutation(rows)
+    rows = rows[np.argsort(~hard[rows], kind="stable")]
+    parts = [
+        rows[face[rows] == kind][: max(1, share * most // 5)]
+        for kind, share in ((1, 1), (-1, 1), (0, 3))
+    ]
+    return np.sort(np.concatenate(parts))
+
+
 def mine(
     rng: np.random.Generator,
     pictures: Sequence[Annotated],
@@ -148,9 +161,11 @@ def mine(
     for picture, image, windows in zip(pictures, images, proposed, strict=True):
         every = square(np.concatenate([random_windows(rng, picture, image.shape), windows]))
         kept, face, box, landmarks = label(every, picture, name)
-        # What was proposed and is no face is the hardest: it is always kept.
-        hard = np.flatnonzero((face == 0) & (kept >= len(every) - len(windows)))
-        chosen = np.sort(rng.permutation(np.union1d(balanced(rng, face), hard))[:most])
+        # What was proposed and is no face is the hardest.
+        hard = (face == 0) & (kept >= len(every) - len(windows))
+        chosen = np.union1d(balanced(rng, face), np.flatnonzero(hard))
+        if len(chosen) > most:
+            chosen = fewer(rng, chosen, face, hard, most)
         pixels = cut_out(image, every[kept[chosen]], name)
         parts.append((pixels, face[chosen], box[chosen], landmarks[chosen]))
     return Samples(*(np.concatenate(part) for part in zip(*parts, strict=True)))

@@ -46,6 +46,23 @@ def test_dlib(pictures):
     assert b.boxes.shape == (0, 4) and b.landmarks.shape == (0, 5, 2)
 
 
+def test_dlib_parts_of_other_names(pictures):
+    (pictures / "a.xml").write_text(
+        "<dataset><images><image file='a.jpg'><box top='1' left='2' width='3' height='4'>"
+        "<part name='nose' x='5' y='6'/></box></image></images></dataset>"
+    )
+    [one] = read_annotations(pictures / "a.xml", "dlib")
+    assert one.boxes.tolist() == [[2, 1, 5, 5]] and np.isnan(one.landmarks).all()
+
+
+@pytest.mark.parametrize("zeros", ["0 0 0 0 0 0 0 0 0 0\n", ""])
+def test_wider_face_without_a_face(pictures, zeros):
+    row = "1 2 3 4 0 0 0 0 0 0"
+    (pictures / "a.txt").write_text(f"a.jpg\n0\n{zeros}b.jpg\n1\n{row}\n")
+    first, second = read_annotations(pictures / "a.txt", "wider")
+    assert len(first.boxes) == 0 and second.boxes.tolist() == [[1, 2, 4, 6]]
+
+
 def test_wider_face(pictures):
     (pictures / "list.txt").write_text(
         "a.jpg\n3\n10 20 30 40 0 0 0 0 0 0 \n1 2 3 4 2 0 0 1 2 0 \n5 6 0 9 0 0 0 0 0 0\n"

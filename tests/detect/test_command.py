@@ -2,16 +2,19 @@
 
 import csv
 import json
+import os
 import sys
 
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from stages.detect import Face
 from stages.detect import __main__ as command
 from stages.detect.media import Picture, read_media
 from stages.detect.output import COLUMNS, annotated
+from stages.errors import UserError
 
 FIVE = np.array([[20, 20], [40, 20], [30, 30], [22, 40], [38, 40]], np.float32)
 
@@ -57,8 +60,8 @@ def test_table_pictures_and_crops(monkeypatch, detector, pictures, tmp_path, cap
     out = tmp_path / "out"
     run(monkeypatch, pictures, "--out", out, "--pictures", "--crops", 32)
     said = capsys.readouterr()
-    assert "detect: 2 faces in 3 pictures" in said.out and "1 files left out" in said.out
-    assert "broken.png: truncated, or no picture of 8 or 16 bits; left out" in said.err
+    assert "detect: 2 faces in 3 pictures" in said.out and "1 files not read" in said.out
+    assert "broken.png: truncated, or no picture of 8 or 16 bits" in said.err
     with (out / "faces.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == COLUMNS
@@ -72,6 +75,71 @@ def test_table_pictures_and_crops(monkeypatch, detector, pictures, tmp_path, cap
     assert cv2.imread(str(out / "crops/a/one.png-0.png")).shape == (32, 32, 3)
     drawn = cv2.imread(str(out / "pictures/a/one.png"))
     assert (drawn != 200).any() and drawn.shape == (60, 64, 3)
+
+
+def test_what_a_run_wrote_is_not_the_next_one_s_input(monkeypatch, detector, pictures, capsys):
+    for _ in range(2):
+        run(monkeypatch, pictures, "--out", pictures, "--pictures", "--crops", 32)
+        assert "detect: 2 faces in 3 pictures" in capsys.readouterr().out
+
+
+def test_pictures_are_not_written_over(monkeypatch, detector, tmp_path):
+    path = tmp_path / "set" / "pictures" / "a.png"
+    path.parent.mkdir(parents=True)
+    cv2.imwrite(str(path), np.full((60, 64, 3), 200, np.uint8))
+    before = path.read_bytes()
+    for given in (path.parent, path):
+        with pytest.raises(UserError, match=r"pictures, which is written to; give another --out"):
+            run(monkeypatch, given, "--out", tmp_path / "set", "--pictures")
+    assert path.read_bytes() == before
+    run(monkeypatch, path, "--out", tmp_path / "set")  # a table alone does no harm
+    assert (tmp_path / "set" / "faces.csv").exists() and path.read_bytes() == before
+
+
+def test_links_have_their_own_names(monkeypatch, detector, pictures, tmp_path):
+    links = tmp_path / "links"
+    links.mkdir()
+    for name in ("anna.png", "bert.png"):
+        (links / name).symlink_to(pictures / "a" / "one.png")
+    run(monkeypatch, links, "--out", tmp_path / "out", "--pictures")
+    made = (tmp_path / "out" / "pictures").iterdir()
+    assert sorted(path.name for path in made) == ["anna.png", "bert.png"]
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_a_name_that_is_no_unicode_loses_nothing(monkeypatch, detector, pictures, tmp_path, form):
+    odd = os.fsdecode(b"caf\xe9.png")
+    (pictures / "a" / "one.png").rename(pictures / "a" / odd)
+    run(monkeypatch, pictures, "--out", tmp_path / "out", "--format", form)
+    written = (tmp_path / "out" / f"faces.{form}").read_text(encoding="utf-8")
+    assert "caf" in written and "one.png" in written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--scale-factor", "1"], r"scale_factor=1\.0: mtcnn's lies between 0 and 1"),
+        (["--thresholds", "1", ".7", ".7"], r"thresholds=.*between 0 and 1"),
+        (["--min-face-size", "0"], r"min_face_size=0\.0: give a number of pixels"),
+        (["--detector", "opencv-haar", "--scale-factor", ".7"], r"opencv-haar's is over 1"),
+        (["--detector", "dlib-hog", "--scale-factor", ".7"], r"no option 'scale_factor'"),
+    ],
+)
+def test_wrong_values(monkeypatch, pictures, arguments, said):
+    with pytest.raises(UserError, match=said):
+        run(monkeypatch, pictures, *arguments)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_no_gpu(monkeypatch, pictures):
+    with pytest.raises(UserError, match="no GPU that torch can use"):
+        run(monkeypatch, pictures, "--device", "cuda")
+
+
+def test_crops_of_no_size(monkeypatch, detector, pictures, capsys):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, pictures, "--crops", 0)
+    assert "'0' is no number of pixels" in capsys.readouterr().err
 
 
 def test_json(monkeypatch, detector, pictures, tmp_path):

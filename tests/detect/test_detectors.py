@@ -148,6 +148,9 @@ def test_best_faces_keeps_the_surest_of_each():
     assert best_faces(boxes[:0], scores[:0], points[:0], 0.5, 0.4, 10) == []
 
 
+OPEN = ("height", "width")  # as ONNX names axes of any length
+
+
 def session_of(outputs, size=(640, 640)):
     """An ONNX session that answers the same whatever it is shown."""
     given = SimpleNamespace(name="input", shape=[1, 3, *size])
@@ -167,7 +170,8 @@ def test_retinaface_anchors_are_decoded(monkeypatch, tmp_path):
     boxes[0, chosen] = [1.0, -2.0, np.log(2) / 0.2, 0.0]
     points[0, chosen, :2] = [5.0, 10.0]
     monkeypatch.setattr(
-        "stages.detect.retinaface.open_session", lambda *_: session_of([boxes, scores, points])
+        "stages.detect.retinaface.open_session",
+        lambda *_: session_of([boxes, scores, points], OPEN),
     )
     [[face]] = RetinaFace(weights=tmp_path / "w.onnx").detect([np.zeros((height, width), np.uint8)])
     x, y, side, _ = anchors[chosen]
@@ -175,6 +179,12 @@ def test_retinaface_anchors_are_decoded(monkeypatch, tmp_path):
     assert face.box == pytest.approx([*(centre - [side, side / 2]), *(centre + [side, side / 2])])
     assert face.landmarks[0] == pytest.approx([x + 0.5 * side, y + side])
     assert face.score == pytest.approx(0.9)
+
+
+def test_a_model_for_one_size_alone_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr("stages.detect.retinaface.open_session", lambda *_: session_of([]))
+    with pytest.raises(UserError, match=r"w\.onnx: made for pictures of \[640, 640\] px alone"):
+        RetinaFace(weights=tmp_path / "w.onnx")
 
 
 @pytest.mark.parametrize("family", ["ultralytics", "ultralytics without visibility", "yolo5face"])
@@ -209,7 +219,7 @@ def test_another_model_s_outputs_are_refused(monkeypatch, tmp_path):
     with pytest.raises(UserError, match=r"w\.onnx: outputs \[\[1, 84, 10\]\] are not those"):
         YoloFace(weights=tmp_path / "w.onnx").detect([np.zeros((64, 64), np.uint8)])
     monkeypatch.setattr(
-        "stages.detect.retinaface.open_session", lambda *_: session_of([np.zeros((1, 8, 4))])
+        "stages.detect.retinaface.open_session", lambda *_: session_of([np.zeros((1, 8, 4))], OPEN)
     )
     with pytest.raises(UserError, match=r"w\.onnx: its outputs are not RetinaFace's"):
         RetinaFace(weights=tmp_path / "w.onnx").detect([np.zeros((64, 64), np.uint8)])

@@ -151,6 +151,21 @@ def test_the_quick_layout_is_the_same_function(falling):
             torch.testing.assert_close(found[name], wanted[name], atol=1e-5, rtol=1e-5)
 
 
+def test_a_tall_picture_needs_no_table_of_its_height_squared():
+    areas = proposals._areas(16000, 9600)
+    assert areas.nnz <= 3 * 16000 and areas.sum(axis=1) == pytest.approx(np.ones(9600), abs=1e-5)
+    np.testing.assert_allclose((areas @ np.arange(16000.0))[[0, -1]], [0.4, 15998.6], atol=0.01)
+
+
+def test_images_that_are_views(detector, shared_data):
+    image = read_picture(shared_data / "dlib_faces" / "2008_002506.jpg")
+    bgr = np.ascontiguousarray(image[..., ::-1])
+    [plain], [view] = detector.detect([image]), detector.detect([bgr[..., ::-1]])
+    assert rows_of(plain) == pytest.approx(rows_of(view), abs=1e-4)
+    box = plain[0].box
+    assert detector.refine(bgr[..., ::-1], box) == pytest.approx(detector.refine(image, box))
+
+
 @pytest.mark.parametrize("shape", [(584, 780, 3), (97, 61, 1), (48, 64, 3)])
 def test_levels_are_means_over_areas(shape):
     image = np.random.default_rng(0).uniform(0, 255, shape).astype(np.float32)

@@ -1,6 +1,7 @@
 """The survey: what it reports of detectors, and what it says of those it cannot run."""
 
 import json
+from dataclasses import replace
 from itertools import pairwise
 
 import cv2
@@ -14,6 +15,7 @@ from stages.detect.media import Picture, read_media, read_picture
 from stages.errors import UserError
 from stages.params import SurveyedDetector, SurveyParams
 from stages.survey import survey
+from stages.survey.measure import measure
 from stages.survey.video import FRAMES_EACH, HEIGHT, WIDTH, make_video
 
 HAAR = SurveyedDetector(detector="opencv-haar", min_face_size=30.0)
@@ -71,6 +73,31 @@ def test_survey(photographs, tmp_path):
     assert "average_precision" in shown["rows"][0]["best"]
     assert {name for name, *_ in shown["columns"]} <= shown["rows"][0].keys()
     assert detectors_table(tmp_path / "none.csv") is None
+
+
+def test_one_that_fails_costs_the_others_nothing(photographs, tmp_path):
+    (tmp_path / "w.onnx").write_bytes(b"no model")
+    detectors = {
+        "haar": HAAR,
+        "broken": SurveyedDetector(detector="retinaface", weights=str(tmp_path / "w.onnx")),
+    }
+    out = tmp_path / "out"
+    table, unavailable = survey(params(photographs, detectors, sides=[96]), out)
+    assert list(table["detector"]) == ["haar"] and set(unavailable) == {"broken"}
+    assert (out / "survey.csv").exists()
+
+
+def test_an_error_of_a_package_is_said(photographs):
+    """Picklable ones come out of the process as they are."""
+    gone = [
+        replace(p, path=p.path.with_name("gone.jpg"))
+        for p in read_annotations(photographs, "wider")
+    ]
+    missing = [replace(p, boxes=None) for p in read_annotations(photographs, "wider")]
+    with pytest.raises(UserError, match=r"gone\.jpg"):
+        measure("haar", HAAR, gone, photographs, [96])
+    with pytest.raises(UserError, match=r"haar: \w+Error: "):
+        measure("haar", HAAR, missing, photographs, [96])
 
 
 def test_nothing_to_survey(photographs, tmp_path):

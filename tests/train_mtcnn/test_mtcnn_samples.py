@@ -9,7 +9,7 @@ import torch
 from stages.detect.annotations import Annotated
 from stages.detect.faces import overlaps
 from stages.detect.mtcnn import _points
-from stages.detect.mtcnn.boxes import shift, square
+from stages.detect.mtcnn.boxes import shift
 from stages.detect.mtcnn.proposals import CELL
 from stages.train_mtcnn import _batch
 from stages.train_mtcnn.samples import (
@@ -17,6 +17,7 @@ from stages.train_mtcnn.samples import (
     Samples,
     balanced,
     cut_out,
+    fewer,
     label,
     mine,
     random_windows,
@@ -134,28 +135,43 @@ def test_what_was_wrongly_proposed_is_kept():
     rng = np.random.default_rng(0)
     wrong = np.array([[i, 150, i + 30, 180] for i in range(0, 200, 2)], float)
     image = np.zeros((200, 240, 3), np.uint8)
-    assert len(mine(rng, [ONE], [image], [wrong], "rnet", most=50)) == 50
     samples = mine(rng, [ONE], [image], [wrong], "rnet", most=1000)
     assert (samples.face == 0).sum() >= len(wrong)
     assert len(samples.pixels) == len(samples.box) == len(samples.landmarks) == len(samples)
 
 
-def test_a_mirrored_window_has_mirrored_labels():
-    window = np.array([[45, 40, 115, 110]], float)
-    _, face, box, landmarks = label(window, ONE, "onet")
-    pixels = np.random.default_rng(0).integers(0, 255, (1, 48, 48, 3), np.uint8)
+def test_when_there_are_too_many_all_kinds_are_left():
+    rng = np.random.default_rng(0)
+    wrong = np.array([[i % 200, 150, i % 200 + 30, 180] for i in range(300)], float)
+    image = np.zeros((200, 240, 3), np.uint8)
+    samples = mine(rng, [ONE], [image], [wrong], "rnet", most=25)
+    faces, parts, none = ((samples.face == kind).sum() for kind in (1, -1, 0))
+    assert 3 <= faces <= 5 and 3 <= parts <= 5 and none == 15
+    rows, face = np.arange(40), np.array([1] * 10 + [0] * 30)
+    hard = rows >= 30
+    kept = fewer(rng, rows, face, hard, 20)
+    assert hard[kept].sum() == 10  # before any that are easy
+
+
+@pytest.mark.parametrize("name", SIDES)
+def test_a_mirrored_window_has_mirrored_labels(name):
+    """As the labels of the mirrored picture."""
+    window = np.array([[45, 40, 117, 112]], float)
+    x1, _, x2, _ = window[0]
+    _, face, box, landmarks = label(window, ONE, name)
+    turned = ONE.boxes[:, [2, 1, 0, 3]] * [-1, 1, -1, 1] + [x1 + x2, 0, x1 + x2, 0]
+    points = FIVE[[1, 0, 2, 4, 3]] * [-1, 1] + [x1 + x2 - 1, 0]
+    _, _, expected_box, expected_points = label(window, picture(turned, [points]), name)
+
+    pixels = np.random.default_rng(0).integers(0, 255, (1, SIDES[name], SIDES[name], 3), np.uint8)
     samples = Samples(pixels, face, box, landmarks)
     seen = {}
     for seed in range(12):
         generator = torch.Generator().manual_seed(seed)
-        x, _, b, five = _batch(samples, np.array([0]), generator, torch.device("cpu"))
+        x, _, b, five = _batch(samples, np.array([0]), name, generator, torch.device("cpu"))
         same = np.corrcoef(x[0, 0].ravel(), pixels[0, ..., 0].ravel())[0, 1] > 0.9
         seen[bool(same)] = b.numpy(), five.numpy()
     assert set(seen) == {True, False}
     np.testing.assert_allclose(seen[True][0], box)
-    found = shift(square(window), seen[False][0])[0]
-    x1, _, x2, _ = window[0]
-    np.testing.assert_allclose(found[[0, 2]], x1 + x2 - ONE.boxes[0, [2, 0]], atol=1e-4)
-    mirrored = _points(seen[False][1], window)[0]
-    expected = FIVE[[1, 0, 2, 4, 3]] * [-1, 1] + [x1 + x2 - 1, 0]
-    np.testing.assert_allclose(mirrored, expected, atol=1e-4)
+    np.testing.assert_allclose(seen[False][0], expected_box, atol=1e-5)
+    np.testing.assert_allclose(seen[False][1], expected_points, atol=0.02)

@@ -1,7 +1,10 @@
 """Training a detector from annotated pictures: resuming, what it starts from, what it reaches."""
 
+import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from safetensors.torch import load_file
 
@@ -9,6 +12,7 @@ import stages.train_mtcnn
 from stages.detect.annotations import read_annotations
 from stages.detect.media import read_picture
 from stages.detect.mtcnn import MTCNN
+from stages.detect.mtcnn.networks import load_networks
 from stages.errors import UserError
 from stages.scenes import scenes
 from stages.survey.accuracy import accuracy
@@ -78,6 +82,26 @@ def test_a_short_training_from_the_package_spoils_nothing(params, shared_data, t
     images = [read_picture(picture.path) for picture in truth]
     found = MTCNN(40, weights=tmp_path / "own.safetensors").detect(images)
     assert accuracy(truth, found)["average_precision"] > 0.95
+
+
+def test_pictures_of_16_bits_and_a_folder_of_annotations(params, pictures, tmp_path):
+    folder = tmp_path / "deep"
+    shutil.copytree(pictures / "train", folder)
+    text = (folder / "label.txt").read_text()
+    for path in (folder / "pictures").iterdir():
+        image = cv2.imread(str(path))
+        cv2.imwrite(str(path.with_suffix(".png")), image)
+        cv2.imwrite(str(path.with_suffix(".tif")), image.astype(np.uint16) * 257)
+    mined = []
+    for suffix in (".png", ".tif"):
+        (folder / "label.txt").write_text(text.replace(".jpg", suffix))
+        truth = read_annotations(folder, "wider")
+        rng, networks = np.random.default_rng(0), load_networks()
+        mined.append(stages.train_mtcnn._mined(rng, truth, networks, "rnet"))
+    eight, sixteen = mined
+    assert np.abs(eight.pixels.astype(int) - sixteen.pixels).max() <= 1
+    own = params.model_copy(update={"annotations": str(folder), "epochs": 1})
+    train_mtcnn(own, 1, tmp_path / "own.safetensors")
 
 
 def test_what_cannot_be_trained_on(params, tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ from stages.detect.mtcnn.inference import for_inference
 from stages.detect.mtcnn.networks import SIDES, Networks, load_networks
 from stages.detect.mtcnn.proposals import Proposals, scales
 from stages.detect.mtcnn.windows import cut
+from stages.errors import UserError
 from stages.parallel import available_cpus
 
 NMS = 0.7
@@ -44,6 +46,14 @@ REFINEMENTS = 3  # of another detector's box
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+@contextmanager
+def _exact() -> Iterator[None]:
+    """Without gradients, and on a GPU with all bits of float32: with fewer, which are torch's
+    default for convolutions, boxes move by most of a pixel."""
+    with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
 
 
 @dataclass
@@ -76,6 +86,11 @@ class MTCNN:
         ``mtcnn`` package's.
     device : str
         ``cpu`` or ``cuda``.
+
+    Raises
+    ------
+    UserError
+        If one of these cannot be.
     """
 
     def __init__(
@@ -86,6 +101,14 @@ class MTCNN:
         weights: Path | Networks | None = None,
         device: str = "cpu",
     ) -> None:
+        if not min_face_size > 0:
+            raise UserError(f"min_face_size={min_face_size}: give a number of pixels over 0")
+        if not 0 < scale_factor < 1:
+            raise UserError(f"scale_factor={scale_factor}: mtcnn's lies between 0 and 1")
+        if not all(0 < threshold < 1 for threshold in thresholds):
+            raise UserError(f"thresholds={thresholds}: each lies between 0 and 1")
+        if device != "cpu" and not torch.cuda.is_available():
+            raise UserError(f"device={device}: there is no GPU that torch can use here")
         self.min_face_size, self.thresholds = min_face_size, thresholds
         self.scale_factor, self.device = scale_factor, torch.device(device)
         networks = weights if isinstance(weights, Networks) else load_networks(weights)
@@ -99,7 +122,7 @@ class MTCNN:
     def facts(self) -> Facts:
         return Facts("MIT", self.parameters, 4 * self.parameters)
 
-    @torch.inference_mode()
+    @_exact()
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """The faces of each image, the surest first; see `stages.detect.faces.Detector`.
 
@@ -116,7 +139,7 @@ class MTCNN:
                 out[batch.numbers[batch.owner[row]]].append(face)
         return out
 
-    @torch.inference_mode()
+    @_exact()
     def windows(
         self, images: Sequence[np.ndarray], network: Literal["rnet", "onet"]
     ) -> list[np.ndarray]:
@@ -232,7 +255,7 @@ class MTCNN:
         torch.set_num_threads(count)  # again, for all threads but those of the pool
         return pool
 
-    @torch.inference_mode()
+    @_exact()
     def refine(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
         """The box (4,) that O-Net would have about a face, from some box about it."""
         stack = torch.from_numpy(pixels(image)[None]).to(self.device)
@@ -243,7 +266,7 @@ class MTCNN:
             rough = shift(rough, shares.cpu().numpy())
         return rough[0]
 
-    @torch.inference_mode()
+    @_exact()
     def landmarks(self, images: Sequence[np.ndarray], box: np.ndarray) -> np.ndarray:
         """The five landmarks of one face that stands still in several images.
 

@@ -52,9 +52,15 @@ def level(image: np.ndarray, scale: float) -> np.ndarray:
 def _areas(length: int, shrunk: int) -> csr_array:
     """(shrunk, length): the share of each row of an image in each row of the shrunk one."""
     edges = np.arange(shrunk + 1) * (length / shrunk)
-    low, high = np.arange(length), np.arange(1, length + 1)
-    shared = np.minimum(edges[1:, None], high) - np.maximum(edges[:-1, None], low)
-    return csr_array(np.maximum(shared, 0).astype(np.float32) * np.float32(shrunk / length))
+    low, high = edges[:-1, None], edges[1:, None]
+    # The rows that any shrunk one can reach; those at the end may lie beyond.
+    reach = np.arange(int(np.ceil(length / shrunk)) + 1)
+    rows = np.floor(low).astype(np.int64) + reach
+    shared = np.clip(np.minimum(high, rows + 1) - np.maximum(low, rows), 0, None)
+    shared[rows >= length] = 0
+    index = np.broadcast_to(np.arange(shrunk)[:, None], rows.shape), np.minimum(rows, length - 1)
+    weights = (shared * (shrunk / length)).astype(np.float32)
+    return csr_array((weights.ravel(), (index[0].ravel(), index[1].ravel())), (shrunk, length))
 
 
 class Proposals:
