@@ -101,6 +101,23 @@ def test_what_is_missing_is_said(results, settings, monkeypatch, tmp_path):
     assert "Not done yet:</strong> good-s3, bad-s3" in page
 
 
+def test_detectors_are_shown_where_they_were_surveyed(results, settings, monkeypatch, tmp_path):
+    assert 'id="detectors"' not in render(results, settings, monkeypatch, tmp_path)
+    columns = "detector,licence,parameters,weight_bytes,precision,recall,average_precision"
+    (tmp_path / "survey").mkdir()
+    (tmp_path / "survey" / "survey.csv").write_text(
+        f"{columns},landmark_error,faces,ms_at_320,ms_at_640,video_fps,peak_mib\n"
+        "mtcnn,MIT,495850,1983400,1.0,0.9,0.85,0.06,43,20.0,40.0,57.9,600\n"
+        "dlib-hog,BSL-1.0,,,0.9,0.95,0.9,,43,5.0,19.9,48.0,232\n"
+    )
+    page = render(results, settings, monkeypatch, tmp_path)
+    section = page[page.index('id="detectors"') : page.index('id="parameters"')]
+    words = " ".join(" ".join(Text(section).words).split())
+    for said in ("43 annotated faces", "ms at 640 px", "mtcnn 0.850", "BSL-1.0", "495850"):
+        assert said in words
+    assert 'class="best">0.900' in section and "nan" not in words.lower()
+
+
 def test_names_are_escaped(settings, monkeypatch, tmp_path):
     results = [result("a<b", 1, 0.8), result("c", 1, 1.0)]
     page = render(results, settings, monkeypatch, tmp_path)
