@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from stages.errors import UserError
+from stages.ingest.celeba import read_celeba
 from stages.ingest.checks import check_session
 from stages.ingest.folders import read_folders
 from stages.ingest.manifest import read_manifest
@@ -22,6 +23,7 @@ READERS: dict[str, Reader] = {
     "yale": read_yale,
     "manifest": read_manifest,
     "folders": read_folders,
+    "celeba": read_celeba,
 }
 
 
