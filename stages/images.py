@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from stages.errors import UserError
+from stages.recordio import read_record
 
 PICTURE_SUFFIXES = (
     ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
@@ -59,7 +60,13 @@ def read_frame(path: Path) -> np.ndarray:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The bytes of a frame; a missing or unreadable file is a `UserError` that names it."""
+    """The bytes of a frame; a missing or unreadable file is a `UserError` that names it.
+
+    ``<file>::<byte>`` is the picture of a record in a RecordIO file (`stages.recordio`).
+    """
+    file, inside, byte = path.name.rpartition("::")
+    if inside and byte.isdigit() and not path.exists():
+        return read_record(path.with_name(file), int(byte))[1]
     try:
         return path.read_bytes()
     except OSError as error:

@@ -114,7 +114,7 @@ class SurveyParams(Section):
 class IngestParams(Section):
     """Which captures, in which layout, and what stereo needs of them."""
 
-    source: Literal["photoface", "yale", "manifest", "folders", "celeba"]
+    source: Literal["photoface", "yale", "manifest", "folders", "celeba", "recordio"]
     root: Annotated[str, Field(min_length=1)]
     max_condition: Positive
     max_saturated: Fraction

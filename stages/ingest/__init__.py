@@ -12,6 +12,7 @@ from stages.ingest.checks import check_session
 from stages.ingest.folders import read_folders
 from stages.ingest.manifest import read_manifest
 from stages.ingest.photoface import read_photoface
+from stages.ingest.recordio import read_recordio
 from stages.ingest.yale import read_yale
 from stages.parallel import map_sessions
 from stages.params import IngestParams
@@ -24,6 +25,7 @@ READERS: dict[str, Reader] = {
     "manifest": read_manifest,
     "folders": read_folders,
     "celeba": read_celeba,
+    "recordio": read_recordio,
 }
 
 
