@@ -83,6 +83,8 @@ def run_experiments(params: CompareParams) -> tuple[int, int]:
             if _references(experiment.name):
                 _dvc("exp", "remove", "--quiet", experiment.name)
             PARAMS.write_text(base, encoding="utf-8")
+            # DVC cannot begin while the index holds what a killed run had added to it.
+            _git("reset", "--quiet", "--", str(PARAMS))
             settings = [part for setting in experiment.settings for part in ("-S", setting)]
             if _dvc("exp", "run", "-n", experiment.name, *settings) != 0:
                 raise UserError(

@@ -72,6 +72,7 @@ def dvc(monkeypatch, repository):
                         git("update-ref", "-d", line)
                 return 0
             name = arguments[arguments.index("-n") + 1]
+            assert git("diff", "--cached", "--name-only") == ""  # as DVC needs it
             settings = [s for s in arguments if "=" in s]
             content = with_settings(Path("params.yaml").read_text(), tuple(settings))
             out = io.StringIO()
@@ -80,6 +81,7 @@ def dvc(monkeypatch, repository):
             if name in self.broken:
                 return 1
             if name in self.killed:
+                git("add", "params.yaml")
                 raise KeyboardInterrupt
             git("add", "-A")
             commit = git("commit-tree", git("write-tree"), "-p", "HEAD", "-m", name)
