@@ -26,7 +26,10 @@ class Table:
     """Faces as rows of CSV or as a JSON array, written as they come; whole when closed."""
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"{path.parent}: {error.strerror}; give another --out") from error
         self.path, self.partial = path, path.with_name(f".partial-{path.name}")
         self.file: IO[str] = self.partial.open(
             "w", encoding="utf-8", errors="backslashreplace", newline=""

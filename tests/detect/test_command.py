@@ -136,6 +136,13 @@ def test_no_gpu(monkeypatch, pictures):
         run(monkeypatch, pictures, "--device", "cuda")
 
 
+def test_out_is_a_file(monkeypatch, detector, pictures, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(UserError, match=r"out: .*give another --out"):
+        run(monkeypatch, pictures, "--out", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
 def test_crops_of_no_size(monkeypatch, detector, pictures, capsys):
     with pytest.raises(SystemExit):
         run(monkeypatch, pictures, "--crops", 0)
