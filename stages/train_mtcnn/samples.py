@@ -100,7 +100,7 @@ def cut_out(image: np.ndarray, windows: np.ndarray, name: str) -> np.ndarray:
     """(n, side, side, 3) uint8: squares (n, 4) of an image (H, W, 3), as the network sees them."""
     if name == "pnet":
         return _cells(image, windows)
-    pixels, owner = torch.from_numpy(image[None]), np.zeros(len(windows), np.int64)
+    pixels, owner = torch.from_numpy(np.stack([image])), np.zeros(len(windows), np.int64)
     seen = cut(pixels, owner, windows.astype(np.float32), SIDES[name]) * SPREAD + CENTRE
     return seen.round().clamp(0, 255).byte().permute(0, 2, 3, 1).contiguous().numpy()
 

@@ -10,10 +10,11 @@ import pandas as pd
 import pytest
 
 from stages.compare import detectors_table
-from stages.detect.annotations import read_annotations, write_wider
+from stages.detect.annotations import read_annotations
 from stages.detect.media import Picture, read_media, read_picture
 from stages.errors import UserError
 from stages.params import SurveyedDetector, SurveyParams
+from stages.scenes import scenes
 from stages.survey import survey
 from stages.survey.measure import measure
 from stages.survey.video import FRAMES_EACH, HEIGHT, WIDTH, make_video
@@ -22,17 +23,11 @@ HAAR = SurveyedDetector(detector="opencv-haar", min_face_size=30.0)
 
 
 @pytest.fixture(scope="module")
-def photographs(shared_data, tmp_path_factory):
-    """Two photographs, not easy for all, annotated in the WIDER FACE format."""
+def photographs(settings, tmp_path_factory):
+    """Annotated pictures of simulated people, not easy for all."""
     folder = tmp_path_factory.mktemp("photographs")
-    chosen = read_annotations(shared_data / "dlib_faces", "dlib")[3:5]
-    pictures = []
-    for picture in chosen:
-        path = folder / picture.path.name
-        path.write_bytes(picture.path.read_bytes())
-        pictures.append(type(picture)(path, picture.boxes, picture.landmarks, picture.ignored))
-    write_wider(folder / "label.txt", pictures)
-    return folder / "label.txt"
+    scenes(settings.scenes.model_copy(update={"train": 1, "test": 4}), 1, folder)
+    return folder / "test" / "label.txt"
 
 
 def params(label, detectors, **changed) -> SurveyParams:
@@ -53,7 +48,7 @@ def test_survey(photographs, tmp_path):
     assert "none.safetensors" in unavailable["own"] and "weights=" in unavailable["yolo"]
 
     mtcnn, haar = table.to_dict("records")
-    assert mtcnn["recall"] >= 0.9 and mtcnn["landmark_error"] < 0.1
+    assert mtcnn["recall"] >= 0.8 and mtcnn["landmark_error"] < 0.1
     assert np.isnan(haar["landmark_error"])
     assert mtcnn["parameters"] == 495850 and haar["parameters"] == 3 * 2913
     for row in (mtcnn, haar):
