@@ -193,7 +193,10 @@ def leakage_table(runs: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
         every = pd.concat([seed.tables["leakage"] for seed in seeds])
         mean = every.pivot_table(index="attribute", columns="probe", values="auc", sort=False)
         parts.append(mean.reset_index().assign(run=run))
-    return pd.concat(parts, ignore_index=True)[["run", "attribute", "linear", "mlp"]]
+    # Of data without attributes there are no rows, and no columns of them either.
+    return pd.concat(parts, ignore_index=True).reindex(
+        columns=["run", "attribute", "linear", "mlp"]
+    )
 
 
 def pivot_leaks(leaks: pd.DataFrame) -> list[dict[str, Any]]:

@@ -101,6 +101,17 @@ def test_what_is_missing_is_said(results, settings, monkeypatch, tmp_path):
     assert "Not done yet:</strong> good-s3, bad-s3" in page
 
 
+def test_data_without_attributes(settings, monkeypatch, tmp_path):
+    results = [result("good", 1, 0.8), result("bad", 1, 1.4)]
+    for one in results:
+        for name in ("conditions", "leakage"):
+            one.tables[name] = one.tables[name].iloc[:0]
+    page = render(results, settings, monkeypatch, tmp_path)
+    for section in ("attributes", "leakage", "conditions"):
+        assert f'id="{section}"' not in page
+    assert 'id="probes"' in page and 'id="roc"' in page
+
+
 def test_detectors_are_shown_where_they_were_surveyed(results, settings, monkeypatch, tmp_path):
     assert 'id="detectors"' not in render(results, settings, monkeypatch, tmp_path)
     columns = "detector,licence,parameters,weight_bytes,precision,recall,average_precision"
