@@ -208,7 +208,8 @@ def pivot_leaks(leaks: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def conditions_table(runs: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
-    """A row per attribute, condition and run, means over seeds where they can be told."""
+    """A row per attribute and condition that there are captures of, with its figures by run: means
+    over seeds where they can be told."""
     parts = []
     for run, seeds in runs.items():
         every = pd.concat([seed.tables["conditions"] for seed in seeds])
@@ -217,6 +218,8 @@ def conditions_table(runs: Mapping[str, Sequence[Result]]) -> list[dict[str, Any
     table = pd.concat(parts, ignore_index=True)
     out = []
     for (attribute, condition), rows in table.groupby(["attribute", "condition"], sort=False):
+        if not rows[["genuine", "probes"]].to_numpy().any():
+            continue  # the data have no such captures
         shown = rows.astype(object).where(rows.notna(), None)
         out.append(
             {
