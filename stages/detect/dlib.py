@@ -20,7 +20,7 @@ from stages.detect.detectors import INSTALL, missing, no_weights
 from stages.detect.faces import Face, Facts, OneByOne
 from stages.errors import UserError
 
-WINDOW = 80  # px: the smallest face of both without enlarging the image
+WINDOW = 70  # px: the smallest box of both without enlarging the image, of a face of some 80 px
 
 
 class Hog(OneByOne):
