@@ -80,12 +80,17 @@ class ScenesParams(Section):
 AnnotationFormat = Literal["dlib", "wider", "fddb"]
 
 
-class TrainMtcnnParams(Section):
-    """Training one's own face detector."""
+class AnnotatedParams(Section):
+    """Annotated pictures: the file or folder, its format, and the pictures' folder if another."""
 
     annotations: Annotated[str, Field(min_length=1)]
     format: AnnotationFormat
     images: str
+
+
+class TrainMtcnnParams(AnnotatedParams):
+    """Training one's own face detector."""
+
     init_from: str
     epochs: Count
     batch_size: Count
@@ -100,12 +105,9 @@ class SurveyedDetector(Section):
     min_face_size: Positive | None = None
 
 
-class SurveyParams(Section):
+class SurveyParams(AnnotatedParams):
     """Face detectors side by side."""
 
-    annotations: Annotated[str, Field(min_length=1)]
-    format: AnnotationFormat
-    images: str
     sides: Annotated[list[Annotated[int, Field(ge=32)]], Field(min_length=1)]
     video_frames: Count
     detectors: Annotated[dict[str, SurveyedDetector], Field(min_length=1)]

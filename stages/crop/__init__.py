@@ -184,16 +184,15 @@ class _Packed:
             file.seek(0)
             _write_header(file, (len(self.rows), *self.shapes[name]))
             file.close()
-        for name in MAPS:
+        for name in self.files:
             partial_path = self.out / f".partial-{name}.npy"
-            if name not in self.files:
-                if kind is None:  # the last run's, of captures of several lights
-                    (self.out / f"{name}.npy").unlink(missing_ok=True)
-            elif kind is None:
+            if kind is None:
                 partial_path.replace(self.out / f"{name}.npy")
             else:
                 partial_path.unlink()
         if kind is None:
+            for name in set(MAPS) - set(self.files):  # the last run's, of captures of many lights
+                (self.out / f"{name}.npy").unlink(missing_ok=True)
             with replacing(self.out / "faces.parquet") as path:
                 pd.DataFrame(self.rows).to_parquet(path, index=False)
 

@@ -21,7 +21,7 @@ import numpy as np
 
 from stages.errors import UserError
 from stages.images import PICTURE_SUFFIXES
-from stages.params import AnnotationFormat
+from stages.params import AnnotatedParams, AnnotationFormat
 
 # Of dlib's 68 points: the eyes' outlines, the tip of the nose and the corners of the mouth.
 FIVE_OF_68 = (range(36, 42), range(42, 48), (30,), (48,), (54,))
@@ -81,6 +81,12 @@ def read_annotations(
         if not picture.path.is_file():
             raise UserError(f"{path}: names {picture.path}, which does not exist")
     return out
+
+
+def annotated_pictures(params: AnnotatedParams) -> list[Annotated]:
+    """The pictures that a section of params.yaml names; see `read_annotations`."""
+    images = Path(params.images) if params.images else None
+    return read_annotations(Path(params.annotations), params.format, images)
 
 
 def annotation_files(path: Path, form: AnnotationFormat) -> list[Path]:

@@ -37,8 +37,7 @@ class Hog(OneByOne):
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         boxes, scores, _ = self.net.run(image, self.enlarged, self.threshold)
-        found = [Face(_box(box), score) for box, score in zip(boxes, scores, strict=True)]
-        return [face for face in found if _side(face) >= self.min_face_size]
+        return [Face(_box(box), score) for box, score in zip(boxes, scores, strict=True)]
 
 
 class Cnn(OneByOne):
@@ -65,12 +64,11 @@ class Cnn(OneByOne):
         return Facts("CC0-1.0", weight_bytes=self.file.stat().st_size)
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
-        found = [
+        return [
             Face(_box(one.rect), one.confidence)
             for one in self.net(image, self.enlarged)
             if one.confidence > self.threshold
         ]
-        return [face for face in found if _side(face) >= self.min_face_size]
 
 
 def _dlib(name: str) -> ModuleType:
@@ -92,10 +90,6 @@ def _packaged() -> Path:
 def _doublings(min_face_size: float) -> int:
     """How often the image is doubled so that a face of that size fills the window."""
     return max(0, math.ceil(math.log2(WINDOW / min_face_size)))
-
-
-def _side(face: Face) -> float:
-    return float((face.box[2:] - face.box[:2]).max())
 
 
 def _box(rectangle: Any) -> np.ndarray:

@@ -62,7 +62,10 @@ class Detector(Protocol):
 
 
 class OneByOne(ABC):
-    """A detector whose package takes one image at a time."""
+    """A detector whose package takes one image at a time; it drops faces under ``min_face_size``,
+    px of the box's longer side."""
+
+    min_face_size: float
 
     @property
     @abstractmethod
@@ -71,12 +74,16 @@ class OneByOne(ABC):
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """The faces of each image, the surest first; see `Detector`."""
         return [
-            sorted(self.faces_of(rgb8(image)), key=lambda face: -face.score) for image in images
+            sorted(filter(self._large, self.faces_of(rgb8(image))), key=lambda face: -face.score)
+            for image in images
         ]
+
+    def _large(self, face: Face) -> bool:
+        return bool((face.box[2:] - face.box[:2]).max() >= self.min_face_size)
 
     @abstractmethod
     def faces_of(self, image: np.ndarray) -> list[Face]:
-        """The faces of an image (H, W, 3) uint8 RGB, in any order."""
+        """The faces of an image (H, W, 3) uint8 RGB, of any size, in any order."""
 
 
 def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -53,8 +53,6 @@ class MediaPipe(OneByOne):
         faces = []
         for one in found.detections:
             box = one.bounding_box
-            if max(box.width, box.height) < self.min_face_size:
-                continue
             points = np.full((5, 2), np.nan, np.float32)
             points[:3] = [(p.x * width, p.y * height) for p in one.keypoints[:3]]
             left, top = box.origin_x, box.origin_y

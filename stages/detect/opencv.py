@@ -26,7 +26,7 @@ class Haar(OneByOne):
     ) -> None:
         if scale_factor <= 1:
             raise UserError(f"scale_factor={scale_factor}: opencv-haar's is over 1")
-        self.min_face_size = min_face_size
+        self.min_face_size = max(1, round(min_face_size))  # of whole pixels, as OpenCV takes it
         self.scale_factor, self.min_neighbors = scale_factor, min_neighbors
         self.file = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
         self.cascade = cv2.CascadeClassifier(str(self.file))
@@ -38,7 +38,7 @@ class Haar(OneByOne):
         return Facts("Intel", 3 * stumps, self.file.stat().st_size)
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
-        least = max(1, round(self.min_face_size))
+        least = int(self.min_face_size)
         grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
         boxes, _, weights = self.cascade.detectMultiScale3(
             cv2.equalizeHist(grey),
@@ -47,11 +47,10 @@ class Haar(OneByOne):
             minSize=(least, least),
             outputRejectLevels=True,
         )
-        faces = [
+        return [
             Face(np.array([x, y, x + w, y + h], np.float32), float(weight))
             for (x, y, w, h), weight in zip(boxes, weights, strict=True)
         ]
-        return faces
 
 
 class YuNet(OneByOne):
@@ -85,7 +84,6 @@ class YuNet(OneByOne):
         faces = []
         for row in [] if rows is None else rows:
             x, y, width, height = row[:4]
-            if max(width, height) >= self.min_face_size:
-                box = np.array([x, y, x + width, y + height], np.float32)
-                faces.append(Face(box, float(row[14]), row[4:14].reshape(5, 2)))
+            box = np.array([x, y, x + width, y + height], np.float32)
+            faces.append(Face(box, float(row[14]), row[4:14].reshape(5, 2)))
         return faces

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from stages.detect.annotations import read_annotations
+from stages.detect.annotations import annotated_pictures
 from stages.errors import UserError
 from stages.files import replacing
 from stages.params import SurveyParams
@@ -39,9 +39,7 @@ def survey(params: SurveyParams, out: Path) -> tuple[pd.DataFrame, dict[str, str
     UserError
         If the annotations cannot be read, or no detector can be built.
     """
-    pictures = read_annotations(
-        Path(params.annotations), params.format, Path(params.images) if params.images else None
-    )
+    pictures = annotated_pictures(params)
     rows, unavailable = [], {}
     with tempfile.TemporaryDirectory() as folder:
         video = Path(folder) / "video.mp4"

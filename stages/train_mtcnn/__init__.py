@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
-from stages.detect.annotations import Annotated, annotation_files, read_annotations
+from stages.detect.annotations import Annotated, annotated_pictures, annotation_files
 from stages.detect.faces import MIRRORED, rgb8
 from stages.detect.media import read_picture
 from stages.detect.mtcnn import MTCNN
@@ -54,9 +54,7 @@ def train_mtcnn(params: TrainMtcnnParams, seed: int, out: Path) -> dict[str, dic
     UserError
         If the annotations or the weights to start from cannot be read.
     """
-    pictures = read_annotations(
-        Path(params.annotations), params.format, Path(params.images) if params.images else None
-    )
+    pictures = annotated_pictures(params)
     torch.manual_seed(seed)
     device = default_device()
     networks = _start(params.init_from)

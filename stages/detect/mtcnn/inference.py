@@ -47,8 +47,9 @@ class _PReLUMaxPool(nn.Module):
         slope = prelu.weight
         count, spare = len(slope), -len(slope) % LANES
         falls = slope < 0
-        self.pooled_first = int(falls.sum()) <= spare
-        self.falling = int(falls.sum()) if self.pooled_first else 0
+        falling = int(falls.sum())
+        self.pooled_first = falling <= spare
+        self.falling = falling if self.pooled_first else 0
         order = torch.argsort(falls.int(), descending=True, stable=True)
         idle = torch.full((spare,), count)  # the channel of zeros that _picked adds
         outputs = torch.cat([order, idle])
