@@ -1,4 +1,4 @@
-"""Reading frames into the one form used inside: grey, linear, float32 in [0, 1]."""
+"""Reading pictures into the forms used inside: grey or RGB, linear, float32 in [0, 1]."""
 
 from __future__ import annotations
 
@@ -14,20 +14,18 @@ PICTURE_SUFFIXES = (
     ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
 FRAME_SUFFIXES = (".bmp", ".png", ".pgm", ".ppm", ".tif", ".tiff")
+LIMITS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 # A broken file is reported by us, with its session; OpenCV's own lines would repeat it unnamed.
 cv2.utils.logging.setLogLevel(0)
 
 
-def decode_frame(data: bytes, path: Path) -> np.ndarray:
-    """Decode an 8 or 16 bit, grey or colour image.
-
-    Colour channels are averaged: a rig's shading is the same in each, and equal weights have the
-    least noise.
+def decode(data: bytes, path: Path) -> np.ndarray:
+    """The picture that is encoded in some bytes, upright as a viewer shows it.
 
     Returns
     -------
-    (H, W) float32 in [0, 1]
-        1 is the limit of the file's bit depth.
+    (H, W) or (H, W, 3)
+        Grey, or RGB without an alpha channel; uint8 or uint16.
 
     Raises
     ------
@@ -36,27 +34,42 @@ def decode_frame(data: bytes, path: Path) -> np.ndarray:
     """
     buffer = np.frombuffer(data, dtype=np.uint8)
     try:
-        image = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED) if buffer.size else None
-    except cv2.error:
+        flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
+        image = cv2.imdecode(buffer, flags) if buffer.size else None
+    except cv2.error:  # more pixels than OpenCV takes
         image = None
     if image is None:
-        raise UserError(f"{path}: truncated or not an image; copy it again from the capture")
-    limits = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
-    if image.dtype not in limits:
+        raise UserError(f"{path}: truncated or not an image; copy it again")
+    if image.dtype not in LIMITS:
         raise UserError(f"{path}: {image.dtype} pixels; save it with 8 or 16 bits")
-    grey = image if image.ndim == 2 else image[..., :3].mean(axis=-1, dtype=np.float32)
-    return grey.astype(np.float32) * np.float32(1 / limits[image.dtype])
+    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def read_frame(path: Path) -> np.ndarray:
-    """Read one frame as (H, W) float32 in [0, 1]; see `decode_frame`.
+    """Read one frame in grey, (H, W) float32 in [0, 1], where 1 is the limit of its bit depth.
 
     Raises
     ------
     UserError
         If the file is missing or cannot be decoded.
     """
-    return decode_frame(read_bytes(path), path)
+    return grey(decode(read_bytes(path), path))
+
+
+def grey(image: np.ndarray) -> np.ndarray:
+    """An image of `decode` as (H, W) float32 in [0, 1].
+
+    Colour channels are averaged: a rig's shading is the same in each, and equal weights have the
+    least noise.
+    """
+    plane = image if image.ndim == 2 else image.mean(axis=-1, dtype=np.float32)
+    return plane.astype(np.float32) * np.float32(1 / LIMITS[image.dtype])
+
+
+def rgb(image: np.ndarray) -> np.ndarray:
+    """An image of `decode` as (H, W, 3) float32 in [0, 1]."""
+    colours = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+    return colours.astype(np.float32) * np.float32(1 / LIMITS[image.dtype])
 
 
 def read_bytes(path: Path) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -29,22 +29,28 @@ def available_cpus() -> int:
 
 
 def map_sessions(
-    function: Callable[[Item], Result], items: Sequence[Item], description: str
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    description: str,
+    total: int | None = None,
 ) -> Iterator[Result]:
     """Yield ``function(item)`` for every item, in order, from a pool with a progress bar.
 
     Each worker is pinned to one thread: two busy OpenMP processes on two cores slow each other
     down tenfold. ``function`` must be picklable (a module-level function or a
     ``functools.partial`` of one). At most a few items per worker are in flight, so memory does
-    not grow with the number of sessions.
+    not grow with the number of sessions. ``total`` is how many items there are, where ``items``
+    has no length.
 
     Raises
     ------
     UserError
         When a worker dies (as when the machine runs out of memory).
     """
-    workers = min(available_cpus(), len(items))
-    bar = tqdm(total=len(items), desc=description, unit="session", mininterval=1.0)
+    if isinstance(items, Sized):
+        total = len(items)
+    workers = available_cpus() if total is None else min(available_cpus(), total)
+    bar = tqdm(total=total, desc=description, unit="session", mininterval=1.0)
     if workers <= 1:
         with bar:
             for item in items:

@@ -33,6 +33,8 @@ DetectorName = Literal[
     "mtcnn", "opencv-haar", "opencv-yunet", "dlib-hog", "dlib-cnn", "mediapipe", "retinaface",
     "yolo-face",
 ]  # fmt: skip
+# "aligned": the pictures are crops on the template already; nothing is detected.
+Aligner = Literal[DetectorName, "aligned"]
 Head = Literal["magface", "arcface", "cosface", "curricularface", "triplet"]
 
 Count = Annotated[int, Field(ge=1)]
@@ -113,14 +115,66 @@ class SurveyParams(AnnotatedParams):
     detectors: Annotated[dict[str, SurveyedDetector], Field(min_length=1)]
 
 
-class IngestParams(Section):
-    """Which captures, in which layout, and what stereo needs of them."""
+class AuditParams(Section):
+    """What a data set must be: the limits of every rule of `stages.audit`, which are allowed."""
 
-    source: Literal["photoface", "yale", "manifest", "folders", "celeba", "recordio"]
     root: Annotated[str, Field(min_length=1)]
+    metadata: str
+    model: str
+    adults: Annotated[str, Field(min_length=1)]
+    children: Annotated[str, Field(min_length=1)]
+    child_age: Positive
+    min_pictures: Count
+    adult_share: Fraction
+    male_share: Fraction
+    tolerance: Fraction
+    min_side: Count
+    max_side: Count
+    min_aspect: Positive
+    max_aspect: Positive
+    min_face: Count
+    min_face_share: Fraction
+    max_face_share: Fraction
+    max_yaw: Annotated[float, Field(gt=0, le=90)]
+    max_pitch: Annotated[float, Field(gt=0, le=90)]
+    min_brightness: Fraction
+    max_brightness: Fraction
+    min_contrast: Fraction
+    max_contrast: Fraction
+    min_colour: NonNegative
+    max_blur: Positive
+    max_pattern: Positive
+    examples: Count
+
+    @model_validator(mode="after")
+    def _limits_fit(self) -> AuditParams:
+        for low, high in (
+            ("min_side", "max_side"),
+            ("min_aspect", "max_aspect"),
+            ("min_face_share", "max_face_share"),
+            ("min_brightness", "max_brightness"),
+            ("min_contrast", "max_contrast"),
+        ):
+            if getattr(self, low) > getattr(self, high):
+                raise ValueError(f"{low} must not be over {high}")
+        if self.adults == self.children or "/" in self.adults + self.children:
+            raise ValueError("adults and children are the names of two folders")
+        return self
+
+
+class CaptureLimits(Section):
+    """What stereo needs of a capture."""
+
     max_condition: Positive
     max_saturated: Fraction
     min_brightness: Fraction
+
+
+class IngestParams(CaptureLimits):
+    """Which captures, in which layout."""
+
+    source: Literal["photoface", "yale", "manifest", "folders", "celeba", "recordio"]
+    root: Annotated[str, Field(min_length=1)]
     sessions_per_identity: Count
     lights_per_session: Annotated[int, Field(ge=3)]
     max_angle: Annotated[float, Field(gt=0, le=90)]
@@ -138,10 +192,13 @@ class CropParams(Section):
     """Detection and alignment."""
 
     size: Annotated[int, Field(ge=32)]
-    detector: DetectorName
+    detector: Aligner
     detector_weights: str
     min_face_size: Annotated[int, Field(ge=12)]
     padding: Annotated[float, Field(ge=0, le=1)]
+    oval: bool
+    colour: bool
+    even_exposure: bool
 
 
 class SplitParams(Section):
@@ -277,6 +334,7 @@ class Params(Section):
     scenes: ScenesParams
     train_mtcnn: TrainMtcnnParams
     survey: SurveyParams
+    audit: AuditParams
     ingest: IngestParams
     stereo: StereoParams
     crop: CropParams

@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from stages.errors import UserError
 from stages.files import replacing
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
-# The columns of sessions.parquet that are not attributes.
-OWN_COLUMNS = ("identity", "session", "frames", "lights", "landmarks", "digest")
+ROWS_AT_ONCE = 10_000  # of a table: millions of pictures must fit
+SCHEMA = pa.schema(
+    {
+        "identity": pa.string(),
+        "session": pa.string(),
+        "frames": pa.list_(pa.string()),
+        "lights": pa.list_(pa.float64()),
+        "landmarks": pa.list_(pa.float64()),
+        "digest": pa.string(),
+        "attributes": pa.map_(pa.string(), pa.string()),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -67,8 +82,8 @@ class Refusal:
 
 
 def write_sessions(path: Path, sessions: Iterable[Session]) -> None:
-    """Write the table of accepted sessions, one row each."""
-    rows: list[dict[str, object]] = [
+    """Write the table of accepted sessions, one row each, as they come."""
+    rows = (
         {
             "identity": s.identity,
             "session": s.session,
@@ -76,39 +91,54 @@ def write_sessions(path: Path, sessions: Iterable[Session]) -> None:
             "lights": s.lights.ravel().tolist(),
             "landmarks": None if s.landmarks is None else s.landmarks.ravel().tolist(),
             "digest": s.digest,
-            **s.attributes,
+            "attributes": list(s.attributes.items()),
         }
         for s in sessions
-    ]
-    attributes = sorted({name for row in rows for name in row} - set(OWN_COLUMNS))
-    table = pd.DataFrame(rows, columns=[*OWN_COLUMNS, *attributes])
-    table[attributes] = table[attributes].fillna("")
+    )
     with replacing(path) as partial:
-        table.to_parquet(partial, index=False)
+        write_rows(partial, rows, SCHEMA)
 
 
-def read_sessions(path: Path) -> list[Session]:
-    """Read a table of `write_sessions`.
+def read_sessions(path: Path) -> Iterator[Session]:
+    """The sessions of a table of `write_sessions`, one after the other.
 
     Raises
     ------
     UserError
         If the file is missing or not such a table.
     """
-    table = read_table(path, "ingest")
-    attributes = [name for name in table.columns if name not in OWN_COLUMNS]
-    return [
-        Session(
+    for row in read_rows(path, "ingest"):
+        landmarks = row["landmarks"]
+        yield Session(
             identity=row["identity"],
             session=row["session"],
             frames=tuple(row["frames"]),
-            lights=np.asarray(row["lights"], dtype=np.float64).reshape(-1, 3),
-            attributes={name: row[name] for name in attributes},
-            landmarks=None if row["landmarks"] is None else np.reshape(row["landmarks"], (5, 2)),
+            lights=np.array(row["lights"], dtype=np.float64).reshape(-1, 3),
+            attributes=dict(row["attributes"]),
+            landmarks=None if landmarks is None else np.reshape(landmarks, (5, 2)),
             digest=row["digest"],
         )
-        for row in table.to_dict("records")
-    ]
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
+    """Write a parquet table without ever holding all of it."""
+    rows = iter(rows)
+    with pq.ParquetWriter(path, schema) as writer:
+        while some := list(islice(rows, ROWS_AT_ONCE)):
+            writer.write_table(pa.Table.from_pylist(some, schema))
+
+
+def read_rows(path: Path, stage: str) -> Iterator[dict[str, Any]]:
+    """The rows of a parquet table that ``stage`` writes, without ever holding all of it.
+
+    Raises
+    ------
+    UserError
+        If it is missing or unreadable; the message names the stage to run.
+    """
+    with _told(path, stage), pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(ROWS_AT_ONCE):
+            yield from batch.to_pylist()
 
 
 def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
@@ -118,18 +148,31 @@ def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
         pd.DataFrame(rows, columns=["identity", "session", "reason"]).to_csv(partial, index=False)
 
 
-def read_table(path: Path, stage: str) -> pd.DataFrame:
+def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """Read a parquet or CSV table that ``stage`` writes; every CSV cell is text.
+
+    Parameters
+    ----------
+    columns : sequence of str, optional
+        Of a parquet table: those of them that it has are read, and no others.
 
     Raises
     ------
     UserError
         If it is missing or unreadable; the message names the stage to run.
     """
-    try:
+    with _told(path, stage):
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
+            there = pq.read_schema(path).names
+            return pd.read_parquet(path, columns=[c for c in columns or there if c in there])
         return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+@contextmanager
+def _told(path: Path, stage: str) -> Iterator[None]:
+    """Turns what goes wrong with a table into a `UserError`."""
+    try:
+        yield
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run `dvc repro {stage}`") from None
     except (OSError, ValueError) as error:

@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 
 from stages.images import to_uint8
+from stages.ingest import ingest
+from stages.params import IngestParams
+from stages.session import Refusal, Session, read_sessions
 from tests.shapes import FOUR_LIGHTS, lit, sphere
 
 SIZE = 64
@@ -46,3 +49,10 @@ def write_lights(folder: Path, rows: tuple[str, ...]) -> None:
 def write_landmarks(folder: Path) -> None:
     lines = [f"{name},{x},{y}" for name, (x, y) in LANDMARKS.items()]
     (folder / "landmarks.csv").write_text("\n".join(["name,x,y", *lines, ""]))
+
+
+def ingested(params: IngestParams, seed: int, folder: Path) -> tuple[list[Session], list[Refusal]]:
+    """What `ingest` accepts and refuses, with its tables in ``folder``."""
+    table = folder / "sessions.parquet"
+    _, _, refused = ingest(params, seed, table, folder / "rejected.csv")
+    return list(read_sessions(table)), refused

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.ingest import ingest
 from stages.params import Params, load_params
 from stages.session import Session
 from stages.simulate.session import simulate_session
+from tests.captures import ingested
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"
@@ -48,6 +48,6 @@ def simulated_sessions(simulated, settings, tmp_path_factory) -> list[Session]:
     params = settings.ingest.model_copy(update={"source": "photoface", "root": str(simulated)})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stages.parallel.available_cpus", lambda: 1)
-        accepted, refused = ingest(params, 1, out / "sessions.parquet", out / "rejected.csv")
+        accepted, refused = ingested(params, 1, out)
     assert not refused
     return accepted

@@ -49,21 +49,35 @@ def assert_same(first: Session, second: Session) -> None:
 )
 def test_sessions_come_back_as_they_were(tmp_path, sessions):
     write_sessions(tmp_path / "sessions.parquet", sessions)
-    back = read_sessions(tmp_path / "sessions.parquet")
+    back = list(read_sessions(tmp_path / "sessions.parquet"))
     assert len(back) == len(sessions)
     for first, second in zip(sessions, back, strict=True):
         assert_same(first, second)
 
 
-def test_an_attribute_that_only_some_sessions_have_is_unknown_elsewhere(tmp_path):
+def test_each_session_keeps_the_attributes_that_it_has(tmp_path):
     write_sessions(tmp_path / "sessions.parquet", [PLAIN, FULL])
-    plain, _ = read_sessions(tmp_path / "sessions.parquet")
-    assert plain.attributes == {"gender": "", "pose": "", "emotion": ""}
+    plain, full = read_sessions(tmp_path / "sessions.parquet")
+    assert plain.attributes == {} and full.attributes == FULL.attributes
+
+
+def test_tables_are_read_and_written_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr("stages.session.ROWS_AT_ONCE", 2)
+    taken: list[int] = []
+
+    def sessions():
+        for number in range(5):
+            taken.append(number)
+            yield replace(PLAIN, session=f"s{number}")
+
+    write_sessions(tmp_path / "sessions.parquet", sessions())
+    rows = read_sessions(tmp_path / "sessions.parquet")
+    assert [s.session for s in rows] == [f"s{n}" for n in range(5)]
 
 
 def test_a_missing_table_names_the_stage_to_run(tmp_path):
     with pytest.raises(UserError, match=r"sessions\.parquet: missing; run `dvc repro ingest`"):
-        read_sessions(tmp_path / "sessions.parquet")
+        list(read_sessions(tmp_path / "sessions.parquet"))
 
 
 def test_a_damaged_table_is_told(tmp_path):

@@ -21,15 +21,16 @@ def face_oval(size: int) -> np.ndarray:
     return across**2 + along**2 < 1
 
 
-def crop_maps(maps: Maps, matrix: np.ndarray, size: int) -> Maps:
-    """All maps of a session in the crop, zero outside the face's oval.
+def crop_maps(maps: Maps, matrix: np.ndarray, kept: np.ndarray) -> Maps:
+    """All maps of a session in the crop, zero outside ``kept`` (size, size) bool.
 
     Normal *vectors* turn with the image. Depth, measured in pixels, scales with it, and loses its
     level and tilt, the plane that fits it best: they are what integration knows least, since small
     errors of all normals add up in them.
     """
+    size = len(kept)
     weight = crop_image(maps.mask, matrix, size)
-    mask = (weight > 0.5) & face_oval(size)
+    mask = (weight > 0.5) & kept
     share = np.where(mask, weight, 1)
 
     def resample(plane: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from stages.alignment import TEMPLATE
 from stages.detect import Detector, Face, build_detector
 from stages.detect.mtcnn import MTCNN
 from stages.params import CropParams
@@ -17,11 +18,24 @@ from stages.params import CropParams
 
 @dataclass(frozen=True)
 class Found:
-    """Landmarks (5, 2) in pixels of frame 0, which image gave them, and the detector's score."""
+    """Where a session's face is.
+
+    Attributes
+    ----------
+    landmarks : (5, 2)
+        In pixels of frame 0.
+    image : str
+        Which one it was found on; "given" where the capture came with its landmarks.
+    score : float
+        The detector's.
+    box : (4,)
+        x1, y1, x2, y2; about the landmarks, where those were given.
+    """
 
     landmarks: np.ndarray
     image: str
     score: float
+    box: np.ndarray
 
 
 def find_face(
@@ -45,23 +59,51 @@ def find_face(
     Found or None
         The face nearest the rig's axis, the image's centre.
     """
+    if params.detector == "aligned":
+        return _aligned(frames[0])
     for name, image in _images(frames, albedo):
         faces = detect_padded(image, params)
         if faces:
             centre = np.array([(image.shape[1] - 1) / 2, (image.shape[0] - 1) / 2])
             face = min(faces, key=lambda f: np.hypot(*((f.box[:2] + f.box[2:]) / 2 - centre)))
-            return Found(_agreed_landmarks(frames, face.box, params), name, face.score)
-    return None if given is None else Found(given, "given", 0.0)
+            landmarks = _agreed_landmarks(frames, face.box, params)
+            return Found(landmarks, name, face.score, face.box)
+    if given is None:
+        return None
+    return Found(given, "given", 0.0, np.concatenate([given.min(axis=0), given.max(axis=0)]))
+
+
+def find_faces(image: np.ndarray, params: CropParams) -> list[Face]:
+    """All faces of a picture (H, W) float32 in [0, 1], with landmarks as `find_face` gives them."""
+    if params.detector == "aligned":
+        found = _aligned(image)
+        return [] if found is None else [Face(found.box, found.score, found.landmarks)]
+    return [
+        Face(face.box, face.score, _agreed_landmarks(image[None], face.box, params))
+        for face in detect_padded(image, params)
+    ]
+
+
+def _aligned(image: np.ndarray) -> Found | None:
+    """A square picture as the crop that it is; None if it is not square."""
+    height, width = image.shape
+    if height != width:
+        return None
+    return Found(TEMPLATE * width, "template", 1.0, np.array([0, 0, width, height]))
 
 
 def detect_padded(image: np.ndarray, params: CropParams) -> list[Face]:
-    """Detect on ``image`` inside a black border, which a tightly cropped face needs."""
-    border = _border(image, params)
-    [faces] = _detector(params).detect([_pad(image, border)])
-    return [
-        Face(f.box - border, f.score, None if f.landmarks is None else f.landmarks - border)
-        for f in faces
-    ]
+    """Detect on ``image`` inside a black border, which a tightly cropped face needs; if there is
+    nothing, without it, since now and then a border hides a face."""
+    wide = _border(image, params)
+    for border in (wide, 0) if wide else (0,):
+        [faces] = _detector(params).detect([_pad(image, border)])
+        if faces:
+            return [
+                Face(f.box - border, f.score, None if f.landmarks is None else f.landmarks - border)
+                for f in faces
+            ]
+    return []
 
 
 def _agreed_landmarks(frames: np.ndarray, box: np.ndarray, params: CropParams) -> np.ndarray:

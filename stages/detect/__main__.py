@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from stages.detect import DETECTORS, build_detector
 from stages.detect.media import Picture, Unreadable, find_media, frame_count, read_media
-from stages.detect.output import Pictures, Table
+from stages.detect.output import COLUMNS, Pictures, Table, face_row
 from stages.errors import UserError, run_stage
 
 # Pictures that are read ahead, and that a detector may batch.
@@ -36,7 +36,7 @@ def main() -> None:
     table_path = given.out / f"faces.{given.format}"
     total, seen, broken = sum(frame_count(file) for file in files), 0, []
     with (
-        Table(table_path) as table,
+        Table(table_path, COLUMNS) as table,
         Pictures(given.out, given.pictures, given.crops, root) as pictures,
         tqdm(total=total, desc="detect", unit="picture", mininterval=1.0) as bar,
     ):
@@ -48,7 +48,8 @@ def main() -> None:
                     tqdm.write(f"{item.path}: {item.reason}", file=sys.stderr)
             found = detector.detect([picture.image for picture in readable])
             for picture, faces in zip(readable, found, strict=True):
-                table.add(picture, faces)
+                for number, face in enumerate(faces):
+                    table.add(face_row(picture.path, picture.frame, number, face))
                 pictures.add(picture, faces)
             seen += len(readable)
             bar.update(len(batch))

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from stages.errors import UserError
-from stages.images import PICTURE_SUFFIXES, read_bytes
+from stages.images import PICTURE_SUFFIXES, decode, read_bytes
 
 VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
 
@@ -51,14 +51,8 @@ def read_picture(path: Path) -> np.ndarray:
     UserError
         If the file is missing, truncated, or no picture of 8 or 16 bits.
     """
-    data = np.frombuffer(read_bytes(path), np.uint8)
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH) if len(data) else None
-    except cv2.error:  # more pixels than OpenCV takes
-        image = None
-    if image is None or image.dtype not in (np.uint8, np.uint16):
-        raise UserError(f"{path}: truncated, or no picture of 8 or 16 bits")
-    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    image = decode(read_bytes(path), path)
+    return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
 
 
 def find_media(paths: Iterable[Path], without: Sequence[Path] = ()) -> list[Path]:

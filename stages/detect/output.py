@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
 import cv2
+import matplotlib
 import numpy as np
+from PIL import Image, ImageDraw, ImageFont
 
 from stages.alignment import crop_image, similarity
 from stages.detect.faces import Face, rgb8
@@ -18,14 +21,15 @@ from stages.errors import UserError
 from stages.session import LANDMARKS
 
 COLOUR = (90, 230, 90)  # RGB
+FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 POINTS = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
 COLUMNS = ["path", "frame", "face", "x1", "y1", "x2", "y2", "score", *POINTS]
 
 
 class Table:
-    """Faces as rows of CSV or as a JSON array, written as they come; whole when closed."""
+    """Rows of CSV, or of a JSON array, written as they come; whole when closed."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -34,23 +38,23 @@ class Table:
         self.file: IO[str] = self.partial.open(
             "w", encoding="utf-8", errors="backslashreplace", newline=""
         )
-        self.json, self.rows = path.suffix == ".json", 0
+        self.columns, self.json, self.rows = columns, path.suffix == ".json", 0
         if not self.json:
             self.csv = csv.writer(self.file)
-            self.csv.writerow(COLUMNS)
+            self.csv.writerow(columns)
 
     def __enter__(self) -> Table:
         return self
 
-    def add(self, picture: Picture, faces: Sequence[Face]) -> None:
-        for number, face in enumerate(faces):
-            row = _row(picture, number, face)
-            if self.json:
-                self.file.write("[\n" if self.rows == 0 else ",\n")
-                self.file.write(json.dumps(row, ensure_ascii=False))
-            else:
-                self.csv.writerow("" if row[name] is None else row[name] for name in COLUMNS)
-            self.rows += 1
+    def add(self, row: Mapping[str, Any]) -> None:
+        """A row; a column that it lacks is empty."""
+        values = {name: row.get(name) for name in self.columns}
+        if self.json:
+            self.file.write("[\n" if self.rows == 0 else ",\n")
+            self.file.write(json.dumps(values, ensure_ascii=False))
+        else:
+            self.csv.writerow("" if value is None else value for value in values.values())
+        self.rows += 1
 
     def __exit__(self, kind: object, *rest: object) -> None:
         if self.json:
@@ -62,7 +66,8 @@ class Table:
             self.partial.unlink()
 
 
-def _row(picture: Picture, number: int, face: Face) -> dict[str, Any]:
+def face_row(path: Path, frame: int | None, number: int, face: Face) -> dict[str, Any]:
+    """A face's values for `COLUMNS`."""
     points = np.full(10, np.nan) if face.landmarks is None else face.landmarks.ravel()
     numbers = {
         **dict(zip(("x1", "y1", "x2", "y2"), face.box.tolist(), strict=True)),
@@ -70,24 +75,52 @@ def _row(picture: Picture, number: int, face: Face) -> dict[str, Any]:
         **dict(zip(POINTS, points.tolist(), strict=True)),
     }
     rounded = {name: round(v, 4) if np.isfinite(v) else None for name, v in numbers.items()}
-    return {"path": str(picture.path), "frame": picture.frame, "face": number, **rounded}
+    return {"path": str(path), "frame": frame, "face": number, **rounded}
 
 
-def annotated(image: np.ndarray, faces: Sequence[Face]) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: the image with boxes, scores and landmarks drawn on it."""
+@dataclass(frozen=True)
+class Label:
+    """What is written at a face, and the colour of its box, RGB."""
+
+    text: str
+    colour: tuple[int, int, int] = COLOUR
+
+
+def annotated(
+    image: np.ndarray, faces: Sequence[Face], labels: Sequence[Label] | None = None
+) -> np.ndarray:
+    """(H, W, 3) uint8 RGB: the image with boxes, landmarks and labels drawn on it; the scores,
+    where there are no labels."""
     out = rgb8(image).copy()
     thick = max(1, round(max(out.shape) / 500))
-    for face in faces:
+    for face, label in zip(
+        faces, labels or [Label(f"{face.score:.2f}") for face in faces], strict=True
+    ):
         x1, y1, x2, y2 = (round(float(side)) for side in face.box)
-        cv2.rectangle(out, (x1, y1), (x2, y2), COLOUR, thick)
-        text = f"{face.score:.2f}"
-        cv2.putText(
-            out, text, (x1, max(y1 - 4, 12)), cv2.FONT_HERSHEY_SIMPLEX, 0.4 * thick, COLOUR, thick
-        )
+        cv2.rectangle(out, (x1, y1), (x2, y2), label.colour, thick)
         for x, y in [] if face.landmarks is None else face.landmarks:
             if np.isfinite(x + y):
-                cv2.circle(out, (round(float(x)), round(float(y))), 2 * thick, COLOUR, -1)
+                cv2.circle(out, (round(float(x)), round(float(y))), 2 * thick, label.colour, -1)
+        _write_text(out, label, (x1, max(y1 - 4, 0)), thick)
     return out
+
+
+def _write_text(image: np.ndarray, label: Label, place: tuple[int, int], thick: int) -> None:
+    """A line of text over a place, or as near to it as the image allows."""
+    # OpenCV's letters are ASCII's alone; matplotlib's font, which comes with it, has most of Latin,
+    # Greek and Cyrillic.
+    text = Image.new("L", (1, 1))
+    font = ImageFont.truetype(FONT, 11 * thick)
+    left, top, right, bottom = ImageDraw.Draw(text).textbbox((0, 0), label.text, font)
+    text = Image.new("L", (max(1, round(right - left)), max(1, round(bottom - top))))
+    ImageDraw.Draw(text).text((-left, -top), label.text, 255, font)
+    ink = np.asarray(text)[: image.shape[0], : image.shape[1]]
+    height, width = ink.shape
+    x = min(max(place[0], 0), image.shape[1] - width)
+    y = min(max(place[1] - height, 0), image.shape[0] - height)
+    under = image[y : y + height, x : x + width]
+    share = ink[..., None] / np.float32(255)
+    under[:] = (under * (1 - share) + np.array(label.colour) * share).round()
 
 
 class Pictures:
@@ -112,11 +145,14 @@ class Pictures:
         if self.video is not None:
             self.video.end(whole=kind is None)
 
-    def add(self, picture: Picture, faces: Sequence[Face]) -> None:
+    def add(
+        self, picture: Picture, faces: Sequence[Face], labels: Sequence[Label] | None = None
+    ) -> None:
+        """Write what is wanted of one picture; ``labels`` as of `annotated`."""
         # Of the link, not of what it points to: links into a cache have names of no meaning there.
         name = (picture.path.parent.resolve() / picture.path.name).relative_to(self.root)
         if self.draw:
-            drawn = cv2.cvtColor(annotated(picture.image, faces), cv2.COLOR_RGB2BGR)
+            drawn = cv2.cvtColor(annotated(picture.image, faces, labels), cv2.COLOR_RGB2BGR)
             if is_video(picture.path):
                 self._add_frame(picture.path, name, drawn)
             else:

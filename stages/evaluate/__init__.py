@@ -33,6 +33,7 @@ from stages.evaluate.verification import (
     tar_at_far,
 )
 from stages.files import replacing
+from stages.maps import pictures_of
 from stages.pairs import cosine_auc
 from stages.params import Params
 from stages.session import read_sessions, read_table
@@ -75,7 +76,7 @@ def evaluate(
     gallery, probe = (read_table(splits / f"{name}.csv", "split") for name in ("gallery", "probe"))
     test = pd.concat([gallery, probe], ignore_index=True)
     rows = test["row"].astype(int).to_numpy()
-    embedded = embed(network, card, faces, rows)
+    embedded = embed(network, card, faces.batches(rows))
     enrolled = np.arange(len(test)) < len(gallery)
     scores = score_captures(embedded.identity, test, enrolled, params.attributes)
     ranking = rank_gallery(scores)
@@ -137,14 +138,14 @@ def evaluate(
         draw_roc(curve, f"{title}{metrics['identity_auc_high']}]", path)
     with replacing(out / "quality.png") as path:
         draw_quality(reject_table, path)
-    first_map = stored[:, : faces.channels[0] if card.maps[0] == "normalmap" else 1]
+    shown_map = pictures_of(card.maps[0], stored[:, : faces.channels[0]])
     shown = misses_and_hits(np.arange(len(probe)), ranking, params.evaluate.pictured_probes)
     for name, chosen in {
         "probes": [("", number) for number in shown],
         "conditions": probes_that_differ(scores, ranking, params.evaluate.pictured_per_condition),
     }.items():
         with replacing(out / f"{name}.png") as path:
-            draw_probes(first_map[~enrolled], first_map[enrolled], ranking, chosen, path)
+            draw_probes(shown_map[~enrolled], shown_map[enrolled], ranking, chosen, path)
     for name, values in {"metrics": metrics, "details": details}.items():
         with replacing(out / f"{name}.json") as path:
             path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

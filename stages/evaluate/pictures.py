@@ -11,7 +11,6 @@ import pandas as pd
 
 from stages.evaluate.identification import Ranking
 from stages.evaluate.verification import Roc
-from stages.maps import normals_as_colours
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt
@@ -46,8 +45,8 @@ def draw_probes(
 
     Parameters
     ----------
-    probes, gallery : (., C, S, S)
-        A map of the crops; three channels are taken for normals.
+    probes, gallery : (., S, S, 3) uint8 RGB
+        The crops as pictures.
     rows : sequence of (str, int)
         A title, which may be empty, and a probe's number.
     """
@@ -56,21 +55,19 @@ def draw_probes(
         max(len(rows), 1), columns, figsize=(1.25 * columns, 1.55 * max(len(rows), 1)),
         squeeze=False, layout="constrained",
     )  # fmt: skip
-    top = float(np.quantile(gallery, 0.995))
-    low = float(np.quantile(gallery, 0.005))
     for axes in grid.flat:
         axes.axis("off")
     if not rows:
         grid[0, 0].set_title("no such probe", fontsize=8, loc="left")
     for row, (title, probe) in zip(grid, rows, strict=False):
         name = ranking.probe_ids[probe]
-        _show(row[0], probes[probe], title or f"probe {name}", None, low, top)
+        _show(row[0], probes[probe], title or f"probe {name}", None)
         [own] = np.flatnonzero(ranking.gallery_ids == name)[:1]
-        _show(row[1], gallery[own], f"enrolled {name}", None, low, top)
+        _show(row[1], gallery[own], f"enrolled {name}", None)
         for axes, nearest in zip(row[2:], ranking.order[probe], strict=False):
             right = ranking.gallery_ids[nearest] == name
             colour = HIT if right else MISS
-            _show(axes, gallery[nearest], str(ranking.gallery_ids[nearest]), colour, low, top)
+            _show(axes, gallery[nearest], str(ranking.gallery_ids[nearest]), colour)
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
@@ -99,13 +96,8 @@ def plot_rejects(axes: plt.Axes, rejects: pd.DataFrame) -> None:
     axes.set_ylabel("false non-match rate")
 
 
-def _show(
-    axes: plt.Axes, face: np.ndarray, title: str, colour: str | None, low: float, top: float
-) -> None:
-    if len(face) == 3:
-        axes.imshow(normals_as_colours(face.astype(np.float32)))
-    else:
-        axes.imshow(face[0].astype(np.float32), cmap="gray", vmin=low, vmax=top)
+def _show(axes: plt.Axes, face: np.ndarray, title: str, colour: str | None) -> None:
+    axes.imshow(face)
     axes.axis("on")
     axes.set_title(title, fontsize=6 if len(title) > 14 else 8, color=colour or "black", pad=2)
     axes.set_xticks([])

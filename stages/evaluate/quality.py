@@ -8,7 +8,7 @@ magnitude is such a quality (Meng et al., CVPR 2021, section 3.3).
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,12 +88,14 @@ def curves_table(curves: Sequence[RejectCurve]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["fmr", "rejected", "fnmr", "random", "ideal"])
 
 
-def true_conditions(scores: Scores, sessions: Sequence[Session]) -> pd.DataFrame:
+def true_conditions(scores: Scores, sessions: Iterable[Session]) -> pd.DataFrame:
     """``noise`` (grey levels) and ``yaw`` (degrees from frontal) of each test capture, NaN where a
     capture does not come with its truth; only simulated ones do."""
-    by_name = {(s.identity, s.session): s for s in sessions}
+    keys = list(zip(scores.identity.tolist(), scores.session.tolist(), strict=True))
+    tested = set(keys)
+    by_name = {key: s for s in sessions if (key := (s.identity, s.session)) in tested}
     rows = []
-    for key in zip(scores.identity.tolist(), scores.session.tolist(), strict=True):
+    for key in keys:
         told: dict[str, float] = {}
         if key in by_name:
             path = truth_path(by_name[key]).with_suffix(".json")

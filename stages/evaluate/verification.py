@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentTypeError
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from sklearn.metrics import roc_auc_score, roc_curve
@@ -59,6 +61,17 @@ def threshold_at_far(curve: Roc, far: float, impostors: int) -> float | None:
     return None if index is None else float(curve.threshold[index])
 
 
+def given_rate(text: str) -> float:
+    """A false accept rate of a command line, for argparse."""
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate < 1:
+        raise ArgumentTypeError(f"{text!r} is no rate between 0 and 1")
+    return rate
+
+
 def scores_threshold(scores: Scores, far: float) -> float | None:
     """`threshold_at_far` over all pairs of the scores."""
     impostors = int((~scores.same).sum())
@@ -77,7 +90,22 @@ def draw_people(people: int, resamples: int, rng: np.random.Generator) -> np.nda
     return np.stack([np.bincount(one, minlength=people) for one in drawn])
 
 
-def resampled_aucs(scores: Scores, draws: np.ndarray) -> np.ndarray:
+class Compared(Protocol):
+    """Pairs of captures with a score each: `stages.evaluate.scores.Scores`, for one."""
+
+    @property
+    def identity(self) -> np.ndarray: ...
+    @property
+    def first(self) -> np.ndarray: ...
+    @property
+    def second(self) -> np.ndarray: ...
+    @property
+    def same(self) -> np.ndarray: ...
+    @property
+    def cosine(self) -> np.ndarray: ...
+
+
+def resampled_aucs(scores: Compared, draws: np.ndarray) -> np.ndarray:
     """The cosine AUC of every resample of people, (resamples,); NaN where it cannot be told.
 
     People are resampled, not pairs: pairs share captures and captures share people, so resampling

@@ -31,8 +31,14 @@ READERS: dict[str, Reader] = {
 
 def ingest(
     params: IngestParams, seed: int, sessions_path: Path, rejected_path: Path
-) -> tuple[list[Session], list[Refusal]]:
+) -> tuple[int, int, list[Refusal]]:
     """List and check the sessions under ``params.root``; write both tables.
+
+    Returns
+    -------
+    sessions, people : int
+        How many can be used, and of how many people.
+    refused : list of Refusal
 
     Raises
     ------
@@ -42,29 +48,37 @@ def ingest(
     root = Path(params.root)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; set ingest.root in params.yaml")
-    candidates = list(READERS[params.source](root, params, seed))
-    readable = [c for c in candidates if isinstance(c, Session)]
-    refusals = [c for c in candidates if isinstance(c, Refusal)]
-    accepted: list[Session] = []
-    for result in map_sessions(partial(check_session, params=params), readable, "ingest"):
-        if isinstance(result, Session):
-            accepted.append(result)
-        else:
-            refusals.append(result)
-    if not candidates:
-        raise UserError(
-            f"{root}: no session in the {params.source} layout; "
+    found = READERS[params.source](root, params, seed)
+    checked = map_sessions(partial(check_session, limits=params), found, "ingest")
+    sessions, people = 0, set()
+    refused: list[Refusal] = []
+
+    def accepted() -> Iterator[Session]:
+        nonlocal sessions
+        for result in checked:
+            if isinstance(result, Session):
+                sessions += 1
+                people.add(result.identity)
+                yield result
+            else:
+                refused.append(result)
+        write_refusals(rejected_path, refused)
+        if not sessions:
+            raise _nothing(root, params.source, refused, rejected_path)
+
+    write_sessions(sessions_path, accepted())
+    return sessions, len(people), refused
+
+
+def _nothing(root: Path, source: str, refused: list[Refusal], rejected_path: Path) -> UserError:
+    if not refused:
+        return UserError(
+            f"{root}: no session in the {source} layout; "
             "check ingest.root and ingest.source in params.yaml"
         )
-    refusals.sort(key=lambda r: (r.identity, r.session))
-    write_refusals(rejected_path, refusals)
-    if not accepted:
-        first = refusals[0]
-        raise UserError(
-            f"{root}: none of {len(candidates)} sessions can be used, the first "
-            f"({first.identity}/{first.session}) because {first.reason} "
-            f"(all reasons: {rejected_path})"
-        )
-    accepted.sort(key=lambda s: (s.identity, s.session))
-    write_sessions(sessions_path, accepted)
-    return accepted, refusals
+    first = refused[0]
+    return UserError(
+        f"{root}: none of {len(refused)} sessions can be used, the first "
+        f"({first.identity}/{first.session}) because {first.reason} "
+        f"(all reasons: {rejected_path})"
+    )

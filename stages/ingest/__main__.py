@@ -8,9 +8,9 @@ from stages.params import load_params
 def main() -> None:
     params = load_params()
     rejected = Path("data/rejected.csv")
-    accepted, refused = ingest(params.ingest, params.seed, Path("data/sessions.parquet"), rejected)
-    people = len({session.identity for session in accepted})
-    print(f"ingest: {len(accepted)} sessions of {people} people, {len(refused)} refused", end="")
+    table = Path("data/sessions.parquet")
+    sessions, people, refused = ingest(params.ingest, params.seed, table, rejected)
+    print(f"ingest: {sessions} sessions of {people} people, {len(refused)} refused", end="")
     print(f" ({rejected} says why)" if refused else "")
 
 

@@ -9,24 +9,26 @@ from pathlib import Path
 import numpy as np
 
 from stages.errors import UserError
-from stages.images import decode_frame, read_bytes
-from stages.params import IngestParams
+from stages.images import decode, grey, read_bytes
+from stages.params import CaptureLimits
 from stages.session import Refusal, Session
 
 MIN_LIGHTS = 3
 SATURATED = 0.995  # of the sensor's range
 
 
-def check_session(session: Session, params: IngestParams) -> Session | Refusal:
+def check_session(session: Session | Refusal, limits: CaptureLimits) -> Session | Refusal:
     """The session with its digest, or the reason why it cannot be used."""
+    if isinstance(session, Refusal):
+        return session
     try:
         _check_name(session)
         if session.is_picture:
             digest = _check_picture(session)
         else:
-            _check_lights(session, params.max_condition)
+            _check_lights(session, limits.max_condition)
             _check_landmarks(session)
-            digest = _check_frames(session, params)
+            digest = _check_frames(session, limits)
     except UserError as error:
         return Refusal(session.identity, session.session, str(error))
     return replace(session, digest=digest)
@@ -43,7 +45,7 @@ def _check_picture(session: Session) -> str:
     [name] = session.frames
     path = Path(name)
     data = read_bytes(path)
-    decode_frame(data, path)
+    decode(data, path)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -75,25 +77,25 @@ def _check_landmarks(session: Session) -> None:
         raise UserError(f"{folder}: the five given landmarks lie in one place; mend or remove them")
 
 
-def _check_frames(session: Session, params: IngestParams) -> str:
+def _check_frames(session: Session, limits: CaptureLimits) -> str:
     digest = hashlib.sha256()
     first_shape: tuple[int, ...] | None = None
     for name in session.frames:
         path = Path(name)
         data = read_bytes(path)
         digest.update(data)
-        frame = decode_frame(data, path)
+        frame = grey(decode(data, path))
         if first_shape is None:
             first_shape = frame.shape
         if frame.shape != first_shape:
             sizes = " and ".join(f"{w}x{h}" for h, w in (first_shape, frame.shape))
             raise UserError(f"{path}: frames of two sizes, {sizes}; take them with one setting")
         saturated = float((frame >= SATURATED).mean())
-        if saturated > params.max_saturated:
+        if saturated > limits.max_saturated:
             raise UserError(
-                f"{path}: {saturated:.0%} of it is saturated, at most {params.max_saturated:.0%}; "
+                f"{path}: {saturated:.0%} of it is saturated, at most {limits.max_saturated:.0%}; "
                 "lower the exposure or raise ingest.max_saturated"
             )
-        if np.percentile(frame, 99) < params.min_brightness:
+        if np.percentile(frame, 99) < limits.min_brightness:
             raise UserError(f"{path}: black frame; did its light fire?")
     return digest.hexdigest()

@@ -15,7 +15,7 @@ import pandas as pd
 
 from stages.errors import UserError
 from stages.params import IngestParams
-from stages.session import LANDMARKS, OWN_COLUMNS, Refusal, Session
+from stages.session import LANDMARKS, Refusal, Session
 
 LIGHT_COLUMNS = ("light_x", "light_y", "light_z")
 REQUIRED = ("identity", "session", "frame", *LIGHT_COLUMNS)
@@ -23,6 +23,11 @@ LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy"
 
 
 def read_manifest(root: Path, params: IngestParams, seed: int) -> Iterator[Session | Refusal]:
+    """See `read_captures`."""
+    return read_captures(root)
+
+
+def read_captures(root: Path) -> Iterator[Session | Refusal]:
     """Yield the sessions of ``root/manifest.csv`` in the order of their first row.
 
     Raises
@@ -42,7 +47,7 @@ def read_manifest(root: Path, params: IngestParams, seed: int) -> Iterator[Sessi
     missing = [name for name in REQUIRED if name not in table.columns]
     if missing:
         raise UserError(f"{path}: no column {', '.join(missing)}")
-    attributes = [c for c in table.columns if c not in {*REQUIRED, *LANDMARK_COLUMNS, *OWN_COLUMNS}]
+    attributes = [c for c in table.columns if c not in {*REQUIRED, *LANDMARK_COLUMNS}]
     for key, rows in table.groupby(["identity", "session"], sort=False):
         identity, session = map(str, key)
         try:

@@ -39,12 +39,19 @@ def read_photoface(root: Path, params: IngestParams, seed: int) -> Iterator[Sess
     for person in _folders(database if database.is_dir() else root):
         for folder in _folders(person):
             try:
-                yield _read_session(person.name, folder)
+                yield read_capture(person.name, folder)
             except UserError as error:
                 yield Refusal(person.name, folder.name, str(error))
 
 
-def _read_session(identity: str, folder: Path) -> Session:
+def read_capture(identity: str, folder: Path) -> Session:
+    """The session in one folder.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or not as it should be.
+    """
     lights = read_light_source(folder / "LightSource.m")
     return Session(
         identity=identity,

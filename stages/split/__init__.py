@@ -38,8 +38,7 @@ def split(
     UserError
         If no face can be used, or there are too few people for three parts of two.
     """
-    faces = read_table(faces_path, "crop")
-    faces = faces[["identity", "session", *(t for t in tasks if t in faces.columns)]]
+    faces = read_table(faces_path, "crop", ["identity", "session", *tasks])
     faces.insert(0, "row", range(len(faces)))
     rng = np.random.default_rng(seed)
 

@@ -70,7 +70,7 @@ def test_normals_turn_with_the_image(degrees):
     matrix = turn(degrees)
     place = np.array([(SIZE - 1) / 2 + 14, (SIZE - 1) / 2 - 6])  # 14 right and 6 up
     moved = apply(matrix, place[None])[0] - (SIZE - 1) / 2
-    cut = crop_maps(maps_of_sphere((14, 6)), matrix, SIZE)
+    cut = crop_maps(maps_of_sphere((14, 6)), matrix, face_oval(SIZE))
     expected = maps_of_sphere((moved[0], -moved[1]))
     inner = expected.mask & (expected.normal[2] > 0.35)
     assert (cut.mask == expected.mask).mean() > 0.995
@@ -85,7 +85,7 @@ def test_a_quarter_turn_clockwise_takes_up_to_right():
     up[1] = 1
     mask = np.ones((SIZE, SIZE), bool)
     zero = np.zeros((SIZE, SIZE), np.float32)
-    cut = crop_maps(Maps(up, zero, zero, mask), turn(90), SIZE)
+    cut = crop_maps(Maps(up, zero, zero, mask), turn(90), face_oval(SIZE))
     np.testing.assert_allclose(cut.normal[:, 48, 48], [1, 0, 0], atol=1e-6)
 
 
@@ -100,7 +100,7 @@ def test_depth_has_neither_level_nor_tilt():
     maps = maps_of_sphere()
     rows, columns = np.indices(maps.depth.shape)
     tilted = replace(maps, depth=maps.depth + 0.3 * columns - 0.2 * rows + 40)
-    cuts = [crop_maps(m, turn(10, 1.0, SIZE), SIZE) for m in (maps, tilted)]
+    cuts = [crop_maps(m, turn(10, 1.0, SIZE), face_oval(SIZE)) for m in (maps, tilted)]
     np.testing.assert_allclose(cuts[0].depth, cuts[1].depth, atol=0.3)
     mask = cuts[0].mask
     np.testing.assert_allclose(without_plane(cuts[0].depth, mask), cuts[0].depth[mask], atol=1e-3)
@@ -117,7 +117,7 @@ def test_only_the_face_s_oval_is_kept():
 @pytest.mark.parametrize("scale", [0.5, 1.5])
 def test_depth_scales_with_the_crop(scale):
     size = round(SIZE * scale)
-    cut = crop_maps(maps_of_sphere(), turn(0, scale, size), size)
+    cut = crop_maps(maps_of_sphere(), turn(0, scale, size), face_oval(size))
     expected = maps_of_sphere(radius=24 * scale, size=size)
     inner = expected.mask & cut.mask & (expected.normal[2] > 0.4)
     depth, found = (without_plane(m.depth, inner) for m in (expected, cut))
@@ -130,7 +130,7 @@ def test_depth_scales_with_the_crop(scale):
 def test_the_mask_s_edge_does_not_darken_what_is_inside(scale):
     """Outside is no value of the surface: it must not be mixed in."""
     size = round(SIZE * scale)
-    cut = crop_maps(maps_of_sphere(), turn(20, scale, size), size)
+    cut = crop_maps(maps_of_sphere(), turn(20, scale, size), face_oval(size))
     np.testing.assert_allclose(cut.albedo[cut.mask], 0.6, atol=1e-4)
     assert (cut.albedo[~cut.mask] == 0).all() and (cut.normal[:, ~cut.mask] == 0).all()
     assert (cut.depth[~cut.mask] == 0).all()
@@ -139,7 +139,7 @@ def test_the_mask_s_edge_does_not_darken_what_is_inside(scale):
 
 def test_a_crop_outside_the_image_is_empty():
     matrix = np.array([[1, 0, -1000], [0, 1, -1000]], float)
-    cut = crop_maps(maps_of_sphere(), matrix, 32)
+    cut = crop_maps(maps_of_sphere(), matrix, face_oval(32))
     assert not cut.mask.any() and (cut.normal == 0).all() and np.isfinite(cut.depth).all()
 
 

@@ -9,14 +9,13 @@ import pytest
 
 from stages.alignment import similarity
 from stages.crop import crop
-from stages.crop.alignment import crop_maps
+from stages.crop.alignment import crop_maps, face_oval
 from stages.errors import UserError
-from stages.ingest import ingest
 from stages.maps import read_maps
 from stages.params import MAPS
 from stages.session import Session, read_sessions, read_table, write_sessions
 from stages.stereo import map_path, stereo
-from tests.captures import LANDMARKS, write_capture, write_landmarks
+from tests.captures import LANDMARKS, ingested, write_capture, write_landmarks
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -66,7 +65,7 @@ def stage(mapped, settings, tmp_path) -> Stage:
 
 def test_every_row_has_its_planes(stage):
     assert stage.run() == (4, 0, 0)
-    sessions, table, arrays = read_sessions(stage.sessions), stage.table(), stage.arrays()
+    sessions, table, arrays = list(read_sessions(stage.sessions)), stage.table(), stage.arrays()
     assert list(zip(table["identity"], table["session"], strict=True)) == [
         (s.identity, s.session) for s in sessions
     ]
@@ -77,7 +76,7 @@ def test_every_row_has_its_planes(stage):
         row = table.iloc[index]
         assert {name: row[name] for name in session.attributes} == session.attributes
         maps = read_maps(map_path(stage.maps, session))
-        cut = crop_maps(maps, similarity(np.reshape(row["landmarks"], (5, 2)), 64), 64)
+        cut = crop_maps(maps, similarity(np.reshape(row["landmarks"], (5, 2)), 64), face_oval(64))
         np.testing.assert_allclose(arrays["normalmap"][index], cut.normal, atol=0.01)
         np.testing.assert_allclose(arrays["albedo"][index, 0], cut.albedo, atol=0.01)
         np.testing.assert_allclose(arrays["depthmap"][index, 0], cut.depth, atol=0.05)
@@ -190,8 +189,8 @@ def faceless(tmp_path, settings):
     write_landmarks(write_capture(root / "told", 1))
     write_capture(root / "untold", 2)
     params = settings.ingest.model_copy(update={"source": "photoface", "root": str(root.parent)})
-    sessions, _ = ingest(params, 1, tmp_path / "s.parquet", tmp_path / "rejected.csv")
-    stereo(settings.stereo, tmp_path / "s.parquet", tmp_path / "maps", tmp_path / "s.json")
+    sessions, _ = ingested(params, 1, tmp_path)
+    stereo(settings.stereo, tmp_path / "sessions.parquet", tmp_path / "maps", tmp_path / "s.json")
     crop_params = settings.crop.model_copy(update={"size": 64})
     return Stage(tmp_path, sessions, tmp_path / "maps", crop_params)
 
@@ -215,7 +214,7 @@ def test_a_failure_is_listed_again_by_the_next_run(faceless):
 def test_no_face_at_all_stops_the_run_and_keeps_the_last_one_whole(faceless):
     faceless.run()
     before = faceless.arrays()["albedo"]
-    sessions = read_sessions(faceless.sessions)
+    sessions = list(read_sessions(faceless.sessions))
     write_sessions(faceless.sessions, [s for s in sessions if s.session == "untold"])
     with pytest.raises(UserError, match=r"no face in any of 1 sessions; .*crop\.padding"):
         faceless.run()
@@ -226,8 +225,8 @@ def test_no_face_at_all_stops_the_run_and_keeps_the_last_one_whole(faceless):
 def test_a_real_capture_comes_through(shared_data, settings, tmp_path):
     root = str(shared_data / "photoface")
     params = settings.ingest.model_copy(update={"source": "photoface", "root": root})
-    sessions, _ = ingest(params, 1, tmp_path / "s.parquet", tmp_path / "rejected.csv")
-    stereo(settings.stereo, tmp_path / "s.parquet", tmp_path / "maps", tmp_path / "s.json")
+    sessions, _ = ingested(params, 1, tmp_path)
+    stereo(settings.stereo, tmp_path / "sessions.parquet", tmp_path / "maps", tmp_path / "s.json")
     stage = Stage(tmp_path, sessions, tmp_path / "maps", settings.crop)
     assert stage.run() == (1, 0, 0)
     assert stage.table()["found_on"].tolist() == ["mean"]

@@ -6,11 +6,11 @@ from PIL import Image
 
 from stages.crop import crop
 from stages.errors import UserError
-from stages.ingest import ingest
 from stages.params import MAPS
 from stages.session import read_sessions, read_table
 from stages.stereo import stereo
 from stages.train.data import Faces
+from tests.captures import ingested
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def save(path, value=90) -> None:
 
 
 def run(params, tmp_path):
-    return ingest(params, 1, tmp_path / "sessions.parquet", tmp_path / "rejected.csv")
+    return ingested(params, 1, tmp_path)
 
 
 def test_every_picture_is_a_session(params, tmp_path, one_process):

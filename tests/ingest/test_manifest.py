@@ -7,10 +7,9 @@ import pandas as pd
 import pytest
 
 from stages.errors import UserError
-from stages.ingest import ingest
 from stages.session import LANDMARKS
 from tests.captures import LANDMARKS as POINTS
-from tests.captures import capture_frames
+from tests.captures import capture_frames, ingested
 from tests.shapes import FOUR_LIGHTS
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -21,7 +20,7 @@ def run(settings, tmp_path):
     def run():
         root = tmp_path / "rig"
         params = settings.ingest.model_copy(update={"source": "manifest", "root": str(root)})
-        return ingest(params, 1, tmp_path / "sessions.parquet", tmp_path / "rejected.csv")
+        return ingested(params, 1, tmp_path)
 
     return run
 

@@ -8,10 +8,17 @@ import numpy as np
 import pytest
 
 from stages.errors import UserError
-from stages.ingest import ingest
 from stages.ingest.photoface import KNOWN_LABELS, read_labels, read_landmarks, read_light_source
 from stages.session import Refusal, Session, read_sessions, read_table
-from tests.captures import LANDMARKS, ROWS, SIZE, write_capture, write_landmarks, write_lights
+from tests.captures import (
+    LANDMARKS,
+    ROWS,
+    SIZE,
+    ingested,
+    write_capture,
+    write_landmarks,
+    write_lights,
+)
 from tests.shapes import FOUR_LIGHTS
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -23,7 +30,7 @@ def run(settings, tmp_path):
 
     def run(root: Path) -> tuple[list[Session], list[Refusal]]:
         params = settings.ingest.model_copy(update={"source": "photoface", "root": str(root)})
-        return ingest(params, 1, tmp_path / "sessions.parquet", tmp_path / "rejected.csv")
+        return ingested(params, 1, tmp_path)
 
     return run
 

@@ -9,10 +9,10 @@ import pytest
 
 from stages.errors import UserError
 from stages.images import read_frame
-from stages.ingest import ingest
 from stages.ingest.recordio import read_recordio
 from stages.recordio import MAGIC, read_record
 from stages.session import Refusal, Session
+from tests.captures import ingested
 
 
 def pictured(labels: tuple[float, ...], image: bytes) -> bytes:
@@ -91,7 +91,7 @@ def test_a_file_cut_in_the_middle(write, settings, tmp_path, one_process):
     assert len([r for r in results if isinstance(r, Session)]) == 2
     assert "cut off; copy the file again" in refused[0].reason
     params = settings.ingest.model_copy(update={"source": "recordio", "root": str(root)})
-    accepted, all_refused = ingest(params, 0, tmp_path / "s.parquet", tmp_path / "r.csv")
+    accepted, all_refused = ingested(params, 0, tmp_path)
     assert len(accepted) == 2 and len(all_refused) == len(refused)
 
 

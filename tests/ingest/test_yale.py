@@ -6,9 +6,9 @@ import pytest
 
 from stages.errors import UserError
 from stages.images import read_frame
-from stages.ingest import ingest
 from stages.ingest.yale import light_direction, read_yale
 from stages.session import Refusal, Session
+from tests.captures import ingested
 
 FACE = "extended_yale_b"
 ANGLES = ((-20, 20), (-35, -20), (20, 20), (35, -20))  # a light in each quadrant
@@ -85,7 +85,7 @@ def test_draws_of_real_people(shared_data, params):
 
 def test_real_draws_pass_the_checks(shared_data, params, tmp_path, one_process):
     params = params.model_copy(update={"root": str(shared_data / FACE), "sessions_per_identity": 1})
-    accepted, refused = ingest(params, 1, tmp_path / "sessions.parquet", tmp_path / "rejected.csv")
+    accepted, refused = ingested(params, 1, tmp_path)
     assert len(accepted) == 29 and not refused
 
 
@@ -156,4 +156,4 @@ def test_any_number_of_lights_surrounds_the_face(params, tmp_path, count):
 def test_a_root_without_people(params, tmp_path):
     params = params.model_copy(update={"root": str(tmp_path)})
     with pytest.raises(UserError, match="no session in the yale layout"):
-        ingest(params, 1, tmp_path / "sessions.parquet", tmp_path / "rejected.csv")
+        ingested(params, 1, tmp_path)
