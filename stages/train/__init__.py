@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from stages.errors import UserError
 from stages.pairs import cosine_auc
-from stages.params import Params, TrainParams, maps_of
+from stages.params import CaptureLimits, Params, TrainParams, maps_of
 from stages.session import read_table
 from stages.train.augmentation import augment
 from stages.train.batches import grouped_batches, shuffled_batches, steps_in
@@ -79,6 +79,9 @@ def train(
         maps=list(maps),
         channels=faces.channels,
         side=faces.side,
+        limits=CaptureLimits(**params.ingest.model_dump(include=set(CaptureLimits.model_fields))),
+        stereo=params.stereo,
+        crop=params.crop,
         scale=scale,
         tasks=tasks,
         backbone=p.backbone,
@@ -150,7 +153,7 @@ def train(
                 else shuffled_batches(len(part.rows), p.batch_size, generator)
             )
             for step, chosen in enumerate(batches, start=(epoch - 1) * steps_per_epoch):
-                batch = faces.batch(part.rows[chosen.numpy()], scale, device)
+                batch = scale.applied(faces.read(part.rows[chosen.numpy()]), device)
                 batch = augment(batch, faces.x_channels, generator)
                 with autocast(device):
                     out = network(batch, reversal_strength(p.reversal_weight, step / steps))
@@ -173,7 +176,7 @@ def train(
                     "train.learning_rate (params.yaml)"
                 )
             auc = cosine_auc(
-                embed(kept, card, faces, val.rows, mirrored=False).identity, val.identities
+                embed(kept, card, faces.batches(val.rows), mirrored=False).identity, val.identities
             )
             spread = torch.cat(magnitudes).cpu().quantile(torch.tensor([0.05, 0.5, 0.95]))
             log.append(
@@ -212,10 +215,10 @@ def train(
     if p.erase:
         known = {task: labels.numpy() for task, labels in part.labels.items()}
         found = class_directions(
-            embed(kept, card, faces, part.rows, mirrored=False).identity, known
+            embed(kept, card, faces.batches(part.rows), mirrored=False).identity, known
         )
         kept.erased[:, : found.shape[1]] = torch.from_numpy(found).to(kept.erased)
-    save_model(models, kept, card)
+    card = save_model(models, kept, card)
     checkpoint.unlink(missing_ok=True)
     return card
 

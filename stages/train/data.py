@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from stages.params import Map
 from stages.tasks import UNKNOWN, Tasks, class_indices
 
 LIMIT = 3.0  # standard deviations
+INFERENCE_BATCH = 64
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,13 @@ class Scale:
     mean: list[float]
     std: list[float]
     limit: float
+
+    def applied(self, values: np.ndarray, device: torch.device) -> Tensor:
+        """Stored values (B, C, S, S) as the network's input on ``device``."""
+        batch = torch.from_numpy(values).to(device)
+        mean = torch.tensor(self.mean, device=device)[:, None, None]
+        std = torch.tensor(self.std, device=device)[:, None, None]
+        return ((batch - mean) / std).clamp(-self.limit, self.limit)
 
 
 class Faces:
@@ -65,12 +73,10 @@ class Faces:
         parts = [array[rows].astype(np.float32) for array in self.arrays]
         return np.concatenate(parts, axis=1)
 
-    def batch(self, rows: np.ndarray, scale: Scale, device: torch.device) -> Tensor:
-        """Standardised (B, C, S, S) float32 on ``device``."""
-        values = torch.from_numpy(self.read(rows)).to(device)
-        mean = torch.tensor(scale.mean, device=device)[:, None, None]
-        std = torch.tensor(scale.std, device=device)[:, None, None]
-        return ((values - mean) / std).clamp(-scale.limit, scale.limit)
+    def batches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
+        """Stored values of many rows, (B, C, S, S) float32 at a time."""
+        for chunk in np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH))):
+            yield self.read(chunk)
 
 
 def normal_x_channels(maps: Sequence[Map], channels: Sequence[int]) -> list[int]:

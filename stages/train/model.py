@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,24 +13,27 @@ import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from stages.errors import UserError
 from stages.files import replacing
-from stages.params import Backbone, Map, Modality
+from stages.params import Backbone, CaptureLimits, CropParams, Map, Modality, StereoParams
 from stages.tasks import Tasks
 from stages.train.augmentation import mirror
-from stages.train.data import Faces, Scale
+from stages.train.data import Scale, normal_x_channels
 from stages.train.network import Network
 
-INFERENCE_BATCH = 64
+TRAIN = "run `dvc repro train`"
 
 
 class Card(BaseModel):
-    """Everything that turns an aligned crop of raw map values into the network's input.
+    """Everything that turns a capture into the network's input, and says what comes out.
 
-    Channels are stacked in the order of ``maps``, so many of each as ``channels`` says, and
-    standardised by ``scale``. Labels of a task
-    are its classes in order.
+    ``limits`` are what a capture must keep to, ``stereo`` and ``crop`` how it becomes aligned
+    crops; their channels are stacked in the order of ``maps``, so many of each as ``channels``
+    says, and standardised by ``scale``.
+    Labels of a task are its classes in order. ``weights`` is the hash of the weights' file: a card
+    belongs to one.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -38,6 +43,9 @@ class Card(BaseModel):
     maps: list[Map]
     channels: list[int]
     side: int
+    limits: CaptureLimits
+    stereo: StereoParams
+    crop: CropParams
     scale: Scale
     tasks: Tasks
     backbone: Backbone
@@ -46,6 +54,7 @@ class Card(BaseModel):
     dropout: float
     epoch: int = 0
     val_auc: float = 0.0
+    weights: str = ""
 
     def build(self) -> Network:
         """The network with fresh weights."""
@@ -79,18 +88,29 @@ class Embedded:
 
 
 def embed(
-    network: Network, card: Card, faces: Faces, rows: np.ndarray, mirrored: bool = True
+    network: nn.Module, card: Card, crops: Iterable[np.ndarray], mirrored: bool = True
 ) -> Embedded:
-    """Run the network on rows of the packed faces; if ``mirrored``, each with its mirror image,
-    averaged, for twice the time."""
-    device = next(network.parameters()).device
+    """Run a network on batches of crops.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Gives `Outputs`.
+    crops : iterable of (B, C, S, S) float32
+        Stored values, as of `Faces.batches`.
+    mirrored : bool
+        Each with its mirror image, averaged, for twice the time.
+    """
+    device = next(network.parameters(), torch.empty(0)).device
+    x_channels = normal_x_channels(card.maps, card.channels)
     identity: list[np.ndarray] = []
     attributes: dict[str, list[np.ndarray]] = {task: [] for task in card.tasks}
     network.eval()
-    with torch.inference_mode(), autocast(device):
-        for chunk in np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH))):
-            batch = faces.batch(chunk, card.scale, device)
-            views = [batch, mirror(batch, faces.x_channels)] if mirrored else [batch]
+    for values in crops:
+        # Not about the loop: what makes the crops must not run in half precision.
+        with torch.inference_mode(), autocast(device):
+            batch = card.scale.applied(values, device)
+            views = [batch, mirror(batch, x_channels)] if mirrored else [batch]
             outputs = [network(view) for view in views]
             identity.append((sum(o.identity.float() for o in outputs) / len(views)).cpu().numpy())
             for task, parts in attributes.items():
@@ -110,11 +130,18 @@ def autocast(device: torch.device) -> torch.autocast:
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
-def save_model(folder: Path, network: Network, card: Card) -> None:
-    """Write ``weights.safetensors`` and ``card.json``."""
+def save_model(folder: Path, network: Network, card: Card) -> Card:
+    """Write ``weights.safetensors`` and ``card.json``; the card with its weights' hash."""
     weights = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
     with replacing(folder / "weights.safetensors") as path:
         save_file(weights, path)
+        card = card.model_copy(update={"weights": _file_digest(path)})
+    write_card(folder, card)
+    return card
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write ``card.json``."""
     with replacing(folder / "card.json") as path:
         path.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
@@ -127,16 +154,47 @@ def load_model(folder: Path, device: torch.device) -> tuple[Network, Card]:
     UserError
         If a file is missing or does not fit the other.
     """
+    card = read_card(folder)
+    path = folder / "weights.safetensors"
     try:
-        card = Card.model_validate(json.loads((folder / "card.json").read_text(encoding="utf-8")))
+        if _file_digest(path) != card.weights:
+            raise UserError(f"{folder}: the weights are not those of the card; {TRAIN}")
         network = card.build()
-        network.load_state_dict(load_file(folder / "weights.safetensors"))
-    except FileNotFoundError as error:
-        raise UserError(f"{error.filename}: missing; run `dvc repro train`") from None
-    except (ValueError, ValidationError, SafetensorError, RuntimeError) as error:
+        network.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; {TRAIN}") from None
+    except (ValueError, SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise UserError(f"{folder}: no usable model ({reason}); run `dvc repro -f train`") from None
+        raise UserError(f"{folder}: no usable model ({reason}); {TRAIN}") from None
     return network.to(device).eval(), card
+
+
+def read_card(folder: Path) -> Card:
+    """A model's card.
+
+    Raises
+    ------
+    UserError
+        If it is missing or no such card.
+    """
+    path = folder / "card.json"
+    try:
+        return Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; {TRAIN}, or give the folder of a model") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"{path}: no card of this psface ({where}: {first['msg']}); {TRAIN}"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: unreadable ({error}); {TRAIN}") from None
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def default_device() -> torch.device:

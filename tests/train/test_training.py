@@ -133,7 +133,7 @@ def test_every_modality_trains_and_its_card_is_enough(folders, modality, fusion,
     network, loaded = load_model(folders / "model", CPU)
     assert loaded == card
     assert network.channels == channels
-    out = embed(network, loaded, Faces(folders / "faces", loaded.maps), np.arange(5))
+    out = embed(network, loaded, Faces(folders / "faces", loaded.maps).batches(np.arange(5)))
     assert out.identity.shape == (5, 16 * len(channels))
     assert out.attributes["gender"].sum(axis=1) == pytest.approx(np.ones(5), abs=1e-2)
 
@@ -156,7 +156,7 @@ def test_it_learns(folders, monkeypatch):
     network, card = load_model(folders / "m", CPU)
     table = pd.read_csv(folders / "splits" / "train.csv", dtype=str)
     rows = table["row"].astype(int).to_numpy()
-    out = embed(network, card, Faces(folders / "faces", card.maps), rows)
+    out = embed(network, card, Faces(folders / "faces", card.maps).batches(rows))
     assert cosine_auc(out.identity, table["identity"].to_numpy(str)) > 0.95
     assert roc_auc_score(table["gender"] == "female", out.attributes["gender"][:, 1]) > 0.95
 
@@ -208,7 +208,9 @@ def test_erasure_takes_the_tasks_out_of_the_embedding(folders):
     def difference(erase):
         run(folders, f"m{erase}", small_params(**{"train.erase": erase, "train.epochs": 4}))
         network, card = load_model(folders / f"m{erase}", CPU)
-        out = embed(network, card, Faces(folders / "faces", card.maps), rows, mirrored=False)
+        out = embed(
+            network, card, Faces(folders / "faces", card.maps).batches(rows), mirrored=False
+        )
         means = [unit(out.identity)[who].mean(axis=0) for who in (woman, ~woman)]
         return np.linalg.norm(means[0] - means[1])
 
@@ -251,8 +253,8 @@ def test_scale_standardises_and_keeps_the_normals_x_centred(folders):
     faces = Faces(folders / "faces", maps)
     rows = np.arange(20)
     scale = measure_scale(faces, rows)
-    batch = faces.batch(rows, replace(scale, limit=100.0), CPU)
-    assert faces.batch(rows, scale, CPU).abs().max() == scale.limit
+    batch = replace(scale, limit=100.0).applied(faces.read(rows), CPU)
+    assert scale.applied(faces.read(rows), CPU).abs().max() == scale.limit
     assert scale.mean[0] == 0
     assert batch[:, 1:].mean(dim=(0, 2, 3)).numpy() == pytest.approx(np.zeros(3), abs=1e-3)
     assert batch[:, 1:].std(dim=(0, 2, 3)).numpy() == pytest.approx(np.ones(3), abs=1e-2)
@@ -263,8 +265,16 @@ def test_missing_or_foreign_model_files(folders, tmp_path):
         load_model(tmp_path / "nothing", CPU)
     run(folders, "m", small_params(**{"train.epochs": 1}))
     (folders / "m" / "weights.safetensors").write_bytes(b"\x80\x04pickle")
-    with pytest.raises(UserError, match="no usable model"):
+    with pytest.raises(UserError, match="the weights are not those of the card"):
         load_model(folders / "m", CPU)
+    (folders / "m" / "weights.safetensors").unlink()
+    with pytest.raises(UserError, match=r"weights\.safetensors: missing"):
+        load_model(folders / "m", CPU)
+    card = folders / "m" / "card.json"
+    for text, said in (("{}", "no card of this psface .modality"), ("no JSON", "unreadable")):
+        card.write_text(text)
+        with pytest.raises(UserError, match=rf"card\.json: {said}"):
+            load_model(folders / "m", CPU)
 
 
 def test_a_loss_that_diverges_is_said(folders):

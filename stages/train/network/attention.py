@@ -37,10 +37,28 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         height, width = x.shape[-2:]
         average = x.flatten(2) @ _average_matrix(height, width).to(x)
-        largest = [functional.adaptive_max_pool2d(x, size).flatten(2) for size in POOL_SIZES]
-        channel = self.channel((average + torch.cat(largest, dim=2)).flatten(1))
+        channel = self.channel((average + _largest(x)).flatten(1))
         extremes = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=1)
         return x * (channel[:, :, None, None] + self.spatial(extremes)) / 2
+
+
+def _largest(x: Tensor) -> Tensor:
+    """(B, C, cells): adaptive maximum pooling to all `POOL_SIZES`."""
+    if not torch.compiler.is_exporting():
+        pooled = [functional.adaptive_max_pool2d(x, size).flatten(2) for size in POOL_SIZES]
+        return torch.cat(pooled, dim=2)
+    # ONNX knows no adaptive pooling: its windows, by their definition.
+    cells = [
+        x[..., top:bottom, left:right].amax(dim=(2, 3))
+        for size in POOL_SIZES
+        for top, bottom in _windows(x.shape[2], size)
+        for left, right in _windows(x.shape[3], size)
+    ]
+    return torch.stack(cells, dim=2)
+
+
+def _windows(length: int, count: int) -> list[tuple[int, int]]:
+    return [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
 
 
 @cache

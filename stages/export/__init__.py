@@ -1,0 +1,100 @@
+"""export: a trained model as ONNX, checked against torch on real crops."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from stages.errors import UserError
+from stages.files import replacing
+from stages.pairs import unit
+from stages.recognise.onnx import IDENTITY, INPUT, MODEL, Exported
+from stages.train.data import Faces
+from stages.train.model import load_model, write_card
+from stages.train.network import Network
+
+INSTALL = "pip install -e '.[export]'"
+CHECKED = 64  # crops, evenly spread
+ALIKE = 0.9999  # the least cosine between the two embeddings of a crop
+
+
+class _Exportable(nn.Module):
+    """What is exported of a network: the identity embedding and each task's logits."""
+
+    def __init__(self, network: Network, tasks: list[str]) -> None:
+        super().__init__()
+        self.network, self.tasks = network, tasks
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        out = self.network(x)
+        return out.identity, *(out.attributes[task] for task in self.tasks)
+
+
+def export(model: Path, out: Path, faces_folder: Path) -> float:
+    """Write ``model.onnx`` and ``card.json``, for any number of faces at once.
+
+    Parameters
+    ----------
+    model : Path
+        The folder of a trained model.
+    out : Path
+        Another folder.
+    faces_folder : Path
+        Packed crops of the model's maps, by which the two are compared in full precision.
+
+    Returns
+    -------
+    float
+        The least cosine between the embeddings of a crop by torch and by onnxruntime.
+
+    Raises
+    ------
+    UserError
+        If a package is missing, or the two differ: then nothing is written.
+    """
+    if out.resolve() == model.resolve():
+        raise UserError(f"{out}: holds the model itself; give another --out")
+    network, card = load_model(model, torch.device("cpu"))
+    faces = Faces(faces_folder, card.maps)
+    if (faces.channels, faces.side) != (card.channels, card.side):
+        raise UserError(
+            f"{faces_folder}: crops of {faces.channels} channels and {faces.side} px, the model's "
+            f"have {card.channels} and {card.side}; give --faces those that it was trained on"
+        )
+    count = len(faces.arrays[0])
+    crops = faces.read(np.unique(np.linspace(0, count - 1, CHECKED).astype(int)))
+    batch = card.scale.applied(crops, torch.device("cpu"))
+    exportable = _Exportable(network, list(card.tasks)).eval()
+    with replacing(out / MODEL) as path:
+        _write(exportable, batch[:2], [IDENTITY, *card.tasks], path)
+        with torch.inference_mode():
+            ours, theirs = (net(batch).identity.numpy() for net in (network, Exported(path)))
+        alike = float((unit(ours) * unit(theirs)).sum(axis=1).min())
+        if not alike >= ALIKE:
+            raise UserError(f"{out}: the exported model's embeddings differ (cosine {alike:.5f})")
+    write_card(out, card)
+    return alike
+
+
+def _write(module: nn.Module, batch: Tensor, names: list[str], path: Path) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it says what it does not need
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # torch's own of its own
+            torch.onnx.export(
+                module,
+                (batch,),
+                path,
+                input_names=[INPUT],
+                output_names=names,
+                dynamic_shapes=({0: torch.export.Dim("faces")},),
+                external_data=False,
+                verbose=False,
+            )
+    except ImportError as error:
+        raise UserError(f"{error.name} is not installed; `{INSTALL}`") from error

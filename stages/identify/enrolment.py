@@ -1,0 +1,96 @@
+"""From a folder of people to a gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from stages.errors import UserError
+from stages.identify.gallery import Gallery, build_gallery
+from stages.parallel import map_sessions
+from stages.recognise import Recogniser, cut_session
+from stages.recognise.captures import people_in
+from stages.session import Refusal, Session
+from stages.train.model import Card
+
+
+def enrol(
+    recogniser: Recogniser, root: Path, strangers: Path | None = None
+) -> tuple[Gallery, list[Refusal]]:
+    """Make a gallery of a folder: ``<root>/<person>/``, with any captures and pictures in it.
+
+    Parameters
+    ----------
+    root : Path
+        A ``manifest.csv`` in it names the people itself; ``Photometric_DB`` in it is taken for the
+        root.
+    strangers : Path, optional
+        Such a folder of people who are not enrolled, to calibrate the threshold with; without it
+        the enrolled ones play strangers to each other.
+
+    Returns
+    -------
+    Gallery
+    list of Refusal
+        What could not be used.
+
+    Raises
+    ------
+    UserError
+        If there is nobody to enrol, or one person is in both folders.
+    """
+    names, embeddings, refusals = _embedded(recogniser, root, "enrol")
+    if not len(names):
+        first = f"; the first is refused because {refusals[0].reason}" if refusals else ""
+        raise UserError(
+            f"{root}: nobody to enrol; it wants a folder for each person, with captures or "
+            f"pictures in it{first}"
+        )
+    others = np.empty((0, embeddings.shape[1]), np.float32)
+    if strangers is not None:
+        known, others, refused = _embedded(recogniser, strangers, "strangers")
+        refusals += refused
+        if not len(known):
+            raise UserError(f"{strangers}: no stranger in it whom the model can use")
+        if both := sorted(set(known) & set(names)):
+            raise UserError(f"{strangers}: {both[0]} is enrolled, and so no stranger")
+    return build_gallery(names, embeddings, others, recogniser.digest), refusals
+
+
+def _embedded(
+    recogniser: Recogniser, root: Path, description: str
+) -> tuple[np.ndarray, np.ndarray, list[Refusal]]:
+    """(N,) names and (N, D) embeddings of what can be used, and what cannot."""
+    names: list[str] = []
+    refusals: list[Refusal] = []
+    total = sum(1 for _ in people_in(root))
+    work = partial(_cut, card=recogniser.card)
+
+    def values() -> Iterator[np.ndarray]:
+        for result in map_sessions(work, people_in(root), description, total):
+            if isinstance(result, Refusal):
+                refusals.append(result)
+            else:
+                name, cut = result
+                names.append(name)
+                yield cut
+
+    cuts = values()
+    first = next(cuts, None)
+    if first is None:
+        return np.empty(0, str), np.empty((0, 0), np.float32), refusals
+    embeddings = recogniser.embed(chain([first], cuts)).identity
+    return np.array(names), embeddings, refusals
+
+
+def _cut(session: Session | Refusal, card: Card) -> tuple[str, np.ndarray] | Refusal:
+    if isinstance(session, Refusal):
+        return session
+    try:
+        return session.identity, cut_session(session, card).values
+    except UserError as error:
+        return Refusal(session.identity, session.session, str(error))

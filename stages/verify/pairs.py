@@ -1,0 +1,224 @@
+"""Which captures are compared with which: lists of pairs, verification sets, folders of people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import StratifiedKFold
+
+from stages.errors import UserError
+from stages.images import PICTURE_SUFFIXES
+from stages.pairs import all_pairs
+from stages.recognise.captures import find_captures, people_in
+from stages.recognise.cutting import picture_session
+from stages.session import Refusal, Session
+from stages.verify.binary import read_bin
+
+FOLDS = 10
+IMPOSTORS = 5_000_000  # at most, of the pairs within a folder
+SAME = {"1": True, "true": True, "same": True, "0": False, "false": False, "different": False}
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A picture that is in no file of its own, aligned on ArcFace's template already."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """Pairs of captures.
+
+    Attributes
+    ----------
+    captures : list of Session, Refusal or Encoded
+        Each one once. A refusal is a capture that cannot be used.
+    identity : (N,) str or None
+        Who they show; None where a set does not tell.
+    first, second : (P,) int
+        Indices of captures.
+    same : (P,) bool
+        Whether the two show one person.
+    fold : (P,) int or None
+        Part of the cross-validation; None where there is none.
+    """
+
+    captures: list[Session | Refusal | Encoded]
+    identity: np.ndarray | None
+    first: np.ndarray
+    second: np.ndarray
+    same: np.ndarray
+    fold: np.ndarray | None
+
+
+def read_pairs(path: Path, root: Path | None) -> PairSet:
+    """The pairs that a path stands for.
+
+    Parameters
+    ----------
+    path : Path
+        A folder of people, as `stages.recognise.captures.people_in` takes it: all pairs within it;
+        LFW's ``pairs.txt``; a ``.csv`` of columns first, second, same and, if any, fold; or an
+        InsightFace ``.bin``.
+    root : Path, optional
+        The folder that a list's pictures lie in; else the list's own.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, a picture is missing, or there are not both kinds of pairs.
+    """
+    if path.is_dir():
+        pairs = _folder(path)
+    elif path.suffix == ".bin":
+        pairs = _bin(path)
+    elif path.suffix == ".csv":
+        pairs = _listed(path, _csv(path, root or path.parent))
+    elif path.suffix == ".txt":
+        pairs = _listed(path, _lfw(path, root or path.parent))
+    else:
+        raise UserError(f"{path}: wanted a folder of people, LFW's pairs.txt, a .csv or a .bin")
+    if pairs.same.all() or not pairs.same.any():
+        raise UserError(f"{path}: wanted pairs of one person and pairs of two; there is one kind")
+    return pairs
+
+
+def _folder(root: Path) -> PairSet:
+    captures = list(people_in(root))
+    identity = np.array([capture.identity for capture in captures])
+    first, second, same = all_pairs(identity)
+    if (excess := int((~same).sum()) - IMPOSTORS) > 0:
+        impostors = np.flatnonzero(~same)
+        dropped = np.random.default_rng(0).choice(impostors, excess, replace=False)
+        first, second, same = (np.delete(values, dropped) for values in (first, second, same))
+    return PairSet(list(captures), identity, first, second, same, None)
+
+
+def _bin(path: Path) -> PairSet:
+    pictures, same = read_bin(path)
+    captures = [Encoded(f"{path.name}::{i}", data) for i, data in enumerate(pictures)]
+    index = np.arange(0, len(pictures), 2)
+    truth = np.array(same)
+    return PairSet(list(captures), None, index, index + 1, truth, _folds(truth))
+
+
+@dataclass(frozen=True)
+class _Line:
+    number: int
+    first: Path
+    second: Path
+    same: bool
+    fold: int | None
+    people: tuple[str, str] | None
+
+
+def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
+    found: dict[Path, int] = {}
+    captures: list[Session | Refusal | Encoded] = []
+    people: list[str] = []
+    rows, missing = [], []
+    for line in lines:
+        for picture, person in zip((line.first, line.second), line.people or ("", ""), strict=True):
+            if picture not in found:
+                found[picture] = len(captures)
+                if not picture.exists():
+                    missing.append(f"line {line.number}: {picture}")
+                    continue
+                captures.append(_capture_at(picture))
+                people.append(person)
+        rows.append((found[line.first], found[line.second], line.same, line.fold))
+    if missing:
+        raise UserError(
+            f"{path}, {missing[0]} is missing, and {len(missing) - 1} others; restore them, or "
+            "give the folder that they lie in by --root"
+        )
+    if not rows:
+        raise UserError(f"{path}: no pair in it")
+    first, second, same, fold = (np.array(column) for column in zip(*rows, strict=True))
+    told = all(person for person in people)
+    return PairSet(
+        captures,
+        np.array(people) if told else None,
+        first,
+        second,
+        same,
+        _folds(same) if fold[0] is None else fold.astype(int),
+    )
+
+
+def _capture_at(path: Path) -> Session | Refusal:
+    if not path.is_dir():
+        return picture_session("", path)
+    [*found] = find_captures([path])
+    if len(found) == 1 and isinstance(found[0], (Session, Refusal)):
+        return found[0]
+    return Refusal("", path.name, f"{path}: not a picture, nor the folder of one capture")
+
+
+def _folds(same: np.ndarray) -> np.ndarray | None:
+    """Ten parts in the order of the pairs, each with its share of both kinds."""
+    if min(same.sum(), (~same).sum()) < FOLDS:
+        return None
+    fold = np.empty(len(same), int)
+    for number, (_, held_out) in enumerate(StratifiedKFold(FOLDS).split(same, same)):
+        fold[held_out] = number
+    return fold
+
+
+def _csv(path: Path, root: Path) -> Iterator[_Line]:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not readable as CSV ({error})") from error
+    lacking = [name for name in ("first", "second", "same") if name not in table.columns]
+    if lacking:
+        raise UserError(f"{path}: no column {', '.join(lacking)}; wanted first, second, same")
+    for number, row in enumerate(table.to_dict("records"), start=2):
+        same = SAME.get(row["same"].strip().lower())
+        fold = row.get("fold")
+        if same is None or (fold is not None and not fold.isdigit()):
+            raise UserError(
+                f"{path}, line {number}: same is {row['same']!r} and fold {fold!r}; wanted one of "
+                f"{', '.join(SAME)}, and a number"
+            )
+        places = (root / row["first"].strip(), root / row["second"].strip())
+        yield _Line(number, *places, same, None if fold is None else int(fold), None)
+
+
+def _lfw(path: Path, root: Path) -> Iterator[_Line]:
+    """Huang et al., "Labeled Faces in the Wild", 2007: ``<folds> <n>``, then for each fold n lines
+    ``<name> <number> <number>`` and n lines ``<name> <number> <name> <number>``; in the
+    development sets, ``<n>`` alone and one fold."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not readable ({error})") from error
+    header = lines[0].split() if lines else []
+    if len(header) not in (1, 2) or not all(word.isdigit() for word in header):
+        raise UserError(f"{path}, line 1: wanted LFW's numbers of folds and of pairs")
+    in_fold = 2 * int(header[-1])
+    for number, line in enumerate(lines[1:], start=2):
+        words = line.rstrip().split("\t") if "\t" in line else line.split()
+        if not words:
+            continue
+        if len(words) == 3 and words[1].isdigit() and words[2].isdigit():
+            people, shots = (words[0], words[0]), (int(words[1]), int(words[2]))
+        elif len(words) == 4 and words[1].isdigit() and words[3].isdigit():
+            people, shots = (words[0], words[2]), (int(words[1]), int(words[3]))
+        else:
+            raise UserError(f"{path}, line {number}: {line[:60]!r}; wanted a pair as LFW writes it")
+        first, second = (_lfw_picture(root, *one) for one in zip(people, shots, strict=True))
+        fold = (number - 2) // max(in_fold, 1) if len(header) == 2 else None
+        yield _Line(number, first, second, len(words) == 3, fold, people)
+
+
+def _lfw_picture(root: Path, name: str, number: int) -> Path:
+    stem = root / name / f"{name}_{number:04}"
+    candidates = (stem.with_name(stem.name + suffix) for suffix in (".jpg", *PICTURE_SUFFIXES))
+    return next((path for path in candidates if path.exists()), stem.with_name(stem.name + ".jpg"))

@@ -1,0 +1,140 @@
+"""Lists of pairs, and LFW's protocol."""
+
+import pickle
+
+import cv2
+import numpy as np
+import pytest
+
+from stages.errors import UserError
+from stages.session import Refusal
+from stages.verify import name_of
+from stages.verify.pairs import Encoded, read_pairs
+from stages.verify.protocol import best_threshold, fold_accuracies
+
+PICTURE = cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes()
+
+
+@pytest.fixture
+def lfw(tmp_path):
+    """Four people of three pictures each, named as LFW's."""
+    for person in ("Ann Lee", "Bo", "Nguyễn_A", "D"):
+        for number in (1, 2, 3):
+            path = tmp_path / person / f"{person}_{number:04}.jpg"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(PICTURE)
+    return tmp_path
+
+
+def test_lfw_pairs(lfw):
+    lines = ["2\t2", "Bo\t1\t2", "D\t1\t3", "Bo\t1\tD\t2", "Ann Lee\t1\tBo\t3"]
+    lines += ["D\t1\t2", "Ann Lee\t1\t2", "Nguyễn_A\t1\tD\t2", "Bo\t1\tNguyễn_A\t3"]
+    (lfw / "pairs.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    pairs = read_pairs(lfw / "pairs.txt", None)
+    assert pairs.same.tolist() == [True, True, False, False] * 2
+    assert pairs.fold.tolist() == [0] * 4 + [1] * 4
+    names = [name_of(capture).split("/")[-1] for capture in pairs.captures]
+    assert len(names) == len(set(names)) == 10
+    assert (names[pairs.first[3]], names[pairs.second[3]]) == ("Ann Lee_0001.jpg", "Bo_0003.jpg")
+    assert pairs.identity[pairs.first[3]] == "Ann Lee"
+    assert pairs.second[0] != pairs.first[0] and pairs.first[2] == pairs.first[0]
+
+
+def test_lfw_development_pairs_have_no_folds(lfw):
+    (lfw / "pairsDevTest.txt").write_text("1\nBo\t1\t2\nBo\t1\tD\t2\n")
+    pairs = read_pairs(lfw / "pairsDevTest.txt", lfw)
+    assert pairs.fold is None and pairs.same.tolist() == [True, False]
+
+
+def test_csv_pairs(lfw):
+    text = "first,second,same,fold\nBo/Bo_0001.jpg, Bo/Bo_0002.jpg,TRUE,4\n"
+    text += "Bo/Bo_0001.jpg,D/D_0001.jpg,0,5\n"
+    (lfw / "mine.csv").write_text(text)
+    pairs = read_pairs(lfw / "mine.csv", None)
+    assert pairs.same.tolist() == [True, False] and pairs.fold.tolist() == [4, 5]
+    assert pairs.first.tolist() == [0, 0] and pairs.identity is None
+
+
+def test_pairs_without_folds_are_parted_with_both_kinds_in_each(lfw):
+    lines = ["first,second,same"]
+    lines += ["Bo/Bo_0001.jpg,Bo/Bo_0002.jpg,1", "Bo/Bo_0001.jpg,D/D_0001.jpg,0"] * 20
+    (lfw / "mine.csv").write_text("\n".join(lines))
+    pairs = read_pairs(lfw / "mine.csv", None)
+    for fold in range(10):
+        assert pairs.same[pairs.fold == fold].tolist() == [True, False] * 2
+
+
+def test_a_verification_set(tmp_path):
+    same = [True] * 10 + [False] * 10
+    (tmp_path / "lfw.bin").write_bytes(pickle.dumps(([PICTURE] * 40, same)))
+    pairs = read_pairs(tmp_path / "lfw.bin", None)
+    assert all(isinstance(capture, Encoded) for capture in pairs.captures)
+    assert pairs.first.tolist() == list(range(0, 40, 2))
+    assert pairs.second.tolist() == list(range(1, 40, 2))
+    assert pairs.same.tolist() == same and len(np.unique(pairs.fold)) == 10
+
+
+def test_a_folder_is_all_its_pairs(lfw, monkeypatch):
+    (lfw / "Bo" / "readme.pdf").write_bytes(b"%PDF")
+    pairs = read_pairs(lfw, None)
+    assert len(pairs.captures) == 13 and len(pairs.same) == 13 * 12 // 2
+    assert sum(isinstance(capture, Refusal) for capture in pairs.captures) == 1
+    assert pairs.same.sum() == 3 * 3 + 6
+    monkeypatch.setattr("stages.verify.pairs.IMPOSTORS", 20)
+    fewer = read_pairs(lfw, None)
+    assert fewer.same.sum() == 15 and (~fewer.same).sum() == 20
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("pairs.txt", "", "line 1: wanted LFW's numbers"),
+        ("pairs.txt", "ten\t300\n", "line 1: wanted LFW's numbers"),
+        ("pairs.txt", "1\t1\nBo\tone\t2\n", "line 2: .*wanted a pair"),
+        ("pairs.txt", "1\t1\nBo\t1\t2\t3\t4\n", "line 2: .*wanted a pair"),
+        ("pairs.txt", "1\t1\nBo\t1\t9\nZoe\t1\t2\n", "line 2: .*Bo_0009.jpg is missing, and 2 oth"),
+        ("pairs.txt", "1\t1\n", "no pair in it"),
+        ("pairs.txt", "1\t1\nBo\t1\t2\n", "there is one kind"),
+        ("pairs.csv", "a,b\n1,2\n", "no column first, second, same"),
+        ("pairs.csv", "first,second,same\na,b,maybe\n", "line 2: same is 'maybe'"),
+        ("pairs.csv", "first,second,same,fold\na,b,1,x\n", "line 2: same is '1' and fold 'x'"),
+        ("pairs.csv", "first,second,same\nno.jpg,Bo/Bo_0001.jpg,1\n", "no.jpg is missing, and 0"),
+        ("pairs.csv", "", "not readable as CSV"),
+        ("pairs.xml", "", "wanted a folder of people"),
+    ],
+)
+def test_lists_that_are_wrong(lfw, name, text, said):
+    (lfw / name).write_text(text)
+    with pytest.raises(UserError, match=said):
+        read_pairs(lfw / name, lfw)
+
+
+def plain_threshold(cosine, same):
+    """The best accuracy that any threshold has."""
+    edges = [
+        -2.0,
+        *((a + b) / 2 for a, b in zip(sorted(cosine), sorted(cosine)[1:], strict=False)),
+        2.0,
+    ]
+    return max(np.mean((cosine > edge) == same) for edge in edges)
+
+
+def test_accuracy_on_folds_against_a_plain_loop():
+    rng = np.random.default_rng(2)
+    for _ in range(30):
+        same = rng.random(60) < 0.5
+        cosine = (rng.normal(size=60) + same).round(1)  # with ties
+        fold = rng.integers(0, 5, 60)
+        best = best_threshold(cosine, same)
+        assert np.mean((cosine > best) == same) == pytest.approx(plain_threshold(cosine, same))
+        found = fold_accuracies(cosine, same, fold)
+        for number, accuracy in zip(np.unique(fold), found, strict=True):
+            held = fold == number
+            threshold = best_threshold(cosine[~held], same[~held])
+            right = sum((c > threshold) == s for c, s in zip(cosine[held], same[held], strict=True))
+            assert accuracy == right / held.sum()
+
+
+def test_perfect_scores_are_perfectly_accurate():
+    same = np.repeat([True, False], 20)
+    assert (fold_accuracies(same * 0.6 - 0.1, same, np.arange(40) % 10) == 1).all()

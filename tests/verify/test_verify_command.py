@@ -1,0 +1,124 @@
+"""python -m stages.verify on pictures, captures and sets."""
+
+import json
+import pickle
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.errors import UserError
+from stages.pairs import unit
+from stages.recognise import Recogniser, cut_session
+from stages.recognise.captures import people_in
+from stages.session import read_table
+from stages.verify import __main__ as command
+from stages.verify.degradations import DEGRADATIONS
+from tests.models import save_untrained, untrained_card
+
+pytestmark = pytest.mark.usefixtures("one_process")
+
+
+def run(monkeypatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["verify", *map(str, arguments)])
+    command.main()
+
+
+@pytest.fixture(scope="module")
+def raw_model(settings, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    save_untrained(folder, untrained_card(settings, "raw"))
+    return folder
+
+
+@pytest.fixture
+def people(simulated_sessions, tmp_path) -> Path:
+    """Four people of two pictures each."""
+    for session in simulated_sessions:
+        folder = tmp_path / "people" / session.identity
+        folder.mkdir(parents=True, exist_ok=True)
+        frame = cv2.imread(session.frames[0], cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(folder / f"{session.session}.png"), frame)
+    return tmp_path / "people"
+
+
+def test_a_folder_of_people(monkeypatch, people, raw_model, tmp_path, capsys):
+    cv2.imwrite(str(people / "0001" / "blank.png"), np.full((200, 200), 90, np.uint8))
+    out = tmp_path / "out"
+    few = {name: DEGRADATIONS[name] for name in ("JPEG", "low light")}
+    monkeypatch.setattr("stages.verify.DEGRADATIONS", few)
+    options = ("--model", raw_model, "--out", out, "--far", 0.1, "--degrade")
+    run(monkeypatch, people, *options)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["pairs"] == 9 * 8 // 2 and metrics["failed_captures"] == 1
+    assert metrics["accuracy"] is None and metrics["auc_low"] <= metrics["auc"]
+    assert f"auc              {metrics['auc']}" in capsys.readouterr().out
+    assert "blank.png: no face" in read_table(out / "failures.csv", "verify")["reason"][0]
+    for name in ("scores", "roc", "worst", "degradations"):
+        assert cv2.imread(str(out / f"{name}.png")) is not None
+
+    scores = pd.read_parquet(out / "scores.parquet")
+    recogniser = Recogniser(raw_model)
+    faces = {}
+    for session in people_in(people):
+        if "blank" not in session.session:
+            values = cut_session(session, recogniser.card).values
+            faces[session.frames[0]] = unit(recogniser.embed(iter([values])).identity)[0]
+    for row in scores.itertuples():
+        lost = "blank" in row.first or "blank" in row.second
+        wanted = -1.0 if lost else float(faces[row.first] @ faces[row.second])
+        assert row.cosine == pytest.approx(wanted, abs=0.02)  # half precision, in batches
+        assert row.same == (Path(row.first).parent == Path(row.second).parent)
+    accepted = scores["cosine"][scores["same"]] >= metrics["threshold"]
+    assert metrics["frr"] == pytest.approx(1 - accepted.mean(), abs=1e-4)
+
+    levels = pd.read_csv(out / "degradations.csv")
+    assert levels["degradation"].tolist() == ["none"] + ["JPEG"] * 4 + ["low light"] * 4
+    assert levels["auc"][0] == pytest.approx(metrics["auc"], abs=1e-4)
+    assert (levels["not_found"] >= 0).all() and levels["not_found"][0] == 0
+    assert levels["genuine_p50"][1] > 0.99 > levels["genuine_p50"].min()
+
+
+def test_a_set_of_aligned_pictures(monkeypatch, raw_model, tmp_path):
+    rng = np.random.default_rng(0)
+    people = [cv2.GaussianBlur(rng.random((112, 112)), (0, 0), 6) for _ in range(24)]
+    people = [(p - p.min()) / np.ptp(p) for p in people]
+
+    def picture(person: int) -> bytes:
+        shot = np.clip(255 * people[person] + rng.normal(0, 2, (112, 112)), 0, 255)
+        return cv2.imencode(".png", shot.astype(np.uint8))[1].tobytes()
+
+    pictures, same = [], []
+    for person in range(12):
+        pictures += [picture(person), picture(person), picture(person), picture(person + 12)]
+        same += [True, False]
+    (tmp_path / "own.bin").write_bytes(pickle.dumps((pictures, same)))
+    run(monkeypatch, tmp_path / "own.bin", "--model", raw_model, "--out", tmp_path / "out")
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["failed_captures"] == 0  # noise is no face: nothing was looked for
+    assert metrics["accuracy"] > 0.9 and metrics["auc"] > 0.95
+    assert metrics["auc_low"] is None and metrics["threshold"] is None
+
+
+def test_captures_under_several_lights(monkeypatch, simulated, settings, tmp_path):
+    save_untrained(tmp_path / "m", untrained_card(settings, "normalmap"))
+    run(monkeypatch, simulated, "--model", tmp_path / "m", "--out", tmp_path / "out", "--far", 0.1)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["captures"] == 8 and metrics["failed_captures"] == 0
+
+
+def test_nothing_that_can_be_used(monkeypatch, people, settings, tmp_path):
+    save_untrained(tmp_path / "m", untrained_card(settings, "all"))
+    with pytest.raises(UserError, match=r"no capture can be used; .*needs captures under three"):
+        run(monkeypatch, people, "--model", tmp_path / "m", "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("rate", ["0", "1", "-1", "half"])
+def test_a_rate_that_is_none(monkeypatch, rate, capsys):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "a.csv", "--far", rate)
+    assert "no rate between 0 and 1" in capsys.readouterr().err
