@@ -3,27 +3,66 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from stages.audit.rules import Finding
-from stages.detect import Face
+from stages.audit.rules import Finding, Rule
+from stages.errors import UserError
 from stages.params import AuditParams
+from stages.recognise import Recogniser, cut_picture
+from stages.recognise.cutting import check_kind, picture_session
+from stages.train.model import read_card
 
 OF_MODEL = ("spectacles", "mask")
+WITHOUT = "without"  # the class that is required
 
 
 def attribute_findings(
-    image: np.ndarray, faces: list[Face], params: AuditParams
+    image: np.ndarray, rules: dict[str, Rule], params: AuditParams
 ) -> Iterator[Finding]:
-    """What the model says of the largest face of a picture (H, W, 3); nothing without a model."""
-    if params.model:
-        for name in OF_MODEL:
-            yield Finding(name, "not checked", note=f"{params.model} is not applied")
+    """What the model says of the largest face of a picture (H, W, 3); nothing without a model.
+
+    The value is the probability that something is worn.
+    """
+    if not params.model:
+        return
+    recogniser = _recogniser(params.model)
+    names = [name for name in OF_MODEL if name in recogniser.card.tasks]
+    cuts = cut_picture(image, recogniser.card)
+    if not cuts:
+        yield from (rules[name].judge(None, "no face found by the model") for name in names)
+        return
+    largest = max(cuts, key=lambda cut: (cut.face.box[2:] - cut.face.box[:2]).prod())
+    seen = recogniser.embed(iter([largest.values])).attributes
+    for name in names:
+        classes = list(recogniser.card.tasks[name])
+        yield rules[name].judge(1 - float(seen[name][0, classes.index(WITHOUT)]))
 
 
 def unchecked(params: AuditParams) -> Iterator[Finding]:
-    """The rules of `OF_MODEL`, once for the whole set, where there is no model."""
-    if not params.model:
-        for name in OF_MODEL:
-            yield Finding(name, "not checked", note="no model given")
+    """The rules of `OF_MODEL` that cannot be checked, once for the whole set.
+
+    Raises
+    ------
+    UserError
+        If the model is not one for pictures, or has no class `WITHOUT`.
+    """
+    tasks: dict[str, dict[str, list[str]]] = {}
+    if params.model:
+        card = read_card(Path(params.model))
+        check_kind(picture_session("", Path(params.model)), card)
+        tasks = card.tasks
+    for name in OF_MODEL:
+        if name not in tasks:
+            why = f"{params.model} has no such task" if params.model else "no model given"
+            yield Finding(name, "not checked", note=why)
+        elif WITHOUT not in tasks[name]:
+            known = ", ".join(tasks[name])
+            raise UserError(f"{params.model}: its task {name} knows {known}, but no {WITHOUT!r}")
+
+
+@lru_cache(maxsize=1)
+def _recogniser(folder: str) -> Recogniser:
+    return Recogniser(Path(folder))

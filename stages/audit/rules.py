@@ -113,8 +113,8 @@ def rules_of(params: AuditParams) -> dict[str, Rule]:
         Rule("colour", "mean chroma of the face", low=p.min_colour, digits=1),
         Rule("blur", "of the face at 112 px", high=p.max_blur, unit="px", digits=2),
         Rule("pattern", "of a print or a screen", high=p.max_pattern, unit="dB", digits=1),
-        Rule("spectacles", "as the model sees them", wants="without"),
-        Rule("mask", "as the model sees it", wants="without"),
+        Rule("spectacles", "probability, by the model", high=0.5, digits=3),
+        Rule("mask", "probability, by the model", high=0.5, digits=3),
     )  # fmt: skip
     return {rule.name: rule for rule in rules}
 

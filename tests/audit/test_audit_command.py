@@ -73,7 +73,7 @@ def test_a_data_set_that_meets_all(run, proper, tmp_path):
     assert (summary["yaw"]["checked"], summary["yaw"]["violated"]) == ("10", "0")
     assert summary["mask"]["note"] == "not checked: no model given"
     assert summary["age"]["checked"] == "10" and summary["male_share"]["checked"] == "1"
-    assert re.search(r"mask +without +not checked: no model given", printed)
+    assert re.search(r"mask +<= 0.5 +not checked: no model given", printed)
 
 
 def test_without_metadata_that_is_said(run, proper):
