@@ -271,6 +271,8 @@ class TrainParams(Section):
     seed: Annotated[int, Field(ge=0)]
     backbone: Backbone
     init_from: str
+    frozen_parts: Annotated[int, Field(ge=0, le=5)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
     embedding: Count
     dropout: Annotated[float, Field(ge=0, lt=1)]
     head: Head
@@ -292,6 +294,8 @@ class TrainParams(Section):
     def _steps_fit(self) -> TrainParams:
         if len(set(self.tasks)) < len(self.tasks):
             raise ValueError("tasks: one stands there twice")
+        if self.frozen_parts and not self.init_from:
+            raise ValueError("frozen_parts needs init_from: what is frozen would stay random")
         if self.staged and self.epochs <= len(self.tasks):
             raise ValueError("staged training needs an epoch or more for each task and identity")
         return self

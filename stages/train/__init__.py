@@ -10,20 +10,21 @@ from typing import cast
 import numpy as np
 import torch
 from dvclive import Live
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from stages.errors import UserError
 from stages.pairs import cosine_auc
-from stages.params import CaptureLimits, Params, TrainParams, maps_of
+from stages.params import CaptureLimits, Params, maps_of
 from stages.session import read_table
 from stages.train.augmentation import augment
 from stages.train.batches import grouped_batches, shuffled_batches, steps_in
 from stages.train.checkpoint import load_checkpoint, run_fingerprint, save_checkpoint
 from stages.train.data import Faces, measure_scale, read_part, usable_tasks
 from stages.train.erasure import class_directions
+from stages.train.finetune import freeze_parts, parameter_groups
 from stages.train.initialise import initialise
 from stages.train.losses import class_weights
 from stages.train.model import Card, autocast, default_device, embed, save_model
@@ -93,6 +94,7 @@ def train(
     if p.init_from:
         print(f"train: from {p.init_from}: {initialise(network, Path(p.init_from))}")
         network.erased.zero_()  # what is taken out is found anew
+    freeze_parts(network, p.frozen_parts)
     network.to(device)
     # What is validated and kept is the running average of the weights: a small training set makes
     # single epochs jump.
@@ -107,12 +109,11 @@ def train(
 
     steps_per_epoch = steps_in(len(part.rows), p.batch_size)
     steps = p.epochs * steps_per_epoch
-    optimizer = _optimizer(network, objective, p)
+    optimizer = torch.optim.AdamW(parameter_groups(network, objective, p), fused=True)
     # Ten steps of which the first is all of the warm-up would divide by zero.
     warmup = 2 / steps if steps > 2 and round(WARMUP * steps, 6) <= 1 else WARMUP
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, p.learning_rate, steps, pct_start=warmup
-    )
+    rates = [group["lr"] for group in optimizer.param_groups]
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, steps, pct_start=warmup)
 
     checkpoint = models / "checkpoint.pt"
     fingerprint = run_fingerprint(params, faces_folder, splits)
@@ -141,6 +142,7 @@ def train(
         bar.update(len(log) * steps_per_epoch)
         for epoch in range(len(log) + 1, p.epochs + 1):
             network.train()
+            freeze_parts(network, p.frozen_parts)
             active = stage_tasks(list(tasks), epoch, p.epochs) if p.staged else [*tasks, "identity"]
             network.freeze(active[:-1] if p.staged else [])
             sums: dict[str, float] = {}
@@ -184,7 +186,7 @@ def train(
                     "val/identity_auc": auc,
                     **{f"loss/{name}": value for name, value in sums.items()},
                     **{n: v.item() for n, v in zip(MAGNITUDES, spread, strict=True)},
-                    "learning_rate": float(schedule.get_last_lr()[0]),
+                    "learning_rate": float(max(schedule.get_last_lr())),
                 }
             )
             _log(live, log[-1])
@@ -221,19 +223,6 @@ def train(
     card = save_model(models, kept, card)
     checkpoint.unlink(missing_ok=True)
     return card
-
-
-def _optimizer(
-    network: Network, objective: nn.Module, params: TrainParams
-) -> torch.optim.Optimizer:
-    """AdamW; biases, PReLU slopes and normalisation are not decayed."""
-    parameters = (*network.parameters(), *objective.parameters())
-    everything = [w for w in parameters if w.requires_grad]
-    groups = [
-        {"params": [w for w in everything if w.ndim > 1], "weight_decay": params.weight_decay},
-        {"params": [w for w in everything if w.ndim <= 1], "weight_decay": 0.0},
-    ]
-    return torch.optim.AdamW(groups, lr=params.learning_rate, fused=True)
 
 
 def _log(live: Live, values: dict[str, float]) -> None:

@@ -11,6 +11,9 @@ SE is Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018. The total stride 
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 from torch import Tensor, nn
 
 from stages.train.network.layers import PReLU, initialise_convolutions
@@ -83,6 +86,11 @@ class IR(nn.Module):
         x = self.prelu(self.bn1(self.conv1(x)))
         return self.layer4(self.layer3(self.layer2(self.layer1(x))))
 
+    def parts(self) -> list[list[nn.Module]]:
+        """The stem and the four stages."""
+        stem: list[nn.Module] = [self.conv1, self.bn1, self.prelu]
+        return [stem, [self.layer1], [self.layer2], [self.layer3], [self.layer4]]
+
 
 class SEModule(nn.Module):
     """Channels of (B, C, H, W) weighed by what their averages say together."""
@@ -139,7 +147,13 @@ class IRSE(nn.Module):
                 blocks.append(IRSEBlock(inputs, width, 2 if index == 0 else 1))
                 inputs = width
         self.body = nn.Sequential(*blocks)
+        self.starts = (0, *np.cumsum(BLOCKS[name]).tolist())
         initialise_convolutions(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(self.input_layer(x))
+
+    def parts(self) -> list[list[nn.Module]]:
+        """The stem and the four stages."""
+        stages = ([self.body[i] for i in range(a, b)] for a, b in pairwise(self.starts))
+        return [[self.input_layer], *stages]

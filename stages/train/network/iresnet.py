@@ -11,11 +11,14 @@ projection. The stem is a 7x7 convolution, and all four stages halve the size: t
 
 from __future__ import annotations
 
+from itertools import pairwise
+
+import numpy as np
 from torch import Tensor, nn
 
 from stages.train.network.layers import PReLU, initialise_convolutions
 
-STEM = 64
+STEM, STEM_LAYERS = 64, 3
 WIDTHS = (64, 128, 256, 512)
 BLOCKS = {
     "iresnet18": (2, 2, 2, 2),
@@ -127,8 +130,13 @@ class IResNet(nn.Module):
                 )
                 inputs = width * EXPANSION if bottleneck else width
         self.layers = nn.Sequential(*layers)
+        self.starts = (0, *np.cumsum([STEM_LAYERS, *BLOCKS[name]]).tolist())
         self.out_channels = inputs
         initialise_convolutions(self)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers(x)
+
+    def parts(self) -> list[list[nn.Module]]:
+        """The stem and the four stages."""
+        return [[self.layers[i] for i in range(a, b)] for a, b in pairwise(self.starts)]
