@@ -39,6 +39,11 @@ def _enrol(given: argparse.Namespace) -> None:
     for refusal in refusals:
         _warn(refusal)
     write_gallery(given.gallery, gallery)
+    if given.strangers is None:
+        print(
+            "identify: calibrated with the enrolled people themselves; if the model was trained on "
+            "them, strangers are accepted more often than promised: give others as --strangers"
+        )
     print(
         f"identify: {len(gallery.names)} people enrolled by {gallery.captures.sum()} captures, "
         f"calibrated with {len(gallery.strangers)}, {len(refusals)} not used ({given.gallery})"

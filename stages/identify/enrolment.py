@@ -50,13 +50,14 @@ def enrol(
             f"{root}: nobody to enrol; it wants a folder for each person, with captures or "
             f"pictures in it{first}"
         )
-    others = np.empty((0, embeddings.shape[1]), np.float32)
+    others = None
     if strangers is not None:
-        known, others, refused = _embedded(recogniser, strangers, "strangers")
+        who, faces, refused = _embedded(recogniser, strangers, "strangers")
         refusals += refused
-        if not len(known):
+        if not len(who):
             raise UserError(f"{strangers}: no stranger in it whom the model can use")
-        if both := sorted(set(known) & set(names)):
+        others = who, faces
+        if both := sorted(set(who) & set(names)):
             raise UserError(f"{strangers}: {both[0]} is enrolled, and so no stranger")
     return build_gallery(names, embeddings, others, recogniser.digest), refusals
 

@@ -31,8 +31,12 @@ class Gallery:
         Unit vectors: the direction of the mean of a person's embeddings. The embeddings are not
         normalised before, so that captures of high quality, whose embeddings are long, count more.
     strangers : (S,) float32
-        Rising; how alike captures of people who are not in the gallery are to whom they are most
-        alike.
+        How alike captures of people who are not in the gallery are to whom they are most alike.
+    weights : (S,) float64
+        Share of such captures that each stands for; all of them and ``spare`` make 1, or a little
+        more (`build_gallery`).
+    spare : float
+        The share that nobody stands for.
     model : str
         Digest of the model.
     """
@@ -41,66 +45,91 @@ class Gallery:
     captures: np.ndarray
     means: np.ndarray
     strangers: np.ndarray
+    weights: np.ndarray
+    spare: float
     model: str
 
     def threshold(self, far: float) -> float:
-        """The cosine over which a face is taken for someone enrolled, so that a stranger is with
-        probability ``far`` at most.
+        """The cosine over which a face is taken for someone enrolled, so that one capture of a
+        stranger is with probability ``far`` at most.
 
-        With n strangers' scores it is the k-th largest, k = floor((n + 1) far): a new stranger is
-        as likely to have any rank among them (conformal prediction; Vovk et al., "Algorithmic
-        Learning in a Random World", 2005, section 2.2).
+        Captures of one person are alike in how alike they are to others, so it is people who count:
+        with K strangers, each has a weight of 1 / (K + 1), shared by their captures, and as much is
+        spared for the one to come (Lee, Barber & Willett, "Distribution-free inference with
+        hierarchical data", 2023, arXiv 2306.06342, hierarchical conformal prediction).
 
         Raises
         ------
         UserError
             If there are too few strangers to tell.
         """
-        count = len(self.strangers)
-        rank = int((count + 1) * far + 1e-9)
-        if rank < 1:
+        falling = np.argsort(-self.strangers, kind="stable")
+        over = self.spare + np.concatenate([[0], np.cumsum(self.weights[falling])])
+        allowed = int((over <= far + 1e-9).sum())  # so many are over it, less one
+        if allowed < 1 or not len(falling):
             raise UserError(
-                f"a false accept rate of {far:g} needs {int(np.ceil(1 / far - 1e-9)) - 1} captures "
-                f"of strangers or more, and the gallery was calibrated with {count}: enrol with "
-                f"more --strangers, or set --far {1 / (count + 1) if count else 1:.2g} or more"
+                f"a false accept rate of {far:g} cannot be promised: the gallery was calibrated "
+                f"with so few people that {min(self.spare, 1):.2g} is the least; enrol with more "
+                "people as --strangers, or set a higher --far"
             )
-        return float(self.strangers[count - rank])
+        return float(self.strangers[falling[min(allowed, len(falling)) - 1]])
 
 
 def build_gallery(
-    identities: np.ndarray, embeddings: np.ndarray, strangers: np.ndarray, model: str
+    identities: np.ndarray,
+    embeddings: np.ndarray,
+    strangers: tuple[np.ndarray, np.ndarray] | None,
+    model: str,
 ) -> Gallery:
     """Enrol people.
+
+    Without strangers, the enrolled play strangers to all people but themselves. They are then
+    compared with one person less than a stranger will be, and their weights raised by P / (P - 1):
+    whoever is most alike among P people is so in all but one of the sets of P - 1.
 
     Parameters
     ----------
     identities : (N,) str
     embeddings : (N, D) float32
-    strangers : (S, D) float32
-        Of people who are none of these. Where there are none, each enrolled capture plays the
-        stranger to all people but its own.
+    strangers : (S,) str and (S, D) float32, optional
+        People who are none of these, and their embeddings.
     """
     names, person = np.unique(identities, return_inverse=True)
-    sums = np.zeros((len(names), embeddings.shape[1]), np.float32)
+    people = len(names)
+    sums = np.zeros((people, embeddings.shape[1]), np.float32)
     np.add.at(sums, person, embeddings)
-    means = unit(sums)
-    if len(strangers):
-        scores = nearest(unit(strangers), means, 1)[0][:, 0]
-    else:
+    means, raised = unit(sums), 1.0
+    if strangers is not None:
+        who, faces = strangers
+        scores = nearest(unit(faces), means, 1)[0][:, 0]
+    elif people > 1:
         some = np.unique(np.linspace(0, len(identities) - 1, SAMPLED).astype(int))
+        who, raised = person[some], people / (people - 1)
         cosines, rows = nearest(unit(embeddings[some]), means, 2)
-        others = rows != person[some, None]
-        seen = others.any(axis=1)
-        scores = cosines[seen, others.argmax(axis=1)[seen]]
+        scores = np.where(rows[:, 0] == who, cosines[:, 1], cosines[:, 0])
+    else:
+        who, scores = np.empty(0), np.empty(0, np.float32)
+    _, which, counts = np.unique(who, return_inverse=True, return_counts=True)
+    spare = raised / (len(counts) + 1)
     return Gallery(
-        names.tolist(), np.bincount(person, minlength=len(names)), means, np.sort(scores), model
+        names.tolist(),
+        np.bincount(person, minlength=people),
+        means,
+        scores,
+        spare / counts[which],
+        spare,
+        model,
     )
 
 
 def write_gallery(path: Path, gallery: Gallery) -> None:
-    """Write a ``.safetensors`` file, names and the model's digest in its header."""
-    arrays = {n: getattr(gallery, n) for n in ("captures", "means", "strangers")}
-    notes = {"names": json.dumps(gallery.names, ensure_ascii=False), "model": gallery.model}
+    """Write a ``.safetensors`` file, with names, spare and the model's digest in its header."""
+    arrays = {n: getattr(gallery, n) for n in ("captures", "means", "strangers", "weights")}
+    notes = {
+        "names": json.dumps(gallery.names, ensure_ascii=False),
+        "spare": repr(gallery.spare),
+        "model": gallery.model,
+    }
     with replacing(path) as partial:
         save_file(arrays, partial, notes)
 
@@ -118,7 +147,7 @@ def read_gallery(path: Path, model: str) -> Gallery:
             notes = file.metadata() or {}
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         names = json.loads(notes["names"])
-        gallery = Gallery(names, **arrays, model=notes["model"])
+        gallery = Gallery(names, **arrays, spare=float(notes["spare"]), model=notes["model"])
     except FileNotFoundError:
         raise UserError(
             f"{path}: there is no such gallery; `python -m stages.identify enrol FOLDER`"
