@@ -90,9 +90,12 @@ def read_pairs(path: Path, root: Path | None) -> PairSet:
 
 
 def _folder(root: Path) -> PairSet:
-    captures = list(people_in(root))
+    found = list(people_in(root))
+    # What is no capture is told of as the last ones, which no pair refers to.
+    captures = sorted(found, key=lambda capture: isinstance(capture, Refusal))
     identity = np.array([capture.identity for capture in captures])
-    first, second, same = all_pairs(identity)
+    usable = sum(isinstance(capture, Session) for capture in captures)
+    first, second, same = all_pairs(identity[:usable])
     if (excess := int((~same).sum()) - IMPOSTORS) > 0:
         impostors = np.flatnonzero(~same)
         dropped = np.random.default_rng(0).choice(impostors, excess, replace=False)

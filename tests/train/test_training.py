@@ -286,3 +286,18 @@ def test_a_loss_that_diverges_is_said(folders):
 def test_missing_map(tmp_path):
     with pytest.raises(UserError, match=r"albedo\.npy.*dvc repro crop"):
         Faces(tmp_path, ("albedo",))
+
+
+def test_fine_tuning_keeps_what_is_frozen_and_changes_the_rest(folders):
+    _, start = run(folders, "start", small_params(**{"train.epochs": 1}))
+    changes = {"train.init_from": str(folders / "start" / "weights.safetensors")}
+    changes |= {"train.frozen_parts": 3, "train.layer_decay": 0.7, "train.epochs": 2}
+    _, tuned = run(folders, "tuned", small_params(**changes))
+    network, _ = load_model(folders / "tuned", CPU)
+    kept = {id(t) for part in network.branches[0].backbone.parts()[:3] for m in part
+            for t in (*m.parameters(), *m.buffers())}  # fmt: skip
+    state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    frozen = {name for name, tensor in state.items() if id(tensor) in kept}
+    assert frozen and all(torch.equal(start[name], tuned[name]) for name in frozen)
+    learning = {n for n in start if n.endswith("weight") and n not in frozen}
+    assert all(not torch.equal(start[name], tuned[name]) for name in learning)

@@ -8,9 +8,9 @@ import pytest
 
 from stages.errors import UserError
 from stages.session import Refusal
-from stages.verify import name_of
 from stages.verify.pairs import Encoded, read_pairs
 from stages.verify.protocol import best_threshold, fold_accuracies
+from stages.verify.scoring import name_of
 
 PICTURE = cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes()
 
@@ -76,13 +76,15 @@ def test_a_verification_set(tmp_path):
 
 def test_a_folder_is_all_its_pairs(lfw, monkeypatch):
     (lfw / "Bo" / "readme.pdf").write_bytes(b"%PDF")
+    for name in ("loose.jpg", "another.jpg"):
+        (lfw / name).write_bytes(PICTURE)
     pairs = read_pairs(lfw, None)
-    assert len(pairs.captures) == 13 and len(pairs.same) == 13 * 12 // 2
-    assert sum(isinstance(capture, Refusal) for capture in pairs.captures) == 1
-    assert pairs.same.sum() == 3 * 3 + 6
+    assert len(pairs.captures) == 15 and len(pairs.same) == 12 * 11 // 2
+    assert [isinstance(capture, Refusal) for capture in pairs.captures] == [False] * 12 + [True] * 3
+    assert pairs.same.sum() == 4 * 3 and pairs.second.max() == 11
     monkeypatch.setattr("stages.verify.pairs.IMPOSTORS", 20)
     fewer = read_pairs(lfw, None)
-    assert fewer.same.sum() == 15 and (~fewer.same).sum() == 20
+    assert fewer.same.sum() == 12 and (~fewer.same).sum() == 20
 
 
 @pytest.mark.parametrize(

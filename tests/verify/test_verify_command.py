@@ -49,7 +49,7 @@ def test_a_folder_of_people(monkeypatch, people, raw_model, tmp_path, capsys):
     cv2.imwrite(str(people / "0001" / "blank.png"), np.full((200, 200), 90, np.uint8))
     out = tmp_path / "out"
     few = {name: DEGRADATIONS[name] for name in ("JPEG", "low light")}
-    monkeypatch.setattr("stages.verify.DEGRADATIONS", few)
+    monkeypatch.setattr("stages.verify.robustness.DEGRADATIONS", few)
     options = ("--model", raw_model, "--out", out, "--far", 0.1, "--degrade")
     run(monkeypatch, people, *options)
     metrics = json.loads((out / "metrics.json").read_text())
