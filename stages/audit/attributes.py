@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from stages.audit.rules import Finding, Rule
+from stages.detect import Face
 from stages.errors import UserError
 from stages.params import AuditParams
-from stages.recognise import Recogniser, cut_picture
-from stages.recognise.cutting import check_kind, picture_session
+from stages.recognise import Recogniser
+from stages.recognise.cutting import check_kind, cut_at, picture_frames, picture_session
 from stages.train.model import read_card
 
 OF_MODEL = ("spectacles", "mask")
@@ -20,9 +21,9 @@ WITHOUT = "without"  # the class that is required
 
 
 def attribute_findings(
-    image: np.ndarray, rules: dict[str, Rule], params: AuditParams
+    image: np.ndarray, faces: list[Face], rules: dict[str, Rule], params: AuditParams
 ) -> Iterator[Finding]:
-    """What the model says of the largest face of a picture (H, W, 3); nothing without a model.
+    """What the model says of the first of a picture's (H, W, 3) faces; nothing without a model.
 
     The value is the probability that something is worn.
     """
@@ -30,12 +31,11 @@ def attribute_findings(
         return
     recogniser = _recogniser(params.model)
     names = [name for name in OF_MODEL if name in recogniser.card.tasks]
-    cuts = cut_picture(image, recogniser.card)
-    if not cuts:
-        yield from (rules[name].judge(None, "no face found by the model") for name in names)
+    if not faces:
+        yield from (rules[name].judge(None, "no face found") for name in names)
         return
-    largest = max(cuts, key=lambda cut: (cut.face.box[2:] - cut.face.box[:2]).prod())
-    seen = recogniser.embed(iter([largest.values])).attributes
+    cut = cut_at(picture_frames(image, recogniser.card.crop), faces[0], recogniser.card)
+    seen = recogniser.embed(iter([cut.values])).attributes
     for name in names:
         classes = list(recogniser.card.tasks[name])
         yield rules[name].judge(1 - float(seen[name][0, classes.index(WITHOUT)]))

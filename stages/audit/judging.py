@@ -57,7 +57,7 @@ def judge(params: AuditParams, root: Path, entry: Entry) -> Judged:
         return Judged(entry, _of(entry, findings))
     faces = find_faces(image)
     findings = [Finding("readable", "ok"), *judge_image(image, faces, rules)]
-    findings += attribute_findings(image, rules, params)
+    findings += attribute_findings(image, faces, rules, params)
     violated = any(finding.verdict == "violation" for finding in [entry.finding, *findings])
     return Judged(entry, _of(entry, findings), thumbnail(image, faces) if violated else b"")
 

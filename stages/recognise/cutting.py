@@ -109,12 +109,14 @@ def cut_picture(image: np.ndarray, card: Card) -> list[Cut]:
     The model must be one for pictures: see `check_kind`.
     """
     picture = picture_frames(image, card.crop)
-    cuts = []
-    for face in find_faces(picture.grey[0], card.crop):
-        assert face.landmarks is not None
-        planes = cut_face(face.landmarks, picture.grey, picture.colours, NO_LIGHTS, None, card.crop)
-        cuts.append(Cut(face, _stacked(planes, card)))
-    return cuts
+    return [cut_at(picture, face, card) for face in find_faces(picture.grey[0], card.crop)]
+
+
+def cut_at(picture: Frames, face: Face, card: Card) -> Cut:
+    """A face that is known already, with its landmarks."""
+    assert face.landmarks is not None
+    planes = cut_face(face.landmarks, picture.grey, picture.colours, NO_LIGHTS, None, card.crop)
+    return Cut(face, _stacked(planes, card))
 
 
 def picture_frames(image: np.ndarray, params: CropParams) -> Frames:

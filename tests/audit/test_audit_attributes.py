@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from stages.audit.attributes import attribute_findings, unchecked
+from stages.audit.faces import find_faces
 from stages.audit.rules import rules_of
 from stages.errors import UserError
 from stages.recognise import Recogniser, cut_picture
@@ -28,17 +29,18 @@ def given(settings, tmp_path, lenient):
 
 def test_the_value_is_the_models_probability(given, picture):
     params = given({"gender": {"m": ["m"], "f": ["f"]}, "spectacles": WORN})
-    [finding] = attribute_findings(picture, rules_of(params), params)
+    faces = find_faces(picture)
+    [finding] = attribute_findings(picture, faces, rules_of(params), params)
     recogniser = Recogniser(Path(params.model))
     [cut] = cut_picture(picture, recogniser.card)
     worn, bare = recogniser.embed(iter([cut.values])).attributes["spectacles"][0]
-    assert finding.rule == "spectacles" and finding.value == pytest.approx(worn, abs=2e-3)
+    assert finding.rule == "spectacles" and finding.value == pytest.approx(worn, abs=0.02)
     assert finding.verdict == ("violation" if worn > bare else "ok")
     [left] = unchecked(params)
     assert (left.rule, left.verdict) == ("mask", "not checked")
     assert "model has no such task" in left.note
 
-    [lost] = attribute_findings(picture // 50, rules_of(params), params)
+    [lost] = attribute_findings(picture // 50, [], rules_of(params), params)
     assert lost.verdict == "not measurable" and "no face" in lost.note
 
 
