@@ -162,6 +162,15 @@ class AuditParams(Section):
         return self
 
 
+class OverlapParams(Section):
+    """What is taken for one picture, and for one person under two names."""
+
+    model: str
+    max_distance: Annotated[int, Field(ge=0, le=16)]
+    min_agreement: Fraction
+    min_similarity: Fraction
+
+
 class CaptureLimits(Section):
     """What stereo needs of a capture."""
 
@@ -339,6 +348,7 @@ class Params(Section):
     train_mtcnn: TrainMtcnnParams
     survey: SurveyParams
     audit: AuditParams
+    overlap: OverlapParams
     ingest: IngestParams
     stereo: StereoParams
     crop: CropParams

@@ -107,7 +107,7 @@ def read_sessions(path: Path) -> Iterator[Session]:
     UserError
         If the file is missing or not such a table.
     """
-    for row in read_rows(path, "ingest"):
+    for row in read_rows(path, "ingest", SCHEMA):
         landmarks = row["landmarks"]
         yield Session(
             identity=row["identity"],
@@ -128,15 +128,17 @@ def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) ->
             writer.write_table(pa.Table.from_pylist(some, schema))
 
 
-def read_rows(path: Path, stage: str) -> Iterator[dict[str, Any]]:
+def read_rows(path: Path, stage: str, schema: pa.Schema) -> Iterator[dict[str, Any]]:
     """The rows of a parquet table that ``stage`` writes, without ever holding all of it.
 
     Raises
     ------
     UserError
-        If it is missing or unreadable; the message names the stage to run.
+        If it is missing, unreadable or of another schema; the message names the stage to run.
     """
     with _told(path, stage), pq.ParquetFile(path) as file:
+        if lacking := set(schema.names) - set(file.schema_arrow.names):
+            raise ValueError(f"no column {', '.join(sorted(lacking))}")
         for batch in file.iter_batches(ROWS_AT_ONCE):
             yield from batch.to_pylist()
 

@@ -87,6 +87,13 @@ def test_a_damaged_table_is_told(tmp_path):
         read_table(path, "crop")
 
 
+def test_a_table_of_an_older_kind_is_told(tmp_path):
+    path = tmp_path / "sessions.parquet"
+    pd.DataFrame({"identity": ["a"], "session": ["b"]}).to_parquet(path)
+    with pytest.raises(UserError, match=r"unreadable \(no column attributes.*-f ingest"):
+        list(read_sessions(path))
+
+
 def test_refusals(tmp_path):
     path = tmp_path / "rejected.csv"
     write_refusals(path, [])

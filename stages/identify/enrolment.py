@@ -43,7 +43,7 @@ def enrol(
     UserError
         If there is nobody to enrol, or one person is in both folders.
     """
-    names, embeddings, refusals = _embedded(recogniser, root, "enrol")
+    names, embeddings, refusals = embed_people(recogniser, root, "enrol")
     if not len(names):
         first = f"; the first is refused because {refusals[0].reason}" if refusals else ""
         raise UserError(
@@ -52,7 +52,7 @@ def enrol(
         )
     others = None
     if strangers is not None:
-        who, faces, refused = _embedded(recogniser, strangers, "strangers")
+        who, faces, refused = embed_people(recogniser, strangers, "strangers")
         refusals += refused
         if not len(who):
             raise UserError(f"{strangers}: no stranger in it whom the model can use")
@@ -62,10 +62,16 @@ def enrol(
     return build_gallery(names, embeddings, others, recogniser.digest), refusals
 
 
-def _embedded(
+def embed_people(
     recogniser: Recogniser, root: Path, description: str
 ) -> tuple[np.ndarray, np.ndarray, list[Refusal]]:
-    """(N,) names and (N, D) embeddings of what can be used, and what cannot."""
+    """(N,) names and (N, D) embeddings of what can be used in a folder of people, and what cannot.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder.
+    """
     names: list[str] = []
     refusals: list[Refusal] = []
     total = sum(1 for _ in people_in(root))

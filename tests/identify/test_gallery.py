@@ -7,6 +7,7 @@ from safetensors.numpy import save_file
 from stages.errors import UserError
 from stages.identify import search
 from stages.identify.gallery import build_gallery, read_gallery, write_gallery
+from stages.identify.measure import open_set
 from stages.identify.search import nearest
 
 
@@ -132,3 +133,19 @@ def test_what_is_no_gallery_is_refused(tmp_path, content):
     said = "no gallery of" if content is not None else "there is no such gallery"
     with pytest.raises(UserError, match=said):
         read_gallery(path, "model")
+
+
+def test_the_measurement_finds_what_is_so():
+    """People far apart are always known; with people who are all alike, it is as good as chance."""
+    rng = np.random.default_rng(3)
+    people = np.repeat([f"p{i}" for i in range(24)], 6)
+    far_apart = np.repeat(np.eye(24, dtype=np.float32), 6, axis=0)
+    clear = open_set(people, far_apart + 0.02 * rng.normal(size=(144, 24)).astype(np.float32), 10)
+    assert clear["nearest"].tolist() == [1.0] * len(clear) and clear["promised"].iloc[-1] == 0.2
+    assert (clear["identified"] == 1).all() and (clear["low"] <= clear["accepted"]).all()
+    noise = open_set(people, rng.normal(size=(144, 24)).astype(np.float32), 10)
+    assert (noise["nearest"] < 0.25).all()
+    assert noise["promised"].tolist() == [0.1, 0.2]  # 17 people cannot promise 5%
+    assert (noise["accepted"] <= noise["promised"] + 0.1).all()
+    with pytest.raises(UserError, match="four people or more"):
+        open_set(people[:12], far_apart[:12], 2)
