@@ -17,6 +17,8 @@ def run_stage(main: Callable[[], None]) -> None:
         main()
     except UserError as error:
         _exit(str(error))
+    except KeyboardInterrupt:
+        sys.exit(130)  # as a shell has it
 
 
 def _exit(message: str) -> NoReturn:

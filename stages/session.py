@@ -147,7 +147,9 @@ def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
     """Write a table of refusals with their reasons; a header alone when there are none."""
     rows = [(r.identity, r.session, r.reason) for r in refusals]
     with replacing(path) as partial:
-        pd.DataFrame(rows, columns=["identity", "session", "reason"]).to_csv(partial, index=False)
+        pd.DataFrame(rows, columns=["identity", "session", "reason"]).to_csv(
+            partial, index=False, errors="backslashreplace"
+        )
 
 
 def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -18,6 +18,7 @@ from stages.alignment import crop_image, similarity
 from stages.detect.faces import Face, rgb8
 from stages.detect.media import Picture, frame_rate, is_video
 from stages.errors import UserError
+from stages.files import made_folder
 from stages.session import LANDMARKS
 
 COLOUR = (90, 230, 90)  # RGB
@@ -30,14 +31,14 @@ class Table:
     """Rows of CSV, or of a JSON array, written as they come; whole when closed."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        made_folder(path.parent)
+        self.path, self.partial = path, path.with_name(f".partial-{path.name}")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            self.file: IO[str] = self.partial.open(
+                "w", encoding="utf-8", errors="backslashreplace", newline=""
+            )
         except OSError as error:
             raise UserError(f"{path.parent}: {error.strerror}; give another --out") from error
-        self.path, self.partial = path, path.with_name(f".partial-{path.name}")
-        self.file: IO[str] = self.partial.open(
-            "w", encoding="utf-8", errors="backslashreplace", newline=""
-        )
         self.columns, self.json, self.rows = columns, path.suffix == ".json", 0
         if not self.json:
             self.csv = csv.writer(self.file)

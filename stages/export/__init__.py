@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import warnings
 from pathlib import Path
@@ -13,9 +14,9 @@ from torch import Tensor, nn
 from stages.errors import UserError
 from stages.files import replacing
 from stages.pairs import unit
-from stages.recognise.onnx import IDENTITY, INPUT, MODEL, Exported
+from stages.recognise.onnx import CARD, IDENTITY, INPUT, MODEL, Exported
 from stages.train.data import Faces
-from stages.train.model import load_model, write_card
+from stages.train.model import Card, load_model, write_card
 from stages.train.network import Network
 
 INSTALL = "pip install -e '.[export]'"
@@ -70,10 +71,16 @@ def export(model: Path, out: Path, faces_folder: Path) -> float:
     crops = faces.read(np.unique(np.linspace(0, count - 1, CHECKED).astype(int)))
     batch = card.scale.applied(crops, torch.device("cpu"))
     exportable = _Exportable(network, list(card.tasks)).eval()
+    with torch.inference_mode():
+        ours = network(batch).identity.numpy()
     with replacing(out / MODEL) as path:
-        _write(exportable, batch[:2], [IDENTITY, *card.tasks], path)
+        try:
+            _write(exportable, batch[:2], [IDENTITY, *card.tasks], path)
+            _sign(path, card)
+        except ImportError as error:
+            raise UserError(f"{error.name} is not installed; `{INSTALL}`") from error
         with torch.inference_mode():
-            ours, theirs = (net(batch).identity.numpy() for net in (network, Exported(path)))
+            theirs = Exported(path)(batch).identity.numpy()
         alike = float((unit(ours) * unit(theirs)).sum(axis=1).min())
         if not alike >= ALIKE:
             raise UserError(f"{out}: the exported model's embeddings differ (cosine {alike:.5f})")
@@ -81,20 +88,25 @@ def export(model: Path, out: Path, faces_folder: Path) -> float:
     return alike
 
 
+def _sign(path: Path, card: Card) -> None:
+    """Note in the file whose it is: another card would cut and scale faces otherwise."""
+    onnx = importlib.import_module("onnx")
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {CARD: card.digest})
+    onnx.save(model, path)
+
+
 def _write(module: nn.Module, batch: Tensor, names: list[str], path: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it says what it does not need
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)  # torch's own of its own
-            torch.onnx.export(
-                module,
-                (batch,),
-                path,
-                input_names=[INPUT],
-                output_names=names,
-                dynamic_shapes=({0: torch.export.Dim("faces")},),
-                external_data=False,
-                verbose=False,
-            )
-    except ImportError as error:
-        raise UserError(f"{error.name} is not installed; `{INSTALL}`") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own of its own
+        torch.onnx.export(
+            module,
+            (batch,),
+            path,
+            input_names=[INPUT],
+            output_names=names,
+            dynamic_shapes=({0: torch.export.Dim("faces")},),
+            external_data=False,
+            verbose=False,
+        )

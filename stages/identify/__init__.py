@@ -16,7 +16,7 @@ from stages.identify.search import nearest
 from stages.pairs import unit
 from stages.recognise import Cut, Recogniser, cut_picture, cut_session
 from stages.recognise.captures import find_captures
-from stages.recognise.cutting import check_kind, no_face, picture_session
+from stages.recognise.cutting import check_kind, no_face, picture_session, place_of
 from stages.session import Refusal, Session
 from stages.train.model import Card
 
@@ -131,8 +131,7 @@ def _capture(session: Session, card: Card) -> tuple[Picture, list[Cut]] | Refusa
         cut = cut_session(session, card)
     except UserError as error:
         return Refusal(session.identity, session.session, str(error))
-    first = Path(session.frames[0])
-    return Picture(first.parent, None, read_picture(first)), [cut]
+    return Picture(place_of(session), None, read_picture(Path(session.frames[0]))), [cut]
 
 
 def _media(path: Path, card: Card) -> Iterator[tuple[Picture, list[Cut]] | Refusal]:

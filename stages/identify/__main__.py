@@ -13,6 +13,7 @@ from stages.detect.media import Picture
 from stages.detect.output import COLOUR, Label, Pictures, Table, face_row
 from stages.errors import UserError, run_stage
 from stages.evaluate.verification import given_rate
+from stages.files import made_folder
 from stages.identify import TOP, Match, identify
 from stages.identify.enrolment import enrol
 from stages.identify.gallery import read_gallery, write_gallery
@@ -35,6 +36,9 @@ def main() -> None:
 
 
 def _enrol(given: argparse.Namespace) -> None:
+    if given.gallery.is_dir():
+        raise UserError(f"{given.gallery}: a folder; give --gallery a file")
+    made_folder(given.gallery.parent)
     gallery, refusals = enrol(Recogniser(given.model), given.folder, given.strangers)
     for refusal in refusals:
         _warn(refusal)
@@ -53,7 +57,9 @@ def _enrol(given: argparse.Namespace) -> None:
 def _identify(given: argparse.Namespace) -> None:
     recogniser = Recogniser(given.model)
     gallery = read_gallery(given.gallery, recogniser.digest)
-    root = Path(os.path.commonpath([path.resolve().parent for path in given.paths]))
+    # Of links, the folders on both sides.
+    above = [p for path in given.paths for p in (path.parent.resolve(), path.resolve().parent)]
+    root = Path(os.path.commonpath(above))
     table_path = given.out / f"faces.{given.format}"
     made = [given.out / "pictures"]
     faces = known = refused = 0
@@ -100,7 +106,8 @@ def _label(match: Match) -> Label:
 
 
 def _warn(refusal: Refusal) -> None:
-    tqdm.write(refusal.reason, file=sys.stderr)
+    # A name in it may be no text.
+    tqdm.write(refusal.reason.encode(errors="backslashreplace").decode(), file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -43,6 +43,11 @@ def enrol(
     UserError
         If there is nobody to enrol, or one person is in both folders.
     """
+    if strangers is not None:  # before any work
+        enrolled = {session.identity for session in people_in(root)} - {""}
+        for stranger in people_in(strangers):
+            if stranger.identity in enrolled:
+                raise UserError(f"{strangers}: {stranger.identity} is enrolled, and so no stranger")
     names, embeddings, refusals = embed_people(recogniser, root, "enrol")
     if not len(names):
         first = f"; the first is refused because {refusals[0].reason}" if refusals else ""
@@ -57,8 +62,6 @@ def enrol(
         if not len(who):
             raise UserError(f"{strangers}: no stranger in it whom the model can use")
         others = who, faces
-        if both := sorted(set(who) & set(names)):
-            raise UserError(f"{strangers}: {both[0]} is enrolled, and so no stranger")
     return build_gallery(names, embeddings, others, recogniser.digest), refusals
 
 

@@ -67,10 +67,11 @@ class Gallery:
         over = self.spare + np.concatenate([[0], np.cumsum(self.weights[falling])])
         allowed = int((over <= far + 1e-9).sum())  # so many are over it, less one
         if allowed < 1 or not len(falling):
+            least = f"; {self.spare:.2g} is the least" if self.spare < 1 else ""
             raise UserError(
-                f"a false accept rate of {far:g} cannot be promised: the gallery was calibrated "
-                f"with so few people that {min(self.spare, 1):.2g} is the least; enrol with more "
-                "people as --strangers, or set a higher --far"
+                f"a false accept rate of {far:g} cannot be promised by a gallery that was "
+                f"calibrated with so few people{least}: set a higher --far, or enrol with more "
+                "people as --strangers"
             )
         return float(self.strangers[falling[min(allowed, len(falling)) - 1]])
 
@@ -85,7 +86,9 @@ def build_gallery(
 
     Without strangers, the enrolled play strangers to all people but themselves. They are then
     compared with one person less than a stranger will be, and their weights raised by P / (P - 1):
-    whoever is most alike among P people is so in all but one of the sets of P - 1.
+    whoever is most alike among P people is so in all but one of the sets of P - 1. And two shares
+    are spared instead of one: of two people who are most alike to each other, the one who comes
+    would have raised the score of the other, who now lacks it.
 
     Parameters
     ----------
@@ -110,14 +113,14 @@ def build_gallery(
     else:
         who, scores = np.empty(0), np.empty(0, np.float32)
     _, which, counts = np.unique(who, return_inverse=True, return_counts=True)
-    spare = raised / (len(counts) + 1)
+    share = raised / (len(counts) + 1)
     return Gallery(
         names.tolist(),
         np.bincount(person, minlength=people),
         means,
         scores,
-        spare / counts[which],
-        spare,
+        share / counts[which],
+        share if strangers is not None else 2 * share,
         model,
     )
 
@@ -134,6 +137,21 @@ def write_gallery(path: Path, gallery: Gallery) -> None:
         save_file(arrays, partial, notes)
 
 
+def _check(gallery: Gallery) -> None:
+    g, people, strangers = gallery, len(gallery.names), len(gallery.strangers)
+    right = (
+        all(type(name) is str for name in g.names)
+        and g.captures.shape == (people,)
+        and g.means.ndim == 2
+        and len(g.means) == people > 0
+        and g.means.dtype == np.float32
+        and g.strangers.shape == g.weights.shape == (strangers,)
+        and all(np.isfinite(v).all() for v in (g.means, g.strangers, g.weights, g.spare))
+    )
+    if not right:
+        raise ValueError("its parts do not fit each other")
+
+
 def read_gallery(path: Path, model: str) -> Gallery:
     """Read what `write_gallery` wrote.
 
@@ -148,6 +166,7 @@ def read_gallery(path: Path, model: str) -> Gallery:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         names = json.loads(notes["names"])
         gallery = Gallery(names, **arrays, spare=float(notes["spare"]), model=notes["model"])
+        _check(gallery)
     except FileNotFoundError:
         raise UserError(
             f"{path}: there is no such gallery; `python -m stages.identify enrol FOLDER`"

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.errors import UserError
+from stages.files import is_utf8
 from stages.images import decode, grey, read_bytes
 from stages.params import CaptureLimits
 from stages.session import Refusal, Session
@@ -22,19 +23,31 @@ def check_session(session: Session | Refusal, limits: CaptureLimits) -> Session 
     if isinstance(session, Refusal):
         return session
     try:
-        _check_name(session)
-        if session.is_picture:
-            digest = _check_picture(session)
-        else:
-            _check_lights(session, limits.max_condition)
-            _check_landmarks(session)
-            digest = _check_frames(session, limits)
+        _check_names(session)
+        return replace(session, digest=check_frames(session, limits))
     except UserError as error:
         return Refusal(session.identity, session.session, str(error))
-    return replace(session, digest=digest)
 
 
-def _check_name(session: Session) -> None:
+def check_frames(session: Session, limits: CaptureLimits) -> str:
+    """Hash of a session's frames, if they and the lights are as they should be.
+
+    Raises
+    ------
+    UserError
+        If they are not; the message says why.
+    """
+    if session.is_picture:
+        return _check_picture(session)
+    _check_lights(session, limits.max_condition)
+    _check_landmarks(session)
+    return _check_capture(session, limits)
+
+
+def _check_names(session: Session) -> None:
+    for frame in session.frames:
+        if not is_utf8(frame):
+            raise UserError(f"{frame}: its name is not UTF-8; rename it")
     # The two become a path of every later stage's output.
     for part in (session.identity, session.session):
         if not part or part.startswith(".") or any(c in part for c in "/\\\0"):
@@ -77,7 +90,7 @@ def _check_landmarks(session: Session) -> None:
         raise UserError(f"{folder}: the five given landmarks lie in one place; mend or remove them")
 
 
-def _check_frames(session: Session, limits: CaptureLimits) -> str:
+def _check_capture(session: Session, limits: CaptureLimits) -> str:
     digest = hashlib.sha256()
     first_shape: tuple[int, ...] | None = None
     for name in session.frames:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -45,7 +44,7 @@ class Recogniser:
             self.network, self.card = load_exported(folder)
         else:
             self.network, self.card = load_model(folder, default_device())
-        self.digest = hashlib.sha256(self.card.model_dump_json().encode()).hexdigest()
+        self.digest = self.card.digest
 
     def embed(self, values: Iterable[np.ndarray]) -> Embedded:
         """What the network says of crops (C, S, S), of which there must be one or more; each is

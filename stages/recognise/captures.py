@@ -9,6 +9,7 @@ from pathlib import Path
 
 from stages.detect.media import VIDEOS, is_video
 from stages.errors import UserError
+from stages.files import is_utf8
 from stages.images import PICTURE_SUFFIXES
 from stages.ingest.manifest import read_captures
 from stages.ingest.photoface import read_capture
@@ -33,9 +34,13 @@ def find_captures(
     """
     closed = {folder.resolve() for folder in without}
     for path in paths:
-        if not path.exists():
+        try:
+            there, is_folder = path.exists(), path.is_dir()
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror}") from error
+        if not there:
             raise UserError(f"{path}: there is no such file or folder")
-        if path.is_dir():
+        if is_folder:
             yield from _inside(path, closed, all_files)
         else:
             yield path
@@ -50,17 +55,23 @@ def people_in(root: Path) -> Iterator[Session | Refusal]:
     Raises
     ------
     UserError
-        If there is no such folder.
+        If there is no such folder, or it cannot be listed.
     """
-    if not root.is_dir():
-        raise UserError(f"{root}: no such folder")
-    if (root / "manifest.csv").is_file():
-        yield from read_captures(root)
-        return
-    inside = root / "Photometric_DB"
-    root = inside if inside.is_dir() else root
-    for person in sorted(path for path in root.iterdir() if not path.name.startswith(".")):
-        if not person.is_dir():
+    try:
+        if not root.is_dir():
+            raise UserError(f"{root}: no such folder")
+        if (root / "manifest.csv").is_file():
+            yield from read_captures(root)
+            return
+        inside = root / "Photometric_DB"
+        root = inside if inside.is_dir() else root
+        people = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+    except OSError as error:
+        raise UserError(f"{root}: {error.strerror}") from error
+    for person in people:
+        if not is_utf8(person.name):
+            yield Refusal("", person.name, f"{person}: its name is not UTF-8; rename it")
+        elif not person.is_dir():
             yield Refusal("", person.name, f"{person}: lies in no person's folder")
         elif person.resolve() in (root.resolve(), *root.resolve().parents):
             yield Refusal(person.name, "", f"{person}: a link to a folder that it lies in")
@@ -82,24 +93,31 @@ def _inside(folder: Path, closed: set[Path], all_files: bool) -> Iterator[Sessio
     unlisted: list[OSError] = []
     for parent, folders, names in os.walk(folder, onerror=unlisted.append):
         here = Path(parent)
-        if here.resolve() in closed:
-            folders.clear()
-            continue
         folders.sort()
-        if "LightSource.m" in names:
-            folders.clear()
-            yield _capture(here)
+        captures: list[Session | Refusal] | None = None
+        if here.resolve() in closed:
+            captures = []
+        elif "LightSource.m" in names:
+            captures = [_capture(here)]
         elif "manifest.csv" in names:
+            try:
+                captures = list(read_captures(here))
+            except UserError as error:  # some other program's, beside pictures
+                names.remove("manifest.csv")
+                yield Refusal(folder.name, str(here), str(error))
+        if captures is not None:
             folders.clear()
-            yield from read_captures(here)
-        else:
-            for path in (here / name for name in sorted(names) if not name.startswith(".")):
-                if path.suffix.lower() in PICTURE_SUFFIXES + VIDEOS and path.is_file():
-                    yield path
-                elif all_files:
-                    yield Refusal(folder.name, path.name, f"{path}: no picture and no capture")
-    for error in unlisted:
-        yield Refusal(folder.name, str(error.filename), f"{error.filename}: {error.strerror}")
+            yield from captures
+            continue
+        for path in (here / name for name in sorted(names) if not name.startswith(".")):
+            if not is_utf8(str(path)):
+                yield Refusal(folder.name, path.name, f"{path}: its name is not UTF-8; rename it")
+            elif path.suffix.lower() in PICTURE_SUFFIXES + VIDEOS and path.is_file():
+                yield path
+            elif all_files:
+                yield Refusal(folder.name, path.name, f"{path}: no picture and no capture")
+    for lost in unlisted:
+        yield Refusal(folder.name, str(lost.filename), f"{lost.filename}: {lost.strerror}")
 
 
 def _capture(folder: Path) -> Session | Refusal:

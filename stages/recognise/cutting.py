@@ -12,9 +12,9 @@ from stages.crop.detection import find_face, find_faces
 from stages.detect import Face
 from stages.errors import UserError
 from stages.images import grey, rgb
-from stages.ingest.checks import check_session
+from stages.ingest.checks import check_frames
 from stages.params import CropParams, Map
-from stages.session import Refusal, Session
+from stages.session import Session
 from stages.stereo.maps import compute_maps, read_frames
 from stages.stereo.registration import align
 from stages.train.model import Card
@@ -82,9 +82,7 @@ def load(session: Session, card: Card) -> Frames:
         If the model cannot do with it; the message says why.
     """
     check_kind(session, card)
-    checked = check_session(session, card.limits)
-    if isinstance(checked, Refusal):
-        raise UserError(checked.reason)
+    check_frames(session, card.limits)
     colours = read_colours(session, card.crop)
     return Frames(read_frames(session), colours, session.lights, session.landmarks)
 
@@ -124,6 +122,15 @@ def picture_frames(image: np.ndarray, params: CropParams) -> Frames:
     return Frames(grey(image)[None], rgb(image) if params.colour else None, NO_LIGHTS, None)
 
 
+def place_of(session: Session) -> Path:
+    """What a session is called in tables: a picture's file; the folder of a capture, and its name
+    where several lie in one folder."""
+    first = Path(session.frames[0])
+    if session.is_picture:
+        return first
+    return first.parent if first.parent.name == session.session else first.parent / session.session
+
+
 def picture_session(identity: str, path: Path) -> Session:
     """A picture's file as a session of one frame."""
     return Session(identity, path.name, (str(path),), NO_LIGHTS)
@@ -152,6 +159,8 @@ def check_kind(session: Session, card: Card) -> None:
 
 def no_face(path: Path | str, card: Card) -> str:
     """What to say of a picture without a face."""
+    if card.crop.detector == "aligned":
+        return f"{path}: not square, as aligned crops are (crop.detector of the model's card)"
     smallest = card.crop.min_face_size
     return f"{path}: no face of {smallest} px or more (crop.min_face_size of the model's card)"
 

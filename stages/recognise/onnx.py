@@ -15,6 +15,7 @@ from stages.train.network import Outputs
 MODEL = "model.onnx"
 INPUT = "faces"
 IDENTITY = "identity"
+CARD = "psface_card"  # in the file's metadata: the digest of its card
 
 
 class Exported(nn.Module):
@@ -23,6 +24,7 @@ class Exported(nn.Module):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.session = open_session("the recogniser", path)
+        self.card_digest = self.session.get_modelmeta().custom_metadata_map.get(CARD)
         self.names = [output.name for output in self.session.get_outputs()]
 
     def forward(self, x: Tensor) -> Outputs:
@@ -45,8 +47,6 @@ def load_exported(folder: Path) -> tuple[Exported, Card]:
         If a file is missing or does not fit the other, or onnxruntime is not installed.
     """
     card, model = read_card(folder), Exported(folder / MODEL)
-    if model.names != [IDENTITY, *card.tasks]:
-        raise UserError(
-            f"{folder}: {MODEL} gives {model.names}, which is not its card's; export anew"
-        )
+    if model.card_digest != card.digest:
+        raise UserError(f"{folder}: {MODEL} and card.json do not belong together; export anew")
     return model, card

@@ -56,6 +56,11 @@ class Card(BaseModel):
     val_auc: float = 0.0
     weights: str = ""
 
+    @property
+    def digest(self) -> str:
+        """Hash of the card, which names its weights."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
     def build(self) -> Network:
         """The network with fresh weights."""
         branches = self.channels if self.fusion == "late" else [sum(self.channels)]

@@ -23,7 +23,7 @@ from stages.evaluate.verification import (
     tar_at_far,
     threshold_at_far,
 )
-from stages.files import replacing
+from stages.files import made_folder, replacing
 from stages.parallel import map_sessions
 from stages.recognise import Cut, Recogniser
 from stages.session import Refusal, write_refusals
@@ -71,6 +71,7 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
     UserError
         If no capture, or none of one kind of pair, can be used.
     """
+    made_folder(out)
     work = partial(cut_capture, card=recogniser.card)
     cuts = list(map_sessions(work, pairs.captures, "verify"))
     names = [name_of(capture) for capture in pairs.captures]
@@ -80,7 +81,7 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
     faces = embed_cuts(recogniser, cuts)
     cosine = pair_scores(faces, faces, pairs)
     curve, impostors = roc(cosine, pairs.same), int((~pairs.same).sum())
-    threshold = threshold_at_far(curve, far, impostors)
+    threshold = _threshold(cosine, pairs.same, far)
     metrics: Metrics = {
         "pairs": len(pairs.same),
         "captures": len(cuts),
@@ -95,7 +96,9 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
     }
     metrics = {k: round(v, 5) if isinstance(v, float) else v for k, v in metrics.items()}
 
-    out.mkdir(parents=True, exist_ok=True)
+    with replacing(out / "metrics.json") as path:
+        text = json.dumps(metrics, indent=2, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
     write_refusals(out / "failures.csv", failures)
     table = {
         "first": np.array(names)[pairs.first],
@@ -120,9 +123,14 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
             levels.round(5).to_csv(path, index=False)
         with replacing(out / "degradations.png") as path:
             draw_degradations(levels, threshold, path)
-    with replacing(out / "metrics.json") as path:
-        path.write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
     return metrics
+
+
+def _threshold(cosine: np.ndarray, same: np.ndarray, far: float) -> float | None:
+    """The lowest cosine that is accepted at a rate; over all there are, if impostors are the most
+    alike."""
+    found = threshold_at_far(roc(cosine, same), far, int((~same).sum()))
+    return None if found is None else min(found, float(np.nextafter(cosine.max(), 2)))
 
 
 def _accuracy(cosine: np.ndarray, pairs: PairSet) -> Metrics:

@@ -8,10 +8,21 @@ only lists, bytes, booleans and numbers.
 from __future__ import annotations
 
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any, NoReturn
 
 from stages.errors import UserError
+
+PUTS = {"PUT", "BINPUT", "LONG_BINPUT"}
+OPCODES = PUTS | {
+    "PROTO", "FRAME", "STOP", "MARK", "POP", "POP_MARK", "MEMOIZE", "GET", "BINGET", "LONG_BINGET",
+    "EMPTY_LIST", "LIST", "APPEND", "APPENDS",
+    "EMPTY_TUPLE", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3",
+    "STRING", "BINSTRING", "SHORT_BINSTRING", "SHORT_BINBYTES", "BINBYTES", "BINBYTES8",
+    "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT",
+    "NEWTRUE", "NEWFALSE",
+}  # fmt: skip
 
 
 class _Unpickler(pickle.Unpickler):
@@ -33,6 +44,7 @@ def read_bin(path: Path) -> tuple[list[bytes], list[bool]]:
         If the file is missing, is no such set, or holds anything but plain values.
     """
     try:
+        _check_opcodes(path)
         with path.open("rb") as file:
             # Most were written by Python 2, whose strings of bytes come as such.
             content = _Unpickler(file, encoding="bytes").load()
@@ -45,6 +57,17 @@ def read_bin(path: Path) -> tuple[list[bytes], list[bool]]:
             f"pickle ({reason}); is it an InsightFace verification set?"
         ) from None
     return _checked(content, path)
+
+
+def _check_opcodes(path: Path) -> None:
+    """Refuse what a set does not need, and numbers of memo places that would fill the memory."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        for opcode, argument, _ in pickletools.genops(file):
+            if opcode.name not in OPCODES:
+                raise pickle.UnpicklingError(f"it has a {opcode.name} in it")
+            if opcode.name in PUTS and int(argument or 0) > size:
+                raise pickle.UnpicklingError(f"it wants a memo of {argument} places")
 
 
 def _checked(content: Any, path: Path) -> tuple[list[bytes], list[bool]]:

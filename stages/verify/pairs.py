@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from stages.session import Refusal, Session
 from stages.verify.binary import read_bin
 
 FOLDS = 10
-IMPOSTORS = 5_000_000  # at most, of the pairs within a folder
+IMPOSTORS = 5_000_000  # pairs within a folder: of more, so many impostors' are drawn
 SAME = {"1": True, "true": True, "same": True, "0": False, "false": False, "different": False}
 
 
@@ -95,12 +96,27 @@ def _folder(root: Path) -> PairSet:
     captures = sorted(found, key=lambda capture: isinstance(capture, Refusal))
     identity = np.array([capture.identity for capture in captures])
     usable = sum(isinstance(capture, Session) for capture in captures)
-    first, second, same = all_pairs(identity[:usable])
-    if (excess := int((~same).sum()) - IMPOSTORS) > 0:
-        impostors = np.flatnonzero(~same)
-        dropped = np.random.default_rng(0).choice(impostors, excess, replace=False)
-        first, second, same = (np.delete(values, dropped) for values in (first, second, same))
+    if not usable:
+        why = [capture.reason for capture in found if isinstance(capture, Refusal)][:1]
+        raise UserError(f"{root}: no person's capture in it{'; ' if why else ''}{''.join(why)}")
+    first, second, same = _pairs_within(identity[:usable])
     return PairSet(list(captures), identity, first, second, same, None)
+
+
+def _pairs_within(identity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """All pairs of captures, or all genuine ones and `IMPOSTORS` others drawn at random."""
+    _, person = np.unique(identity, return_inverse=True)
+    count = len(person)
+    if count * (count - 1) // 2 <= IMPOSTORS:
+        return all_pairs(person)
+    order = np.argsort(person, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(person[order])) + 1)
+    genuine = [np.array(list(combinations(group, 2))) for group in groups if len(group) > 1]
+    rng = np.random.default_rng(0)
+    drawn = np.sort(rng.integers(count, size=(IMPOSTORS, 2)), axis=1)
+    drawn = np.unique(drawn[person[drawn[:, 0]] != person[drawn[:, 1]]], axis=0)
+    pairs = np.concatenate([*genuine, drawn])
+    return pairs[:, 0], pairs[:, 1], person[pairs[:, 0]] == person[pairs[:, 1]]
 
 
 def _bin(path: Path) -> PairSet:

@@ -59,7 +59,7 @@ def draw_worst(
         for row, (first, second, cosine) in zip(grid, pairs, strict=False):
             for axes, (crop, title) in zip(row[2 * column :], (first, second), strict=False):
                 axes.imshow(pictures_of(name, crop[None])[0])
-                axes.set_title(_short(title), fontsize=6, pad=2)
+                axes.set_title(_short(title), fontsize=6, pad=2, parse_math=False)
             row[2 * column].text(
                 0, 0, f"{said} {cosine:.3f}", transform=row[2 * column].transAxes,
                 fontsize=7, color="white", va="bottom", backgroundcolor="black",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+NEVER = -1.0  # score of a pair with a capture that cannot be used: it is rejected
+
 
 def best_threshold(cosine: np.ndarray, same: np.ndarray) -> float:
     """The threshold of the best accuracy; accepted is what lies over it.
@@ -15,8 +17,9 @@ def best_threshold(cosine: np.ndarray, same: np.ndarray) -> float:
     # With the first k pairs rejected: right are their impostors and the others' genuine pairs.
     rejected = np.concatenate([[0], np.cumsum(~genuine)])
     accepted = genuine.sum() - np.concatenate([[0], np.cumsum(genuine)])
-    cuts = np.concatenate([[scores[0] - 1], (scores[1:] + scores[:-1]) / 2, [scores[-1] + 1]])
-    real = np.concatenate([[True], scores[1:] > scores[:-1], [True]])  # equal scores stay together
+    cuts = np.concatenate([[NEVER], (scores[1:] + scores[:-1]) / 2, [scores[-1] + 1]])
+    # Equal scores stay together, and nothing that cannot be used is accepted.
+    real = np.concatenate([[scores[0] > NEVER], scores[1:] > scores[:-1], [True]])
     right = np.where(real, rejected + accepted, -1)
     best = np.flatnonzero(right == right.max())
     return float(cuts[best[len(best) // 2]])

@@ -16,7 +16,8 @@ from stages.session import Refusal, Session
 from stages.train.model import Card
 from stages.verify.degradations import DEGRADATIONS
 from stages.verify.pairs import Encoded, PairSet
-from stages.verify.scoring import NEVER, card_for, embed_cuts, frames_of, pair_scores
+from stages.verify.protocol import NEVER
+from stages.verify.scoring import card_for, embed_cuts, frames_of, pair_scores
 
 SPREAD = (0.05, 0.5, 0.95)
 

@@ -11,18 +11,26 @@ from stages.errors import UserError
 from stages.images import decode
 from stages.pairs import unit
 from stages.recognise import Cut, Recogniser
-from stages.recognise.cutting import Frames, cut_frames, load, no_face, picture_frames
+from stages.recognise.cutting import (
+    Frames,
+    check_kind,
+    cut_frames,
+    load,
+    no_face,
+    picture_frames,
+    picture_session,
+    place_of,
+)
 from stages.session import Refusal, Session
 from stages.train.model import Card
 from stages.verify.pairs import Encoded, PairSet
-
-NEVER = -1.0  # score of a pair with a capture that cannot be used: it is rejected
+from stages.verify.protocol import NEVER
 
 
 def name_of(capture: Session | Refusal | Encoded) -> str:
     """What a capture is called in tables."""
     if isinstance(capture, Session):
-        return capture.frames[0] if capture.is_picture else str(Path(capture.frames[0]).parent)
+        return str(place_of(capture))
     return capture.name if isinstance(capture, Encoded) else capture.session
 
 
@@ -48,6 +56,7 @@ def frames_of(capture: Session | Encoded, card: Card) -> Frames:
     """
     if isinstance(capture, Session):
         return load(capture, card)
+    check_kind(picture_session("", Path(capture.name)), card)
     return picture_frames(decode(capture.data, Path(capture.name)), card.crop)
 
 

@@ -1,5 +1,7 @@
 """Search, enrolment's mathematics, the promised rate, and the gallery's file."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from safetensors.numpy import save_file
@@ -51,7 +53,7 @@ def test_enrolled_people_play_strangers_to_all_but_themselves():
         wanted.append(max(others))
     assert gallery.strangers == pytest.approx(np.array(wanted), abs=1e-6)
     share = 1.5 / 4  # of each of the three and of the one to come, raised by 3 / 2
-    assert gallery.spare == share
+    assert gallery.spare == 2 * share
     assert gallery.weights == pytest.approx(share / np.array([4, 4, 4, 4, 2, 2, 3, 3, 3]))
     alone = build_gallery(np.array(["x", "x"]), embeddings[:2], None, "m")
     with pytest.raises(UserError, match="cannot be promised"):
@@ -68,6 +70,18 @@ def test_given_strangers_are_compared_with_everybody():
     assert gallery.weights == pytest.approx(np.array([3, 3, 2, 2, 2, 6]) / 24)
 
 
+def test_the_promise_holds_where_each_was_enrolled_by_one_capture():
+    """Who are most alike among the enrolled are so to each other, which helps a newcomer."""
+    rng, far, accepted = np.random.default_rng(8), 0.1, []
+    for _ in range(1500):
+        faces = rng.normal(size=(31, 8)).astype(np.float32)
+        faces /= np.linalg.norm(faces, axis=1, keepdims=True)
+        gallery = build_gallery(np.arange(30).astype(str), faces[:30], None, "m")
+        cosines, _ = nearest(faces[30:], gallery.means, 1)
+        accepted.append(cosines[0, 0] > gallery.threshold(far))
+    assert 0.3 * far < np.mean(accepted) < far + 2 * np.sqrt(far / 1500)
+
+
 def test_the_threshold_leaves_as_much_over_it_as_is_allowed():
     rng = np.random.default_rng(7)
     gallery = build_gallery(
@@ -80,7 +94,7 @@ def test_the_threshold_leaves_as_much_over_it_as_is_allowed():
             return gallery.spare + gallery.weights[gallery.strangers > threshold].sum()
 
         assert promised(found) <= far < promised(np.nextafter(found, -2)) + 1e-6
-    with pytest.raises(UserError, match=r"0\.03 cannot be promised: .*0\.032 is the least"):
+    with pytest.raises(UserError, match=r"0\.03 cannot be promised .*; 0\.032 is the least"):
         gallery.threshold(0.03)
 
 
@@ -95,14 +109,14 @@ def test_strangers_are_taken_for_someone_as_rarely_as_promised(given):
 
     far, accepted = 0.1, []
     for _ in range(400):
-        names, faces = np.repeat(np.arange(20), 3), captures(20, 3)
+        names, faces = np.repeat(np.arange(40), 3), captures(40, 3)
         strangers = (np.repeat(np.arange(25), 4), captures(25, 4)) if given else None
         gallery = build_gallery(names, faces, strangers, "m")
         fresh = captures(40, 1)
         fresh /= np.linalg.norm(fresh, axis=1, keepdims=True)
         cosines, _ = nearest(fresh, gallery.means, 1)
         accepted.append((cosines[:, 0] > gallery.threshold(far)).mean())
-    assert 0.4 * far < np.mean(accepted) < far + 2 * np.std(accepted) / 20
+    assert 0.3 * far < np.mean(accepted) < far + 2 * np.std(accepted) / 20
 
 
 def test_a_gallery_comes_back_as_it_was(tmp_path):
@@ -121,6 +135,27 @@ def test_a_gallery_comes_back_as_it_was(tmp_path):
         np.testing.assert_array_equal(getattr(back, name), getattr(gallery, name))
     with pytest.raises(UserError, match="enrolled with another model"):
         read_gallery(path, "another")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"names": ["a"]},
+        {"means": np.ones((2, 12))},
+        {"means": np.full((2, 12), np.nan, np.float32)},
+        {"weights": np.ones(3)},
+        {"captures": np.ones(5, np.int64)},
+        {"spare": float("nan")},
+        {"names": ["a", None]},
+    ],
+)
+def test_parts_that_do_not_fit_each_other(tmp_path, change):
+    gallery = build_gallery(
+        np.array(list("abb")), directions(3), (np.arange(4), directions(4)), "m"
+    )
+    write_gallery(tmp_path / "g.safetensors", replace(gallery, **change))
+    with pytest.raises(UserError, match="no gallery of"):
+        read_gallery(tmp_path / "g.safetensors", "m")
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", None, {"means": np.ones((2, 2), np.float32)}])
@@ -145,7 +180,7 @@ def test_the_measurement_finds_what_is_so():
     assert (clear["identified"] == 1).all() and (clear["low"] <= clear["accepted"]).all()
     noise = open_set(people, rng.normal(size=(144, 24)).astype(np.float32), 10)
     assert (noise["nearest"] < 0.25).all()
-    assert noise["promised"].tolist() == [0.1, 0.2]  # 17 people cannot promise 5%
+    assert noise["promised"].tolist() == [0.2]  # 17 people cannot promise less
     assert (noise["accepted"] <= noise["promised"] + 0.1).all()
     with pytest.raises(UserError, match="four people or more"):
         open_set(people[:12], far_apart[:12], 2)

@@ -57,6 +57,8 @@ def test_noise_is_so_many_grey_levels_and_the_same_each_time():
     out = degraded("noise", 10, grey)
     assert 255 * out.std() == pytest.approx(10, rel=0.03)
     np.testing.assert_array_equal(out, degraded("noise", 10, grey))
+    grey[-1] = 0.6  # another picture, of which the first rows are the same
+    assert np.abs(degraded("noise", 10, grey)[:100] - out[:100]).mean() > 0.01
     assert (out * 255 - np.round(out * 255)).max() == pytest.approx(0, abs=1e-4)
 
 

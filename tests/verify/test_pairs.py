@@ -84,7 +84,11 @@ def test_a_folder_is_all_its_pairs(lfw, monkeypatch):
     assert pairs.same.sum() == 4 * 3 and pairs.second.max() == 11
     monkeypatch.setattr("stages.verify.pairs.IMPOSTORS", 20)
     fewer = read_pairs(lfw, None)
-    assert fewer.same.sum() == 12 and (~fewer.same).sum() == 20
+    assert fewer.same.sum() == 12 and 8 <= (~fewer.same).sum() <= 20
+    drawn = list(zip(fewer.first.tolist(), fewer.second.tolist(), strict=True))
+    assert len(set(drawn)) == len(drawn) and all(a < b for a, b in drawn)
+    people = fewer.identity
+    assert ((people[fewer.first] == people[fewer.second]) == fewer.same).all()
 
 
 @pytest.mark.parametrize(
@@ -135,6 +139,16 @@ def test_accuracy_on_folds_against_a_plain_loop():
             threshold = best_threshold(cosine[~held], same[~held])
             right = sum((c > threshold) == s for c, s in zip(cosine[held], same[held], strict=True))
             assert accuracy == right / held.sum()
+
+
+def test_what_cannot_be_used_is_never_accepted():
+    cosine, same = np.array([-1, -1, -1, 0.5, 0.6, 0.7, 0.1]), np.array([True] * 6 + [False])
+    assert best_threshold(cosine, same) >= -1
+    assert fold_accuracies(np.tile(cosine, 2), np.tile(same, 2), np.repeat([0, 1], 7)) == (
+        pytest.approx([4 / 7] * 2)
+    )
+    accepting = np.array([-1, 0.2, 0.3]), np.array([True, True, False])
+    assert best_threshold(*accepting) > -1 or (accepting[0] > best_threshold(*accepting)).sum() == 2
 
 
 def test_perfect_scores_are_perfectly_accurate():

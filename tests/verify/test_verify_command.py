@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 import sys
 from pathlib import Path
 
@@ -103,6 +104,63 @@ def test_a_set_of_aligned_pictures(monkeypatch, raw_model, tmp_path):
     assert metrics["auc_low"] is None and metrics["threshold"] is None
 
 
+def test_lists_of_pictures(monkeypatch, people, raw_model, tmp_path):
+    folders = sorted(people.iterdir())
+    lines, text = ["first,second,same"], ["1\t2"]
+    for folder in folders:
+        for number, picture in enumerate(sorted(folder.glob("*.png")), start=1):
+            picture.rename(folder / f"{folder.name}_{number:04}.png")
+        a, b = folder.name, folders[folder.name == folders[0].name].name
+        lines += [f"{a}/{a}_0001.png,{a}/{a}_0002.png,1", f"{a}/{a}_0001.png,{b}/{b}_0001.png,0"]
+    text += [f"{f.name}\t1\t2" for f in folders[:2]]
+    text += [f"{folders[0].name}\t{n}\t{folders[1].name}\t{n}" for n in (1, 2)]
+    (people / "mine.csv").write_text("\n".join(lines))
+    (people / "pairs.txt").write_text("\n".join(text))
+    monkeypatch.chdir(people)
+    for name, pairs, captures in (("mine.csv", 8, 8), ("pairs.txt", 4, 4)):
+        run(monkeypatch, name, "--model", raw_model, "--out", tmp_path / name)
+        metrics = json.loads((tmp_path / name / "metrics.json").read_text())
+        assert (metrics["pairs"], metrics["captures"]) == (pairs, captures)
+        assert metrics["failed_captures"] == 0
+
+
+def test_captures_by_their_relative_names(monkeypatch, simulated, settings, tmp_path):
+    save_untrained(tmp_path / "m", untrained_card(settings, "albedo"))
+    person, other = sorted((simulated / "Photometric_DB").iterdir())[:2]
+    monkeypatch.chdir(person)
+    a, b = sorted(path.name for path in person.iterdir())
+    c = sorted(other.iterdir())[0]
+    (tmp_path / "pairs.csv").write_text(f"first,second,same\n{a},{b},1\n{a},{c},0\n")
+    options = ("--model", tmp_path / "m", "--out", tmp_path / "out")
+    run(monkeypatch, tmp_path / "pairs.csv", "--root", ".", *options)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["captures"] == 3 and metrics["failed_captures"] == 0
+
+
+def test_impostors_that_are_one_picture(monkeypatch, people, raw_model, tmp_path):
+    folders = sorted(people.iterdir())
+    for folder in folders[1:]:
+        shutil.copy(next(folders[0].glob("*.png")), folder / "$again$.png")
+    run(monkeypatch, people, "--model", raw_model, "--out", tmp_path / "out", "--far", 0.1)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["frr"] == 1.0 and 0.99 < metrics["threshold"] < 1.01
+
+
+def test_a_set_needs_a_model_for_pictures(monkeypatch, settings, tmp_path):
+    save_untrained(tmp_path / "m", untrained_card(settings, "albedo"))
+    picture = cv2.imencode(".png", np.zeros((112, 112), np.uint8))[1].tobytes()
+    (tmp_path / "own.bin").write_bytes(pickle.dumps(([picture] * 4, [True, False])))
+    with pytest.raises(UserError, match="needs captures under three lights"):
+        run(monkeypatch, tmp_path / "own.bin", "--model", tmp_path / "m", "--out", tmp_path / "out")
+
+
+def test_an_empty_folder(monkeypatch, raw_model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "loose.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match=r"no person's capture in it; .*loose\.jpg: lies in no"):
+        run(monkeypatch, tmp_path / "empty", "--model", raw_model)
+
+
 def test_captures_under_several_lights(monkeypatch, simulated, settings, tmp_path):
     save_untrained(tmp_path / "m", untrained_card(settings, "normalmap"))
     run(monkeypatch, simulated, "--model", tmp_path / "m", "--out", tmp_path / "out", "--far", 0.1)
@@ -114,7 +172,7 @@ def test_nothing_that_can_be_used(monkeypatch, people, settings, tmp_path):
     save_untrained(tmp_path / "m", untrained_card(settings, "all"))
     with pytest.raises(UserError, match=r"no capture can be used; .*needs captures under three"):
         run(monkeypatch, people, "--model", tmp_path / "m", "--out", tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.parametrize("rate", ["0", "1", "-1", "half"])
