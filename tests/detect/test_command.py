@@ -138,7 +138,7 @@ def test_no_gpu(monkeypatch, pictures):
 
 def test_out_is_a_file(monkeypatch, detector, pictures, tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(UserError, match=r"out: .*give another --out"):
+    with pytest.raises(UserError, match=r"out: .*give another folder"):
         run(monkeypatch, pictures, "--out", tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from stages.train.network import Network
+from stages.train.network import Network, attention
 from stages.train.network.attention import Attention, _average_matrix, reverse_gradient
 from stages.train.network.iresnet import Block, IResNet
 from stages.train.network.layers import PReLU
@@ -149,3 +149,12 @@ def test_no_tasks_is_a_plain_recogniser():
     out = net(torch.randn(2, 1, 32, 32))
     assert out.attributes == {}
     assert out.identity.shape == (2, 8)
+
+
+def test_a_network_that_has_judged_can_still_learn():
+    """What is computed once must not be bound to inference."""
+    attention._average_matrix.cache_clear()
+    network = Network([1], 32, {"gender": 2}, 8, 0.0)
+    with torch.inference_mode():
+        network.eval()(torch.zeros(2, 1, 32, 32))
+    network.train()(torch.randn(4, 1, 32, 32)).identity.sum().backward()

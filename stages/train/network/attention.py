@@ -67,9 +67,10 @@ def _average_matrix(height: int, width: int) -> Tensor:
 
     torch's own is most of the attention's time on the CPU.
     """
-    each_pixel = torch.eye(height * width).reshape(height * width, 1, height, width)
-    pooled = [functional.adaptive_avg_pool2d(each_pixel, size) for size in POOL_SIZES]
-    return torch.cat([p.flatten(1) for p in pooled], dim=1)
+    with torch.inference_mode(False):  # it may be wanted for training later
+        each_pixel = torch.eye(height * width).reshape(height * width, 1, height, width)
+        pooled = [functional.adaptive_avg_pool2d(each_pixel, size) for size in POOL_SIZES]
+        return torch.cat([p.flatten(1) for p in pooled], dim=1)
 
 
 class _Reverse(torch.autograd.Function):
