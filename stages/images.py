@@ -86,6 +86,14 @@ def read_bytes(path: Path) -> bytes:
         raise UserError(f"{path}: {error.strerror}; restore it or leave it out") from error
 
 
+def as_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+    """What JPEG leaves of a picture (H, W) or (H, W, 3) uint8."""
+    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    read = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
+    assert read is not None  # our own
+    return read
+
+
 def to_uint8(image: np.ndarray) -> np.ndarray:
     """A picture of an image in [0, 1]: uint8, clipped."""
     return np.clip(image * 255 + 0.5, 0, 255).astype(np.uint8)

@@ -26,6 +26,14 @@ def all_pairs(identities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return first, second, identities[first] == identities[second]
 
 
+def person_means(embeddings: np.ndarray, person: np.ndarray, people: int) -> np.ndarray:
+    """(people, D) float32 unit vectors: the direction of the mean of each person's embeddings
+    (N, D), whose numbers are ``person`` (N,)."""
+    sums = np.zeros((people, embeddings.shape[1]), np.float32)
+    np.add.at(sums, person, embeddings)
+    return unit(sums)
+
+
 def cosine_auc(embeddings: np.ndarray, identities: np.ndarray) -> float:
     """Area under the ROC of the cosine over all pairs; 0.5 if all pairs are of one kind."""
     first, second, same = all_pairs(identities)

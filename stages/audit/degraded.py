@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from stages.images import as_jpeg
 from stages.params import SimulateParams
 from stages.simulate.scene import build_scene
 from stages.simulate.session import add_noise, prepare_session, render_frames
@@ -101,9 +102,7 @@ def display(image: np.ndarray, period: float, softness: float, angle: float) -> 
 
 def compressed(image: np.ndarray, quality: int, scale: float) -> np.ndarray:
     """A picture (H, W, 3) uint8 as a JPEG that was made ``scale`` times as large afterwards."""
-    data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    read = cv2.imdecode(data, cv2.IMREAD_COLOR)
-    assert read is not None  # our own
+    read = as_jpeg(image, quality)
     return cv2.resize(read, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
 
 

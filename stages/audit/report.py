@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
 from stages.audit.rules import Finding, Rule
 from stages.errors import UserError
 from stages.files import replacing
+from stages.pages import templates
 
 COLUMNS = ("group", "identity", "path", "rule", "value", "limits", "verdict", "note")
 SUMMARY = ("rule", "of", "limits", "checked", "violated", "share", "not_measurable", "note")
@@ -122,18 +121,8 @@ class Report:
             table.writeheader()
             table.writerows(summary)
         examples = {name: account.examples for name, account in self.accounts.items()}
-        page = _environment().get_template("audit.html.j2").render(
+        page = templates("stages.audit").get_template("audit.html.j2").render(
             summary=summary, examples=examples, rules=self.rules, **facts
         )  # fmt: skip
         with replacing(self.out / "audit.html") as path:
             path.write_text(page, encoding="utf-8", errors="backslashreplace")
-
-
-def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("stages.audit", "."),
-        autoescape=select_autoescape(["html", "j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )

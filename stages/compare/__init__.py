@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from jinja2 import Environment
 from tqdm import tqdm
 
 from stages.compare.charts import leakage_chart, reject_chart, roc_chart, training_chart
@@ -19,6 +19,7 @@ from stages.compare.results import Result, by_run, read_results
 from stages.compare.statistics import Measured, check_same_captures, measure, paired_p
 from stages.evaluate.verification import interval
 from stages.files import replacing
+from stages.pages import templates
 from stages.params import Params
 
 # Metric, heading, and whether higher is better; of the floors, which say something about the data
@@ -246,13 +247,7 @@ def _webp(png: bytes) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("stages.compare", "."),
-        autoescape=select_autoescape(["html", "j2"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("stages.compare")
     environment.filters["number"] = _number
     return environment
 

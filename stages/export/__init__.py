@@ -15,8 +15,7 @@ from stages.errors import UserError
 from stages.files import replacing
 from stages.pairs import unit
 from stages.recognise.onnx import CARD, IDENTITY, INPUT, MODEL, Exported
-from stages.train.data import Faces
-from stages.train.model import Card, load_model, write_card
+from stages.train.model import Card, crops_for, load_model, write_card
 from stages.train.network import Network
 
 INSTALL = "pip install -e '.[export]'"
@@ -61,12 +60,7 @@ def export(model: Path, out: Path, faces_folder: Path) -> float:
     if out.resolve() == model.resolve():
         raise UserError(f"{out}: holds the model itself; give another --out")
     network, card = load_model(model, torch.device("cpu"))
-    faces = Faces(faces_folder, card.maps)
-    if (faces.channels, faces.side) != (card.channels, card.side):
-        raise UserError(
-            f"{faces_folder}: crops of {faces.channels} channels and {faces.side} px, the model's "
-            f"have {card.channels} and {card.side}; give --faces those that it was trained on"
-        )
+    faces = crops_for(card, faces_folder, "give --faces those that it was trained on")
     count = len(faces.arrays[0])
     crops = faces.read(np.unique(np.linspace(0, count - 1, CHECKED).astype(int)))
     batch = card.scale.applied(crops, torch.device("cpu"))

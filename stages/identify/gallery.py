@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from stages.errors import UserError
 from stages.files import replacing
 from stages.identify.search import nearest
-from stages.pairs import unit
+from stages.pairs import person_means, unit
 
 SAMPLED = 10_000  # captures, at most, of which the strangers' scores are taken
 
@@ -99,9 +99,7 @@ def build_gallery(
     """
     names, person = np.unique(identities, return_inverse=True)
     people = len(names)
-    sums = np.zeros((people, embeddings.shape[1]), np.float32)
-    np.add.at(sums, person, embeddings)
-    means, raised = unit(sums), 1.0
+    means, raised = person_means(embeddings, person, people), 1.0
     if strangers is not None:
         who, faces = strangers
         scores = nearest(unit(faces), means, 1)[0][:, 0]

@@ -10,10 +10,10 @@ from tqdm import tqdm
 
 from stages.errors import UserError
 from stages.identify.search import nearest
-from stages.pairs import unit
+from stages.pairs import person_means, unit
 from stages.recognise import Recogniser
 from stages.session import read_table
-from stages.train.data import Faces
+from stages.train.model import crops_for
 
 NEIGHBOURS = 10  # of other people, at least, that each face is compared with
 QUERIES = 4096  # at once
@@ -54,21 +54,15 @@ def embedded(model: Path, folder: Path) -> Known:
     recogniser = Recogniser(model)
     card = recogniser.card
     table = read_table(folder / "faces.parquet", "crop", ["identity", "session"])
-    crops = Faces(folder, card.maps)
-    if (crops.channels, crops.side) != (card.channels, card.side):
-        raise UserError(
-            f"{folder}: crops of {crops.channels} channels and {crops.side} px, the model's have "
-            f"{card.channels} and {card.side}; give overlap.model another"
-        )
+    crops = crops_for(card, folder, "give overlap.model another")
     if table.empty:
         raise UserError(f"{folder}: no face in it; see failures.csv")
     rows = tqdm(np.arange(len(table)), desc="embeddings", unit="face", mininterval=1.0)
     faces = unit(recogniser.embed(crops.read(np.array([row]))[0] for row in rows).identity)
     people, person = np.unique(table["identity"].to_numpy(str), return_inverse=True)
-    sums = np.zeros((len(people), faces.shape[1]), np.float32)
-    np.add.at(sums, person, faces)
     identity, session = (table[name].to_numpy(str) for name in ("identity", "session"))
-    return Known(identity, session, person, people, faces, unit(sums))
+    means = person_means(faces, person, len(people))
+    return Known(identity, session, person, people, faces, means)
 
 
 def alike(

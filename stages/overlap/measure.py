@@ -16,7 +16,7 @@ import pandas as pd
 
 from stages.errors import UserError, run_stage
 from stages.files import replacing
-from stages.images import decode, grey, read_frame, to_uint8
+from stages.images import as_jpeg, grey, read_frame, to_uint8
 from stages.overlap.details import agreement, thumbnail
 from stages.overlap.hashing import picture_hash
 from stages.overlap.search import near_pairs
@@ -100,8 +100,7 @@ def _changed(image: np.ndarray, own: int, small: np.ndarray) -> Iterator[tuple[f
 
 
 def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
-    data = cv2.imencode(".jpg", to_uint8(image), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    return grey(decode(data.tobytes(), Path("JPEG")))
+    return grey(as_jpeg(to_uint8(image), quality))
 
 
 def _resized(image: np.ndarray, factor: float) -> np.ndarray:

@@ -20,7 +20,7 @@ from stages.files import replacing
 from stages.params import Backbone, CaptureLimits, CropParams, Map, Modality, StereoParams
 from stages.tasks import Tasks
 from stages.train.augmentation import mirror
-from stages.train.data import Scale, normal_x_channels
+from stages.train.data import Faces, Scale, normal_x_channels
 from stages.train.network import Network
 
 TRAIN = "run `dvc repro train`"
@@ -90,6 +90,23 @@ class Embedded:
 
     identity: np.ndarray
     attributes: dict[str, np.ndarray]
+
+
+def crops_for(card: Card, folder: Path, remedy: str) -> Faces:
+    """The packed crops of a model's maps.
+
+    Raises
+    ------
+    UserError
+        If they are missing, or none for this model; ``remedy`` is what to do then.
+    """
+    faces = Faces(folder, card.maps)
+    if (faces.channels, faces.side) != (card.channels, card.side):
+        raise UserError(
+            f"{folder}: crops of {faces.channels} channels and {faces.side} px, the model's have "
+            f"{card.channels} and {card.side}; {remedy}"
+        )
+    return faces
 
 
 def embed(

@@ -81,7 +81,9 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
     faces = embed_cuts(recogniser, cuts)
     cosine = pair_scores(faces, faces, pairs)
     curve, impostors = roc(cosine, pairs.same), int((~pairs.same).sum())
-    threshold = _threshold(cosine, pairs.same, far)
+    threshold = threshold_at_far(curve, far, impostors)
+    if threshold is not None:  # over all there are, if impostors are the most alike
+        threshold = min(threshold, float(np.nextafter(cosine.max(), 2)))
     metrics: Metrics = {
         "pairs": len(pairs.same),
         "captures": len(cuts),
@@ -124,13 +126,6 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
         with replacing(out / "degradations.png") as path:
             draw_degradations(levels, threshold, path)
     return metrics
-
-
-def _threshold(cosine: np.ndarray, same: np.ndarray, far: float) -> float | None:
-    """The lowest cosine that is accepted at a rate; over all there are, if impostors are the most
-    alike."""
-    found = threshold_at_far(roc(cosine, same), far, int((~same).sum()))
-    return None if found is None else min(found, float(np.nextafter(cosine.max(), 2)))
 
 
 def _accuracy(cosine: np.ndarray, pairs: PairSet) -> Metrics:

@@ -15,7 +15,7 @@ import numpy as np
 
 from stages.alignment import TEMPLATE, similarity
 from stages.crop.alignment import face_oval
-from stages.images import to_uint8
+from stages.images import as_jpeg, to_uint8
 from stages.recognise.cutting import Frames
 
 READ_NOISE = 2 / 255  # of the sensor, at low light
@@ -82,10 +82,7 @@ def darkened(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.nd
 
 def compressed(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
     """JPEG of a quality."""
-    eight = to_uint8(image)
-    _, data = cv2.imencode(".jpg", eight, [cv2.IMWRITE_JPEG_QUALITY, round(severity)])
-    back = np.asarray(cv2.imdecode(data, cv2.IMREAD_UNCHANGED), np.float32)
-    return back / np.float32(255)
+    return as_jpeg(to_uint8(image), round(severity)).astype(np.float32) / np.float32(255)
 
 
 def rotated(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
