@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable
 from typing import NoReturn
+
+from stages.walking import left_out
 
 
 class UserError(Exception):
@@ -15,12 +18,22 @@ def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's ``main``; a `UserError` becomes one line on stderr and exit status 1."""
     try:
         main()
+        if told := left_out():
+            print(told, file=sys.stderr)
     except UserError as error:
         _exit(str(error))
     except KeyboardInterrupt:
         sys.exit(130)  # as a shell has it
 
 
+def take_no_arguments(module: str, does: str) -> None:
+    """Answer ``--help``, and refuse any other argument of ``python -m <module>``."""
+    argparse.ArgumentParser(
+        prog=f"python -m {module}", description=f"{does}. All it depends on is in params.yaml."
+    ).parse_args()
+
+
 def _exit(message: str) -> NoReturn:
-    print(f"error: {message}", file=sys.stderr)
+    shown = message.encode(errors="backslashreplace").decode()  # a file's name may be no text
+    print(f"error: {shown}", file=sys.stderr)
     sys.exit(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from stages.errors import UserError
@@ -24,6 +24,23 @@ def replacing(path: Path) -> Iterator[Path]:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """As `replacing`, for files that belong together: a killed run may leave some of them missing,
+    but never the new ones of some beside the old ones of others."""
+    with ExitStack() as stack:
+        partials = []
+        for path in paths:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partials.append(path.with_name(f".partial-{os.getpid()}-{path.name}"))
+            stack.callback(partials[-1].unlink, missing_ok=True)
+        yield tuple(partials)
+        for path in paths:
+            path.unlink(missing_ok=True)
+        for path, partial in zip(paths, partials, strict=True):
+            partial.replace(path)
 
 
 def made_folder(path: Path) -> Path:

@@ -7,53 +7,31 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from stages.decoding import LIMITS, decode
 from stages.errors import UserError
 from stages.recordio import read_record
+from stages.tables import whole
 
 PICTURE_SUFFIXES = (
-    ".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp",
+    ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm",
+    ".ppm", ".tif", ".tiff", ".webp",
 )  # fmt: skip
-FRAME_SUFFIXES = (".bmp", ".png", ".pgm", ".ppm", ".tif", ".tiff")
-LIMITS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
-# A broken file is reported by us, with its session; OpenCV's own lines would repeat it unnamed.
-cv2.utils.logging.setLogLevel(0)
+OTHER_PICTURES = (  # that cannot be read, and should not be passed over without a word
+    ".arw", ".cr2", ".cr3", ".dng", ".exr", ".hdr", ".heic", ".heif", ".j2k", ".jp2", ".jxl",
+    ".nef", ".orf", ".pcx", ".psd", ".raf", ".raw", ".rw2", ".tga", ".xcf",
+)  # fmt: skip
 
 
-def decode(data: bytes, path: Path) -> np.ndarray:
-    """The picture that is encoded in some bytes, upright as a viewer shows it.
-
-    Returns
-    -------
-    (H, W) or (H, W, 3)
-        Grey, or RGB without an alpha channel; uint8 or uint16.
-
-    Raises
-    ------
-    UserError
-        If the bytes are no whole image of 8 or 16 bits.
-    """
-    buffer = np.frombuffer(data, dtype=np.uint8)
-    try:
-        flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
-        image = cv2.imdecode(buffer, flags) if buffer.size else None
-    except cv2.error:  # more pixels than OpenCV takes
-        image = None
-    if image is None:
-        raise UserError(f"{path}: truncated or not an image; copy it again")
-    if image.dtype not in LIMITS:
-        raise UserError(f"{path}: {image.dtype} pixels; save it with 8 or 16 bits")
-    return image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-
-
-def read_frame(path: Path) -> np.ndarray:
-    """Read one frame in grey, (H, W) float32 in [0, 1], where 1 is the limit of its bit depth.
+def read_frame(path: Path, bits: int | None = None) -> np.ndarray:
+    """Read one frame in grey, (H, W) float32 in [0, 1], where 1 is the limit of its bit depth;
+    ``bits`` as of `decode`.
 
     Raises
     ------
     UserError
         If the file is missing or cannot be decoded.
     """
-    return grey(decode(read_bytes(path), path))
+    return grey(decode(read_bytes(path), path, bits))
 
 
 def grey(image: np.ndarray) -> np.ndarray:
@@ -78,8 +56,8 @@ def read_bytes(path: Path) -> bytes:
     ``<file>::<byte>`` is the picture of a record in a RecordIO file (`stages.recordio`).
     """
     file, inside, byte = path.name.rpartition("::")
-    if inside and byte.isdigit() and not path.exists():
-        return read_record(path.with_name(file), int(byte))[1]
+    if inside and (offset := whole(byte)) is not None and not path.exists():
+        return read_record(path.with_name(file), offset)[1]
     try:
         return path.read_bytes()
     except OSError as error:

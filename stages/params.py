@@ -177,6 +177,7 @@ class CaptureLimits(Section):
     max_condition: Positive
     max_saturated: Fraction
     min_brightness: Fraction
+    bits: Annotated[int, Field(ge=9, le=16)] | None = None
 
 
 class IngestParams(CaptureLimits):

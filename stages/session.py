@@ -16,6 +16,8 @@ import pyarrow.parquet as pq
 
 from stages.errors import UserError
 from stages.files import replacing
+from stages.tables import plain_cell, safe
+from stages.walking import one_form
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
 ROWS_AT_ONCE = 10_000  # of a table: millions of pictures must fit
@@ -28,6 +30,7 @@ SCHEMA = pa.schema(
         "landmarks": pa.list_(pa.float64()),
         "digest": pa.string(),
         "attributes": pa.map_(pa.string(), pa.string()),
+        "bits": pa.int8(),
     }
 )
 
@@ -53,6 +56,8 @@ class Session:
         left and right as seen in the image.
     digest : str
         Hash of the frames' bytes, so that a changed capture is noticed downstream.
+    bits : int or None
+        How many bits the samples of 16-bit frames use that do not say so themselves.
     """
 
     identity: str
@@ -62,6 +67,11 @@ class Session:
     attributes: dict[str, str] = field(default_factory=dict)
     landmarks: np.ndarray | None = None
     digest: str = ""
+    bits: int | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", one_form(self.identity))
+        object.__setattr__(self, "session", one_form(self.session))
 
     @property
     def name(self) -> str:
@@ -80,6 +90,10 @@ class Refusal:
     session: str
     reason: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "identity", one_form(self.identity))
+        object.__setattr__(self, "session", one_form(self.session))
+
 
 def write_sessions(path: Path, sessions: Iterable[Session]) -> None:
     """Write the table of accepted sessions, one row each, as they come."""
@@ -92,6 +106,7 @@ def write_sessions(path: Path, sessions: Iterable[Session]) -> None:
             "landmarks": None if s.landmarks is None else s.landmarks.ravel().tolist(),
             "digest": s.digest,
             "attributes": list(s.attributes.items()),
+            "bits": s.bits,
         }
         for s in sessions
     )
@@ -117,6 +132,7 @@ def read_sessions(path: Path) -> Iterator[Session]:
             attributes=dict(row["attributes"]),
             landmarks=None if landmarks is None else np.reshape(landmarks, (5, 2)),
             digest=row["digest"],
+            bits=row["bits"],
         )
 
 
@@ -147,9 +163,8 @@ def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
     """Write a table of refusals with their reasons; a header alone when there are none."""
     rows = [(r.identity, r.session, r.reason) for r in refusals]
     with replacing(path) as partial:
-        pd.DataFrame(rows, columns=["identity", "session", "reason"]).to_csv(
-            partial, index=False, errors="backslashreplace"
-        )
+        table = pd.DataFrame(rows, columns=["identity", "session", "reason"])
+        safe(table).to_csv(partial, index=False, errors="backslashreplace")
 
 
 def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> pd.DataFrame:
@@ -169,7 +184,7 @@ def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> 
         if path.suffix == ".parquet":
             there = pq.read_schema(path).names
             return pd.read_parquet(path, columns=[c for c in columns or there if c in there])
-        return pd.read_csv(path, dtype=str, keep_default_na=False)
+        return pd.read_csv(path, dtype=str, keep_default_na=False).map(plain_cell)
 
 
 @contextmanager

@@ -3,8 +3,9 @@ import numpy as np
 import pytest
 
 from stages.errors import UserError
-from stages.images import FRAME_SUFFIXES, read_frame, to_uint8
+from stages.images import read_frame, to_uint8
 
+FRAME_SUFFIXES = (".bmp", ".png", ".pgm", ".ppm", ".tif", ".tiff")
 GREY = np.arange(24 * 32, dtype=np.uint8).reshape(24, 32)
 COLOUR = np.stack([GREY, 255 - GREY, np.full_like(GREY, 60)], axis=-1)
 SIXTEEN = (".png", ".pgm", ".tif", ".tiff")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from stages.audit.rules import Finding
 from stages.errors import UserError
 from stages.images import PICTURE_SUFFIXES
 from stages.params import AuditParams
+from stages.walking import one_form, visible
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,8 @@ def walk(root: Path, params: AuditParams, without: Collection[Path] = ()) -> Ite
     """Everything under ``root``, in order of names, a folder's files before its folders.
 
     Links to folders are followed, but no folder is entered twice, nor one that ``root`` lies in.
-    Files in ``without``, which are resolved, are left out.
+    Hidden and thumbnail files and folders, and files in ``without``, which are resolved, are left
+    out.
 
     Raises
     ------
@@ -72,7 +73,8 @@ def walk(root: Path, params: AuditParams, without: Collection[Path] = ()) -> Ite
                 yield _entry("other", groups, parts, f"leads to {first}: not followed")
                 continue
             with os.scandir(folder) as listing:
-                inside = sorted((entry.name, _is(entry.is_dir)) for entry in listing)
+                kinds = {entry.name: _is(entry.is_dir) for entry in listing}
+            inside = [(name, kinds[name]) for name in visible(folder, kinds)]
         except OSError as error:
             if not parts:
                 raise UserError(f"{root}: {error.strerror}; name the data set's folder") from error
@@ -92,11 +94,6 @@ def groups_in(root: Path, params: AuditParams) -> Iterator[Finding]:
         there = _is((root / name).is_dir)
         note = "" if there else "there is no such folder"
         yield Finding("groups", "ok" if there else "violation", name, note, group=name)
-
-
-def same(name: str) -> str:
-    """A name in one form: a letter with its accents may be written as one character or several."""
-    return unicodedata.normalize("NFC", name)
 
 
 def _file(path: Path, groups: tuple[str, str], parts: tuple[str, ...]) -> Entry:
@@ -125,7 +122,7 @@ def _entry(
         group, identity = parts[0], folders[1] if len(folders) > 1 else ""
     else:
         group, identity = "", "/".join(folders)
-    return Entry(kind, group, same(identity), "/".join(parts), problem)
+    return Entry(kind, group, one_form(identity), "/".join(parts), problem)
 
 
 def _key(folder: Path) -> tuple[int, int]:

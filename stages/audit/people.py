@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stages.audit.layout import Entry, same
+from stages.audit.layout import Entry
 from stages.audit.rules import Finding, Rule, Verdict
-from stages.errors import UserError
 from stages.params import AuditParams
+from stages.tables import UserTable, read_user_table
 
-COLUMNS = ("identity", "gender", "age")
 GENDERS = {"male": "male", "m": "male", "female": "female", "f": "female"}
 OLDEST = 130.0  # years
 
@@ -37,7 +34,7 @@ class Table:
 
 
 def read_people(path: Path) -> Table:
-    """Read the table of people, a CSV with a column ``identity`` and others of `COLUMNS`.
+    """Read the table of people, with a column ``identity`` and, if any, ``gender`` and ``age``.
 
     Raises
     ------
@@ -45,25 +42,14 @@ def read_people(path: Path) -> Table:
         If it cannot be read, or has no such columns.
     """
     people: dict[str, Person] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.DictReader(file, strict=True, restval="")
-            columns = tuple(name.strip().lower() for name in rows.fieldnames or ())
-            if "identity" not in columns or len(set(columns)) < len(columns):
-                raise UserError(
-                    f"{path}: its first line is {','.join(columns)!r}; wanted {','.join(COLUMNS)}"
-                )
-            rows.fieldnames = columns
-            for row in rows:
-                _add(people, row, rows.line_num)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise UserError(f"{path}: {reason}; give a CSV table of {', '.join(COLUMNS)}") from error
-    return Table(columns, people)
+    table = read_user_table(path, ("identity",), ("gender", "age"))
+    for row, line in zip(table.rows, table.lines, strict=True):
+        _add(people, row, line, table)
+    return Table(table.columns, people)
 
 
-def _add(people: dict[str, Person], row: dict[str, str], line: int) -> None:
-    name = same(row["identity"].strip())
+def _add(people: dict[str, Person], row: dict[str, str], line: int, table: UserTable) -> None:
+    name = row["identity"]
     if not name:
         people.setdefault("", Person()).problems.append(f"line {line} has no identity")
         return
@@ -71,14 +57,13 @@ def _add(people: dict[str, Person], row: dict[str, str], line: int) -> None:
         people[name].problems.append(f"line {line} is another row of the same identity")
         return
     person = people[name] = Person()
-    gender, age = (row.get(column, "").strip() for column in ("gender", "age"))
+    gender, age = (row.get(column, "") for column in ("gender", "age"))
     if gender:
         person.gender = GENDERS.get(gender.lower(), "")
         if not person.gender:
             person.problems.append(f"gender {gender!r}: write male or female")
     if age:
-        with suppress(ValueError):
-            person.age = float(age)
+        person.age = table.number(age)
         if person.age is None or not 0 <= person.age <= OLDEST:
             person.age = None
             person.problems.append(f"age {age!r}: write a number of years")

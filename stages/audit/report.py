@@ -16,6 +16,7 @@ from stages.audit.rules import Finding, Rule
 from stages.errors import UserError
 from stages.files import replacing
 from stages.pages import templates
+from stages.tables import safe_cell
 
 COLUMNS = ("group", "identity", "path", "rule", "value", "limits", "verdict", "note")
 SUMMARY = ("rule", "of", "limits", "checked", "violated", "share", "not_measurable", "note")
@@ -75,9 +76,8 @@ class Report:
         for f in findings:
             rule = self.rules[f.rule]
             value = self._text(f)
-            self.csv.writerow(
-                (f.group, f.identity, f.path, f.rule, value, rule.limits, f.verdict, f.note)
-            )
+            row = (f.group, f.identity, f.path, f.rule, value, rule.limits, f.verdict, f.note)
+            self.csv.writerow(map(safe_cell, row))
             account = self.accounts[f.rule]
             account.verdicts[f.verdict] += 1
             if f.verdict == "not checked":

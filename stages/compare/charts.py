@@ -7,16 +7,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 
 from stages.compare.results import Result
 from stages.evaluate.pictures import plot_rejects
 from stages.evaluate.verification import roc
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from stages.plotting import log_x, plt
 
 INK = "#123456"  # stands for the page's own colour
 STYLE: Any = {
@@ -43,10 +40,10 @@ def roc_chart(runs: Mapping[str, Sequence[Result]]) -> str:
     """ROC of every run's first seed, the false accept rate on a logarithmic axis."""
     figure, axes = _figure()
     for (name, results), colour in zip(runs.items(), COLOURS, strict=False):
-        curve = roc(results[0].scores.cosine, results[0].scores.same)
+        curve = roc(results[0].scores.cosine, results[0].scores.same).thinned
         seen = curve.far > 0
         axes.step(curve.far[seen], curve.tar[seen], where="post", color=colour, label=name)
-    axes.set_xscale("log")
+    log_x(axes)
     axes.set_ylim(top=1.005)
     axes.set_xlabel("false accept rate")
     axes.set_ylabel("true accept rate")

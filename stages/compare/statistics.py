@@ -59,12 +59,15 @@ def measure(runs: Sequence[Scores], seed: int) -> Measured:
 def paired_p(first: Measured, second: Measured) -> float:
     """Two-sided p of "both are equally good on other people": twice the share of resamples of
     people in which the order of the two is reversed (percentile bootstrap of the difference;
-    Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 15)."""
+    Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 15).
+
+    The sample itself counts as one of them, so that n resamples give no less than 2 / (n + 1)
+    (Phipson & Smyth, "Permutation p-values should never be zero", 2010).
+    """
     difference = first.resampled - second.resampled
     difference = difference[np.isfinite(difference)]
-    below, above = (difference <= 0).mean(), (difference >= 0).mean()
-    # With n resamples, nothing under 1 / n has been seen.
-    return float(min(1.0, max(2 * min(below, above), 1 / len(difference))))
+    fewer = min((difference <= 0).sum(), (difference >= 0).sum())
+    return float(min(1.0, 2 * (fewer + 1) / (len(difference) + 1)))
 
 
 def check_same_captures(runs: Sequence[Scores]) -> None:

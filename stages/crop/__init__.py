@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -63,7 +63,9 @@ def crop(
     before = Previous(out, form)
     kept = [mark in before.index for _, mark in marked()]
     todo = len(kept) - sum(kept)
-    work = partial(_crop_session, stereo=stereo, params=params, channels=form.channels)
+    work: Callable[[Session], Crop | Refusal] = partial(
+        _crop_session, stereo=stereo, params=params, channels=form.channels
+    )
     new = (session for session, mark in marked() if mark not in before.index)
     made = map_sessions(work, new, "crop", todo)
 
@@ -71,6 +73,8 @@ def crop(
     with Packed(out, form) as packed:
         for session, mark in marked():
             result = before.get(mark) if mark in before.index else next(made)
+            if result is None:  # damaged, or another run's
+                result, todo = work(session), todo + 1
             if isinstance(result, Refusal):
                 failures.append(result)
                 continue
@@ -146,7 +150,7 @@ def _evenly_exposed(picture: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def read_colours(session: Session, params: CropParams) -> np.ndarray | None:
     """Frame 0 in RGB, (H, W, 3) float32 in [0, 1], if it is wanted."""
     path = Path(session.frames[0])
-    return rgb(decode(read_bytes(path), path)) if params.colour else None
+    return rgb(decode(read_bytes(path), path, session.bits)) if params.colour else None
 
 
 def _crop_session(

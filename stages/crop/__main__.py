@@ -1,11 +1,12 @@
 from pathlib import Path
 
 from stages.crop import crop
-from stages.errors import run_stage
+from stages.errors import run_stage, take_no_arguments
 from stages.params import load_params
 
 
 def main() -> None:
+    take_no_arguments("stages.crop", "Find the face of every capture and cut its maps, data/faces")
     params = load_params()
     out = Path("data/faces")
     made, kept, failed = crop(

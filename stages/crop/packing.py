@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -48,7 +49,8 @@ class Form:
     @property
     def schema(self) -> pa.Schema:
         """Columns of the table."""
-        own = {name: pa.string() for name in ("identity", "session", "fingerprint", "found_on")}
+        texts = ("identity", "session", "fingerprint", "content", "found_on")
+        own = {name: pa.string() for name in texts}
         places = {"score": pa.float64(), "landmarks": pa.list_(pa.float64())}
         return pa.schema({**dict.fromkeys(self.attributes, pa.string()), **own, **places})
 
@@ -71,6 +73,8 @@ class Previous:
             self.table = pq.ParquetFile(out / "faces.parquet")
             arrays = {name: np.load(out / f"{name}.npy", mmap_mode="r") for name in form.channels}
             marks = self.table.read(["fingerprint"])["fingerprint"].to_pylist()
+            if "content" not in self.table.schema_arrow.names:
+                return
         except (OSError, EOFError, ValueError, KeyError):
             return
         self.arrays = arrays
@@ -81,15 +85,24 @@ class Previous:
         if {name: array.shape for name, array in arrays.items()} == wanted:
             self.index = {mark: row for row, mark in enumerate(marks)}
 
-    def get(self, fingerprint: str) -> Crop:
+    def get(self, fingerprint: str) -> Crop | None:
+        """The crop of a fingerprint; None if the arrays do not hold what the table says."""
         row = self.index[fingerprint]
         group = int(np.searchsorted(self.ends, row, side="right"))
-        first = self.ends[group - 1] if group else 0
+        found = dict(self.rows(group)[row - (self.ends[group - 1] if group else 0)])
         planes = {name: array[row] for name, array in self.arrays.items()}
-        return Crop(planes, self.rows(group)[row - first])
+        return Crop(planes, found) if found.pop("content") == content(planes) else None
 
     def _rows(self, group: int) -> list[dict[str, Any]]:
-        return self.table.read_row_group(group, list(FOUND)).to_pylist()
+        return self.table.read_row_group(group, [*FOUND, "content"]).to_pylist()
+
+
+def content(planes: dict[Map, np.ndarray]) -> str:
+    """Hash of a crop's planes, by which the table knows those that are its own."""
+    digest = hashlib.sha256()
+    for name in sorted(planes):
+        digest.update(planes[name].tobytes())
+    return digest.hexdigest()[:32]
 
 
 class Packed:
@@ -120,6 +133,7 @@ class Packed:
         """Planes by map, and the table's row; an attribute that it lacks is unknown."""
         for name, file in self.files.items():
             file.write(np.ascontiguousarray(planes[name]).tobytes())
+        row = {**row, "content": content(planes)}
         self.rows.append({**dict.fromkeys(self.form.attributes, ""), **row})
         self.count += 1
         if len(self.rows) == ROWS_AT_ONCE:
@@ -140,6 +154,9 @@ class Packed:
             for path in self.out.glob(".partial-*"):
                 path.unlink()
             return
+        # Without a table there are no faces: it goes first and comes last, so that a killed run
+        # never leaves it beside other arrays than its own.
+        (self.out / "faces.parquet").unlink(missing_ok=True)
         for name in self.files:
             (self.out / f".partial-{name}.npy").replace(self.out / f"{name}.npy")
         for name in set(MAPS) - set(self.files):  # the last run's, of captures of many lights

@@ -26,5 +26,10 @@ def detect_faces(
         Grey or RGB; uint8, uint16, or float in [0, 1]. Sizes may differ.
     detector, **options
         See `build_detector`.
+
+    Raises
+    ------
+    TypeError
+        If ``images`` is one image, or one of them is not an array of pixels nor a PIL image.
     """
     return build_detector(detector, **options).detect(images)

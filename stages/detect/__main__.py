@@ -14,6 +14,7 @@ from stages.detect import DETECTORS, build_detector
 from stages.detect.media import Picture, Unreadable, find_media, frame_count, read_media
 from stages.detect.output import COLUMNS, Pictures, Table, face_row
 from stages.errors import UserError, run_stage
+from stages.tables import whole
 
 # Pictures that are read ahead, and that a detector may batch.
 AT_ONCE, PIXELS_AT_ONCE = 16, 8_000_000
@@ -40,7 +41,7 @@ def main() -> None:
         Pictures(given.out, given.pictures, given.crops, root) as pictures,
         tqdm(total=total, desc="detect", unit="picture", mininterval=1.0) as bar,
     ):
-        for batch in _batches(files):
+        for batch in _batches(files, given.bits):
             readable = [item for item in batch if isinstance(item, Picture)]
             for item in batch:
                 if isinstance(item, Unreadable):
@@ -60,11 +61,11 @@ def main() -> None:
     print(f", {len(broken)} files not read or not to their end" if broken else "")
 
 
-def _batches(files: list[Path]) -> Iterator[list[Picture | Unreadable]]:
+def _batches(files: list[Path], bits: int | None) -> Iterator[list[Picture | Unreadable]]:
     batch: list[Picture | Unreadable] = []
     held = 0
     for file in files:
-        for item in read_media(file):
+        for item in read_media(file, bits):
             batch.append(item)
             held += item.image.size // 3 if isinstance(item, Picture) else 0
             if len(batch) == AT_ONCE or held > PIXELS_AT_ONCE:
@@ -75,9 +76,10 @@ def _batches(files: list[Path]) -> Iterator[list[Picture | Unreadable]]:
 
 
 def _side(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of pixels")
-    return int(text)
+    side = whole(text)
+    if not side:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels")
+    return side
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -102,6 +104,10 @@ def _parser() -> argparse.ArgumentParser:
         type=float,
         help="between levels of the image pyramid: under 1 for mtcnn, over 1 for opencv-haar",
     )
+    parser.add_argument(
+        "--bits", type=int, choices=range(9, 17), metavar="N",
+        help="how many a camera used of 16-bit files that do not say: 9 to 16",
+    )  # fmt: skip
     parser.add_argument(
         "--thresholds", type=float, nargs=3, metavar=("P", "R", "O"), help="mtcnn's three networks"
     )

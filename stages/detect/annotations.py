@@ -22,6 +22,8 @@ import numpy as np
 from stages.errors import UserError
 from stages.images import PICTURE_SUFFIXES
 from stages.params import AnnotatedParams, AnnotationFormat
+from stages.tables import read_text, whole
+from stages.walking import find_path
 
 # Of dlib's 68 points: the eyes' outlines, the tip of the nose and the corners of the mouth.
 FIVE_OF_68 = (range(36, 42), range(42, 48), (30,), (48,), (54,))
@@ -70,11 +72,7 @@ def read_annotations(
     reader = {"dlib": _dlib, "wider": _wider, "fddb": _fddb}[form]
     out: list[Annotated] = []
     for file in annotation_files(path, form):
-        try:
-            text = file.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise UserError(f"{file}: {error}; give an annotation file of {form}") from error
-        out += reader(text, file, folder)
+        out += reader(file, folder)
     if not out:
         raise UserError(f"{path}: no picture is annotated in it")
     for picture in out:
@@ -98,9 +96,9 @@ def annotation_files(path: Path, form: AnnotationFormat) -> list[Path]:
     return files
 
 
-def _dlib(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
+def _dlib(file: Path, folder: Path) -> Iterator[Annotated]:
     try:
-        root = ET.fromstring(text)
+        root = ET.fromstring(file.read_bytes())  # in the encoding that it declares
         for image in root.iter("image"):
             boxes, points, ignored = [], [], []
             for box in image.iter("box"):
@@ -111,21 +109,24 @@ def _dlib(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
                 parts = {p.attrib["name"]: p.attrib for p in box.iter("part")}
                 points.append(_five(parts))
                 ignored.append(box.get("ignore") == "1")
-            yield _annotated(folder / image.attrib["file"], boxes, points, ignored)
-    except (ET.ParseError, KeyError, ValueError) as error:
+            yield _annotated(find_path(folder, image.attrib["file"]), boxes, points, ignored)
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}; give an annotation file of dlib") from error
+    except (ET.ParseError, LookupError, ValueError) as error:
         raise UserError(f"{file}: not an annotation file of dlib's imglab ({error!r})") from error
 
 
 def _five(parts: dict[str, dict[str, str]]) -> list[list[float]]:
     # Of those of 68 points that are numbered; others have names of their own.
-    numbered = {int(name): p for name, p in parts.items() if name.isdigit()}
+    numbered = {n: p for name, p in parts.items() if (n := whole(name)) is not None}
     known = {number: (float(p["x"]), float(p["y"])) for number, p in numbered.items()}
     if not all(i in known for group in FIVE_OF_68 for i in group):
         return [[np.nan, np.nan]] * 5
     return [np.mean([known[i] for i in group], axis=0).tolist() for group in FIVE_OF_68]
 
 
-def _wider(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
+def _wider(file: Path, folder: Path) -> Iterator[Annotated]:
+    text = read_text(file)
     lines = enumerate(text.splitlines(), start=1)
     if text.startswith("#"):
         yield from _wider_with_landmarks(lines, file, folder)
@@ -143,7 +144,7 @@ def _wider(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
         rows = [_numbers(file, *next(lines, (number, "")), 10) for _ in range(count)]
         boxes = [[x, y, x + w, y + h] for x, y, w, h, *_ in rows]
         ignored = [row[7] == 1 or row[2] <= 0 or row[3] <= 0 for row in rows]
-        yield _annotated(folder / name, boxes, [[[np.nan] * 2] * 5] * count, ignored)
+        yield _annotated(find_path(folder, name), boxes, [[[np.nan] * 2] * 5] * count, ignored)
 
 
 def _wider_with_landmarks(
@@ -156,7 +157,7 @@ def _wider_with_landmarks(
     for number, line in [*lines, (0, "#")]:
         if line.startswith("#"):
             if name:
-                yield _annotated(folder / name, boxes, points, ignored)
+                yield _annotated(find_path(folder, name), boxes, points, ignored)
             name, boxes, points, ignored = line[1:].strip(), [], [], []
         elif line.strip():
             row = _numbers(file, number, line, 4)
@@ -170,8 +171,8 @@ def _wider_with_landmarks(
             ignored.append(width <= 0 or height <= 0)
 
 
-def _fddb(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
-    lines = enumerate(text.splitlines(), start=1)
+def _fddb(file: Path, folder: Path) -> Iterator[Annotated]:
+    lines = enumerate(read_text(file).splitlines(), start=1)
     for number, line in lines:
         if not line.strip():
             continue
@@ -184,7 +185,7 @@ def _fddb(text: str, file: Path, folder: Path) -> Iterator[Annotated]:
             along = np.hypot(major * np.sin(angle), minor * np.cos(angle))
             boxes.append([x - across, y - along, x + across, y + along])
         nothing = [[[np.nan] * 2] * 5] * count
-        yield _annotated(folder / f"{name}.jpg", boxes, nothing, [False] * count)
+        yield _annotated(find_path(folder, f"{name}.jpg"), boxes, nothing, [False] * count)
 
 
 def _numbers(file: Path, number: int, line: str, least: int) -> list[float]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from pathlib import PurePath
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -75,7 +76,7 @@ class OneByOne(ABC):
         """The faces of each image, the surest first; see `Detector`."""
         return [
             sorted(filter(self._large, self.faces_of(rgb8(image))), key=lambda face: -face.score)
-            for image in images
+            for image in as_arrays(images)
         ]
 
     def _large(self, face: Face) -> bool:
@@ -84,6 +85,30 @@ class OneByOne(ABC):
     @abstractmethod
     def faces_of(self, image: np.ndarray) -> list[Face]:
         """The faces of an image (H, W, 3) uint8 RGB, of any size, in any order."""
+
+
+def as_arrays(images: Iterable[Any]) -> list[np.ndarray]:
+    """A list of images as arrays of pixels: of arrays, which stay, or of PIL images.
+
+    Raises
+    ------
+    TypeError
+        If it is one image, or something in it is not an image.
+    """
+    if isinstance(images, (np.ndarray, str, PurePath)) or not isinstance(images, Iterable):
+        raise TypeError("wanted a list of images: of one image, [image]")
+    return [_as_array(image) for image in images]
+
+
+def _as_array(image: Any) -> np.ndarray:
+    if isinstance(image, np.ndarray):
+        return image
+    if isinstance(image, (str, PurePath)):
+        raise TypeError(f"{image}: a path; read it with stages.detect.media.read_picture")
+    if hasattr(image, "__array_interface__") and hasattr(image, "mode"):  # PIL's
+        plain = image.mode in ("L", "RGB", "RGBA", "I;16")
+        return np.asarray(image if plain else image.convert("RGB"))
+    raise TypeError(f"{type(image).__name__}: not an image; give arrays of pixels, grey or RGB")
 
 
 def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:

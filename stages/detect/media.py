@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,15 @@ import cv2
 import numpy as np
 
 from stages.errors import UserError
-from stages.images import PICTURE_SUFFIXES, decode, read_bytes
+from stages.images import OTHER_PICTURES, PICTURE_SUFFIXES, decode, read_bytes
+from stages.walking import visible
 
-VIDEOS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm")
+VIDEOS = (
+    ".3g2", ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
+    ".mts", ".ogv", ".webm", ".wmv",
+)  # fmt: skip
+WHOLE = 0.95  # of its stated length: a video that ends later is not called cut off
+MEDIA = PICTURE_SUFFIXES + VIDEOS + OTHER_PICTURES
 
 
 @dataclass(frozen=True)
@@ -43,22 +50,24 @@ class Unreadable:
     reason: str
 
 
-def read_picture(path: Path) -> np.ndarray:
-    """(H, W, 3) RGB of 8 or 16 bits, turned as its EXIF data says.
+def read_picture(path: Path, bits: int | None = None) -> np.ndarray:
+    """(H, W, 3) RGB of 8 or 16 bits, turned as its EXIF data says; ``bits`` as of
+    `stages.decoding.decode`.
 
     Raises
     ------
     UserError
         If the file is missing, truncated, or no picture of 8 or 16 bits.
     """
-    image = decode(read_bytes(path), path)
+    image = decode(read_bytes(path), path, bits)
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
 
 
 def find_media(paths: Iterable[Path], without: Sequence[Path] = ()) -> list[Path]:
     """Picture and video files: the given ones, and all that lie anywhere under given folders.
 
-    A folder that cannot be listed is among them, to be reported as unreadable. What lies in the
+    Pictures of a kind that cannot be read, and a folder that cannot be listed, are among them, to
+    be reported as unreadable. Hidden and thumbnail files are not. What lies in the
     folders ``without`` is left out.
 
     Raises
@@ -88,9 +97,10 @@ def find_media(paths: Iterable[Path], without: Sequence[Path] = ()) -> list[Path
 def _inside(folder: Path) -> list[Path]:
     found: list[Path] = []
     walk = os.walk(folder, onerror=lambda error: found.append(Path(error.filename)))
-    for parent, _, names in walk:
-        paths = [Path(parent, name) for name in names]
-        found += [p for p in paths if p.suffix.lower() in PICTURE_SUFFIXES + VIDEOS and p.is_file()]
+    for parent, folders, names in walk:
+        folders[:] = visible(parent, folders)
+        paths = [Path(parent, name) for name in visible(parent, names)]
+        found += [p for p in paths if p.suffix.lower() in MEDIA and p.is_file()]
     return sorted(found)
 
 
@@ -98,22 +108,22 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEOS
 
 
-def read_media(path: Path) -> Iterator[Picture | Unreadable]:
+def read_media(path: Path, bits: int | None = None) -> Iterator[Picture | Unreadable]:
     """The picture of an image file, or all frames of a video, one at a time."""
     if is_video(path):
         yield from _frames(path)
         return
     try:
-        yield Picture(path, None, read_picture(path))
+        yield Picture(path, None, read_picture(path, bits))
     except UserError as error:
         yield Unreadable(path, str(error).removeprefix(f"{path}: "))
 
 
 def frame_count(path: Path) -> int:
-    """How many pictures a file says it has."""
+    """How many pictures a file says it has; of many kinds of video, an estimate."""
     if not is_video(path):
         return 1
-    video = cv2.VideoCapture(str(path))
+    video = _open(path)
     try:
         return max(0, int(video.get(cv2.CAP_PROP_FRAME_COUNT)))
     finally:
@@ -122,26 +132,39 @@ def frame_count(path: Path) -> int:
 
 def frame_rate(path: Path) -> float:
     """Frames a second of a video; 25 where it does not say."""
-    video = cv2.VideoCapture(str(path))
+    video = _open(path)
     try:
-        return video.get(cv2.CAP_PROP_FPS) or 25.0
+        rate = video.get(cv2.CAP_PROP_FPS)
+        return rate if 0 < rate < math.inf else 25.0
     finally:
         video.release()
 
 
+def _open(path: Path) -> cv2.VideoCapture:
+    # Of a relative path, what stands before a colon would be taken for a protocol.
+    return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
+
+
 def _frames(path: Path) -> Iterator[Picture | Unreadable]:
-    video = cv2.VideoCapture(str(path))
+    video = _open(path)
+    seconds = 0.0
     try:
+        count, rate = video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)
         number = 0
         while True:
             there, image = video.read()
             if not there:
                 break
+            seconds = max(seconds, video.get(cv2.CAP_PROP_POS_MSEC) / 1000)
             yield Picture(path, number, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
             number += 1
     finally:
         video.release()
     if number == 0:
         yield Unreadable(path, "no frame can be read; empty, truncated, or no video")
-    elif number < frame_count(path):
-        yield Unreadable(path, f"ends after {number} of {frame_count(path)} frames")
+        return
+    # The number of frames may be estimated from the duration, and wrong where their distance
+    # varies. A video that is cut off lacks time as well.
+    stated = count / rate if rate > 0 else 0.0
+    if number < count and seconds + 1 / rate < WHOLE * stated:
+        yield Unreadable(path, f"ends after {seconds:.1f} of {stated:.1f} seconds, {number} frames")

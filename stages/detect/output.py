@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ import cv2
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
 
 from stages.alignment import crop_image, similarity
 from stages.detect.faces import Face, rgb8
@@ -20,6 +23,7 @@ from stages.detect.media import Picture, frame_rate, is_video
 from stages.errors import UserError
 from stages.files import made_folder
 from stages.session import LANDMARKS
+from stages.tables import safe_cell
 
 COLOUR = (90, 230, 90)  # RGB
 FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
@@ -54,7 +58,8 @@ class Table:
             self.file.write("[\n" if self.rows == 0 else ",\n")
             self.file.write(json.dumps(values, ensure_ascii=False))
         else:
-            self.csv.writerow("" if value is None else value for value in values.values())
+            cells = map(safe_cell, values.values())
+            self.csv.writerow("" if cell is None else cell for cell in cells)
         self.rows += 1
 
     def __exit__(self, kind: object, *rest: object) -> None:
@@ -184,18 +189,34 @@ class _Video:
     def __init__(self, source: Path, target: Path, shape: tuple[int, ...]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         self.source, self.target = source, target
-        self.partial = target.with_name(f".partial-{target.name}")
+        self.partial = target.with_name(f".partial-{target.name}").absolute()
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        self.writer = cv2.VideoWriter(str(self.partial), code, frame_rate(source), shape[1::-1])
+        rate = _storable(frame_rate(source))
+        size = (shape[1], shape[0])
+        self.writer = cv2.VideoWriter(str(self.partial), cv2.CAP_FFMPEG, code, rate, size)
+        if not self.writer.isOpened():
+            tqdm.write(f"{target}: this video cannot be written ({rate:g} frames/s)", sys.stderr)
 
     def end(self, whole: bool) -> None:
         self.writer.release()
-        if whole:
+        if whole and self.partial.exists():
             self.partial.replace(self.target)
         else:
             self.partial.unlink(missing_ok=True)
 
 
+def _storable(rate: float) -> float:
+    """The nearest frame rate that MPEG-4 can hold: a fraction of two numbers up to 65535, which
+    OpenCV makes of as many decimals as it needs."""
+    rate = min(rate, 65535.0)
+    return next(r for n in (3, 2, 1, 0) if (r := round(rate, n) or 1.0) * 10**n <= 65535)
+
+
 def _write(path: Path, image: np.ndarray) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        tqdm.write(f"{path.name[:60]}...: not written, its name is too long", sys.stderr)

@@ -30,6 +30,7 @@ from stages.evaluate.verification import (
     interval,
     resampled_aucs,
     roc,
+    roc_table,
     tar_at_far,
 )
 from stages.files import replacing
@@ -124,14 +125,14 @@ def evaluate(
         {"identity": scores.identity, "session": scores.session, "magnitude": scores.magnitude}
     )
     for name, table in {
-        "roc": pd.DataFrame({"far": curve.far, "tar": curve.tar, "threshold": curve.threshold}),
+        "roc": roc_table(curve),
         "conditions": by_condition(scores, ranking),
         "leakage": leaks,
         "quality": pd.concat([quality, truth], axis=1),
         "reject": reject_table,
     }.items():
         with replacing(out / f"{name}.csv") as path:
-            table.round(6).to_csv(path, index=False)
+            (table if name == "roc" else table.round(6)).to_csv(path, index=False)
 
     title = f"{card.modality}: AUC {metrics['identity_auc']} [{metrics['identity_auc_low']}, "
     with replacing(out / "roc.png") as path:

@@ -1,11 +1,12 @@
 from pathlib import Path
 
-from stages.errors import run_stage
+from stages.errors import run_stage, take_no_arguments
 from stages.evaluate import evaluate
 from stages.params import load_params
 
 
 def main() -> None:
+    take_no_arguments("stages.evaluate", "Evaluate the model on the test people, reports")
     params = load_params()
     out = Path("reports")
     metrics, _ = evaluate(

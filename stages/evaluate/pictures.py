@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 
 from stages.evaluate.identification import Ranking
 from stages.evaluate.verification import Roc
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from stages.plotting import log_x, plt
 
 HIT, MISS = "#2a9d4a", "#d1382c"
 NEAREST = 5
@@ -24,7 +21,7 @@ def draw_roc(curve: Roc, title: str, path: Path) -> None:
     figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
     seen = curve.far > 0
     axes.step(curve.far[seen], curve.tar[seen], where="post")
-    axes.set_xscale("log")
+    log_x(axes)
     axes.set_ylim(0, 1.01)
     axes.set_xlabel("false accept rate")
     axes.set_ylabel("true accept rate")

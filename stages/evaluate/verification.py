@@ -7,24 +7,59 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from sklearn.metrics import roc_auc_score, roc_curve
+import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from stages.evaluate.scores import Scores
+
+FARS_A_DECADE, TARS = 200, 1000  # how finely a thinned curve tells them apart
 
 
 @dataclass(frozen=True)
 class Roc:
-    """All operating points, from the strictest threshold to the laxest."""
+    """All operating points, from the strictest threshold to the laxest.
+
+    Attributes
+    ----------
+    far, tar : (n,) float64
+        Share of the impostor and of the genuine pairs whose score is ``threshold`` or more.
+    threshold : (n,)
+        Infinity, at which nothing is accepted, and then every score that occurs, as it is.
+    """
 
     far: np.ndarray
     tar: np.ndarray
     threshold: np.ndarray
 
+    @property
+    def thinned(self) -> Roc:
+        """At most a few thousand of the points, for tables and plots: of those of nearly one FAR
+        and TAR, the laxest. Each still is what its threshold gives."""
+        with np.errstate(divide="ignore"):
+            decades = np.nan_to_num(np.floor(FARS_A_DECADE * np.log10(self.far)), neginf=-9999)
+        keys = np.stack([decades, np.floor(TARS * self.tar)])
+        last = np.append((keys[:, 1:] != keys[:, :-1]).any(axis=0), True)
+        last[0] = True
+        return Roc(self.far[last], self.tar[last], self.threshold[last])
+
 
 def roc(scores: np.ndarray, same: np.ndarray) -> Roc:
-    """Receiver operating characteristic; points on a straight line between others are left out."""
-    far, tar, threshold = roc_curve(same, scores)
-    return Roc(far, tar, threshold)
+    """Receiver operating characteristic, with a point for every score that occurs."""
+    falling = np.argsort(-scores, kind="stable")
+    levels, genuine = scores[falling], same[falling]
+    last = np.append(levels[1:] != levels[:-1], True)  # of equal scores, all or none are accepted
+    far, tar = (
+        np.append(0.0, np.cumsum(kind)[last] / max(1, int(kind.sum())))
+        for kind in (~genuine, genuine)
+    )
+    return Roc(far, tar, np.append(levels.dtype.type(np.inf), levels[last]))
+
+
+def roc_table(curve: Roc) -> pd.DataFrame:
+    """Columns far, tar and threshold of a thinned curve; thresholds as they are applied."""
+    thin = curve.thinned
+    columns = {"far": thin.far.round(6), "tar": thin.tar.round(6), "threshold": thin.threshold}
+    return pd.DataFrame(columns)
 
 
 def auc(scores: np.ndarray, same: np.ndarray) -> float:
@@ -53,7 +88,8 @@ def tar_at_far(curve: Roc, far: float, impostors: int) -> float | None:
 
 
 def threshold_at_far(curve: Roc, far: float, impostors: int) -> float | None:
-    """The lowest threshold, accepted from there on, that keeps the false accept rate at ``far``.
+    """The lowest score that, as the threshold from which pairs are accepted, keeps the false accept
+    rate at ``far`` or under; infinity if the impostors' highest scores are too many for any.
 
     None when there are too few impostor pairs to see such a rate.
     """
@@ -68,7 +104,7 @@ def given_rate(text: str) -> float:
     except ValueError:
         rate = 0.0
     if not 0 < rate < 1:
-        raise ArgumentTypeError(f"{text!r} is no rate between 0 and 1")
+        raise ArgumentTypeError(f"{text!r} is not a rate between 0 and 1")
     return rate
 
 
@@ -79,7 +115,7 @@ def scores_threshold(scores: Scores, far: float) -> float | None:
 
 
 def _operating_point(curve: Roc, far: float, impostors: int) -> int | None:
-    if impostors * far < 1:
+    if not impostors or 1 / impostors > far:
         return None
     return int(np.flatnonzero(curve.far <= far)[-1])
 

@@ -75,7 +75,8 @@ def identify(
     ----------
     far : float
         The false accept rate that is promised: how often a face of a stranger may be taken for
-        someone of the gallery.
+        someone of the gallery. Where the gallery cannot promise it (`Gallery.least_rate`), no face
+        is known.
     without : sequence of Path
         Folders that are left out.
 
@@ -89,7 +90,7 @@ def identify(
     Raises
     ------
     UserError
-        If the gallery cannot promise such a rate, or a path does not exist.
+        If a path does not exist.
     """
     threshold = gallery.threshold(far)
     for item in _looked_at(paths, without, recogniser.card):
@@ -131,14 +132,16 @@ def _capture(session: Session, card: Card) -> tuple[Picture, list[Cut]] | Refusa
         cut = cut_session(session, card)
     except UserError as error:
         return Refusal(session.identity, session.session, str(error))
-    return Picture(place_of(session), None, read_picture(Path(session.frames[0]))), [cut]
+    return Picture(
+        place_of(session), None, read_picture(Path(session.frames[0]), card.limits.bits)
+    ), [cut]
 
 
 def _media(path: Path, card: Card) -> Iterator[tuple[Picture, list[Cut]] | Refusal]:
     faces = 0
     try:
         check_kind(picture_session("", path), card)
-        for item in read_media(path):
+        for item in read_media(path, card.limits.bits):
             if isinstance(item, Unreadable):
                 raise UserError(f"{path}: {item.reason}")
             cuts = cut_picture(item.image, card)

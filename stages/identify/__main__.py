@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from stages.detect.media import Picture
@@ -16,7 +18,7 @@ from stages.evaluate.verification import given_rate
 from stages.files import made_folder
 from stages.identify import TOP, Match, identify
 from stages.identify.enrolment import enrol
-from stages.identify.gallery import read_gallery, write_gallery
+from stages.identify.gallery import Gallery, read_gallery, write_gallery
 from stages.recognise import Recogniser
 from stages.session import Refusal
 
@@ -82,16 +84,34 @@ def _identify(given: argparse.Namespace) -> None:
             pictures.add(item.picture, [match.face for match in item.matches], labels)
     if not faces:
         raise UserError(f"no face in any of {', '.join(map(str, given.paths))} ({table_path})")
+    threshold = gallery.threshold(given.far)
+    if threshold == math.inf:
+        print(f"identify: {faces} faces, {refused} not used ({table_path})")
+        print(_no_promise(gallery, given.far), file=sys.stderr)
+        return
     print(
         f"identify: {known} of {faces} faces known at a false accept rate of {given.far:g} "
-        f"(similarity over {gallery.threshold(given.far):.3f}), {refused} not used ({table_path})"
+        f"(similarity over {np.float32(threshold)}), {refused} not used ({table_path})"
+    )
+
+
+def _no_promise(gallery: Gallery, far: float) -> str:
+    """Why nobody is known, and what to do."""
+    people = math.ceil(1 / far) - 1
+    more = f"enrol with {people} people or more as --strangers"
+    if gallery.least_rate >= 1:
+        return f"identify: nobody is called known, since the gallery promises no rate: {more}"
+    least = math.ceil(gallery.least_rate * 10_000) / 10_000  # typed as printed, it is accepted
+    return (
+        f"identify: nobody is called known, since the gallery cannot promise a false accept rate "
+        f"of {far:g}: set --far {least:g} or more, or {more}"
     )
 
 
 def _row(picture: Picture, number: int, match: Match) -> dict[str, object]:
     best: dict[str, object] = {}
     for rank, (name, cosine) in enumerate(zip(match.names, match.cosines, strict=True), start=1):
-        best |= {f"candidate_{rank}": name, f"similarity_{rank}": round(float(cosine), 4)}
+        best |= {f"candidate_{rank}": name, f"similarity_{rank}": np.float32(cosine)}
     return {
         **face_row(picture.path, picture.frame, number, match.face),
         "identity": match.names[0] if match.known else "",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,30 +50,25 @@ class Gallery:
     spare: float
     model: str
 
+    @property
+    def least_rate(self) -> float:
+        """The least false accept rate that can be promised; 1 where none can."""
+        return min(self.spare, 1.0) if len(self.strangers) else 1.0
+
     def threshold(self, far: float) -> float:
         """The cosine over which a face is taken for someone enrolled, so that one capture of a
-        stranger is with probability ``far`` at most.
+        stranger is with probability ``far`` at most; infinity if `least_rate` is more than that.
 
         Captures of one person are alike in how alike they are to others, so it is people who count:
         with K strangers, each has a weight of 1 / (K + 1), shared by their captures, and as much is
         spared for the one to come (Lee, Barber & Willett, "Distribution-free inference with
         hierarchical data", 2023, arXiv 2306.06342, hierarchical conformal prediction).
-
-        Raises
-        ------
-        UserError
-            If there are too few strangers to tell.
         """
         falling = np.argsort(-self.strangers, kind="stable")
         over = self.spare + np.concatenate([[0], np.cumsum(self.weights[falling])])
         allowed = int((over <= far + 1e-9).sum())  # so many are over it, less one
         if allowed < 1 or not len(falling):
-            least = f"; {self.spare:.2g} is the least" if self.spare < 1 else ""
-            raise UserError(
-                f"a false accept rate of {far:g} cannot be promised by a gallery that was "
-                f"calibrated with so few people{least}: set a higher --far, or enrol with more "
-                "people as --strangers"
-            )
+            return math.inf
         return float(self.strangers[falling[min(allowed, len(falling)) - 1]])
 
 
@@ -167,10 +163,10 @@ def read_gallery(path: Path, model: str) -> Gallery:
         _check(gallery)
     except FileNotFoundError:
         raise UserError(
-            f"{path}: there is no such gallery; `python -m stages.identify enrol FOLDER`"
+            f"{path}: there is no such gallery; `python -m stages.identify enrol FOLDER` makes one"
         ) from None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: no gallery of `python -m stages.identify enrol`") from error
+        raise UserError(f"{path}: not a gallery of `python -m stages.identify enrol`") from error
     if gallery.model != model:
         raise UserError(
             f"{path}: enrolled with another model, whose embeddings mean nothing to this one; give "

@@ -7,6 +7,7 @@ strangers.
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
 
 import numpy as np
@@ -63,10 +64,9 @@ def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.D
         hits = np.array(gallery.names)[rows[:, 0]] == identities
         right, known = right + int(hits[probes].sum()), known + int(probes.sum())
         for row, far in enumerate(FARS):
-            try:
-                over = cosines[:, 0] > gallery.threshold(far)
-            except UserError:
+            if (threshold := gallery.threshold(far)) == math.inf:
                 continue
+            over = cosines[:, 0] > threshold
             np.add.at(accepted[row], person[strangers], over[strangers])
             np.add.at(strange[row], person[strangers], 1)
             identified[row] += (hits & over)[probes].sum()

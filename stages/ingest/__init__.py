@@ -11,7 +11,7 @@ from stages.ingest.celeba import read_celeba
 from stages.ingest.checks import check_session
 from stages.ingest.folders import read_folders
 from stages.ingest.manifest import read_manifest
-from stages.ingest.photoface import read_photoface
+from stages.ingest.photoface import LIGHTS, read_photoface
 from stages.ingest.recordio import read_recordio
 from stages.ingest.yale import read_yale
 from stages.parallel import map_sessions
@@ -48,7 +48,7 @@ def ingest(
     root = Path(params.root)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; set ingest.root in params.yaml")
-    found = READERS[params.source](root, params, seed)
+    found = _unique(READERS[params.source](root, params, seed))
     checked = map_sessions(partial(check_session, limits=params), found, "ingest")
     sessions, people = 0, set()
     refused: list[Refusal] = []
@@ -70,10 +70,29 @@ def ingest(
     return sessions, len(people), refused
 
 
+def _unique(found: Iterator[Session | Refusal]) -> Iterator[Session | Refusal]:
+    """Sessions of one name, as two Unicode forms of it on disk are, after the first: refused."""
+    names: dict[str, Session] = {}
+    for item in found:
+        # Of plain letters there is one form: of millions of sessions, their names are not held.
+        if isinstance(item, Session) and not item.name.isascii():
+            first = names.setdefault(item.name, item)
+            if first is not item:
+                reason = (
+                    f"{item.frames[0]}: its name, in another Unicode form, is that of "
+                    f"{first.frames[0]}; rename one"
+                )
+                yield Refusal(item.identity, item.session, reason)
+                continue
+        yield item
+
+
 def _nothing(root: Path, source: str, refused: list[Refusal], rejected_path: Path) -> UserError:
     if not refused:
+        lights = next(root.rglob(LIGHTS), None) if source == "photoface" else None
+        where = f" (for <person>/<session>/{LIGHTS} there is {lights})" if lights else ""
         return UserError(
-            f"{root}: no session in the {source} layout; "
+            f"{root}: no session in the {source} layout{where}; "
             "check ingest.root and ingest.source in params.yaml"
         )
     first = refused[0]

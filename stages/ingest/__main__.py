@@ -1,11 +1,12 @@
 from pathlib import Path
 
-from stages.errors import run_stage
+from stages.errors import run_stage, take_no_arguments
 from stages.ingest import ingest
 from stages.params import load_params
 
 
 def main() -> None:
+    take_no_arguments("stages.ingest", "List and check the captures under ingest.root")
     params = load_params()
     rejected = Path("data/rejected.csv")
     table = Path("data/sessions.parquet")

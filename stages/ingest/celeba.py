@@ -15,6 +15,7 @@ import numpy as np
 from stages.errors import UserError
 from stages.params import IngestParams
 from stages.session import Refusal, Session
+from stages.walking import find_path
 
 FOLDERS = ("img_align_celeba", "img_celeba")
 NEEDED = (
@@ -49,13 +50,13 @@ def read_celeba(root: Path, params: IngestParams, seed: int) -> Iterator[Session
                 f"{attributes}: {picture}, line {number} of {identities.name}, is not in the same "
                 "place; use the two lists as CelebA has them"
             )
-        path = folder / picture
+        path = find_path(folder, picture)
         yield Session(identity, picture, (path.as_posix(),), np.empty((0, 3)), labelled[1])
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
-        with path.open(encoding="utf-8") as file:
+        with path.open(encoding="utf-8-sig") as file:
             yield from ((n, line.strip()) for n, line in enumerate(file, start=1) if line.strip())
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}; ingest.root holds CelebA's lists") from error

@@ -15,6 +15,8 @@ from stages.params import CaptureLimits
 from stages.session import Refusal, Session
 
 MIN_LIGHTS = 3
+JPEG = b"\xff\xd8\xff"
+LONGEST = 200  # bytes of a name, of the 255 that file systems take; ours are longer by a few
 SATURATED = 0.995  # of the sensor's range
 
 
@@ -24,7 +26,7 @@ def check_session(session: Session | Refusal, limits: CaptureLimits) -> Session 
         return session
     try:
         _check_names(session)
-        return replace(session, digest=check_frames(session, limits))
+        return replace(session, digest=check_frames(session, limits), bits=limits.bits)
     except UserError as error:
         return Refusal(session.identity, session.session, str(error))
 
@@ -38,7 +40,7 @@ def check_frames(session: Session, limits: CaptureLimits) -> str:
         If they are not; the message says why.
     """
     if session.is_picture:
-        return _check_picture(session)
+        return _check_picture(session, limits)
     _check_lights(session, limits.max_condition)
     _check_landmarks(session)
     return _check_capture(session, limits)
@@ -52,13 +54,20 @@ def _check_names(session: Session) -> None:
     for part in (session.identity, session.session):
         if not part or part.startswith(".") or any(c in part for c in "/\\\0"):
             raise UserError(f"{part!r} cannot be a folder name; rename it")
+        if len(part.encode()) > LONGEST:
+            raise UserError(
+                f"{part[:40]}...: a name of {len(part.encode())} bytes, at most {LONGEST} can be a "
+                "file's; shorten it"
+            )
+    if session.identity.lower() == "failures.csv":
+        raise UserError(f"{session.identity!r} is the name of a table of psface; rename the person")
 
 
-def _check_picture(session: Session) -> str:
+def _check_picture(session: Session, limits: CaptureLimits) -> str:
     [name] = session.frames
     path = Path(name)
     data = read_bytes(path)
-    decode(data, path)
+    decode(data, path, limits.bits)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -93,22 +102,40 @@ def _check_landmarks(session: Session) -> None:
 def _check_capture(session: Session, limits: CaptureLimits) -> str:
     digest = hashlib.sha256()
     first_shape: tuple[int, ...] | None = None
-    for name in session.frames:
+    seen: dict[bytes, str] = {}
+    for number, name in enumerate(session.frames):
         path = Path(name)
         data = read_bytes(path)
         digest.update(data)
-        frame = grey(decode(data, path))
+        if data.startswith(JPEG):
+            raise UserError(
+                f"{path}: a JPEG, whose values are not linear in the light; save frames as PNG, "
+                "TIFF, PGM or BMP, linear as the sensor has them"
+            )
+        image = decode(data, path, limits.bits)
+        frame = grey(image)
         if first_shape is None:
             first_shape = frame.shape
         if frame.shape != first_shape:
             sizes = " and ".join(f"{w}x{h}" for h, w in (first_shape, frame.shape))
             raise UserError(f"{path}: frames of two sizes, {sizes}; take them with one setting")
+        pixels = hashlib.sha256(image.tobytes()).digest()
+        if (other := seen.setdefault(pixels, name)) != name or name in session.frames[:number]:
+            raise UserError(
+                f"{path}: the very picture of {other}, but two lights do not give the same; "
+                "was the camera slower than the lamps? take the frames again"
+            )
         saturated = float((frame >= SATURATED).mean())
         if saturated > limits.max_saturated:
             raise UserError(
                 f"{path}: {saturated:.0%} of it is saturated, at most {limits.max_saturated:.0%}; "
                 "lower the exposure or raise ingest.max_saturated"
             )
-        if np.percentile(frame, 99) < limits.min_brightness:
-            raise UserError(f"{path}: black frame; did its light fire?")
+        brightness = float(np.percentile(frame, 99))
+        if brightness < limits.min_brightness:
+            raise UserError(
+                f"{path}: black or nearly so (99th percentile {brightness:.2g} of the range); "
+                "did its light fire? If it is lit, lower ingest.min_brightness "
+                f"({limits.min_brightness:g})"
+            )
     return digest.hexdigest()

@@ -10,6 +10,7 @@ import numpy as np
 from stages.images import PICTURE_SUFFIXES
 from stages.params import IngestParams
 from stages.session import Refusal, Session
+from stages.walking import folders_in, listed
 
 
 def read_folders(root: Path, params: IngestParams, seed: int) -> Iterator[Session | Refusal]:
@@ -17,14 +18,12 @@ def read_folders(root: Path, params: IngestParams, seed: int) -> Iterator[Sessio
 
     Folders within an identity's are not entered.
     """
-    for person in sorted(p for p in root.iterdir() if p.is_dir()):
-        for path in sorted(p for p in person.iterdir() if p.is_file()):
-            if path.name.startswith("."):
-                continue
+    for person in folders_in(root):
+        for path in (p for p in listed(person) if not p.is_dir()):
             # With its suffix: 1.jpg and 1.png are two pictures.
             if path.suffix.lower() in PICTURE_SUFFIXES:
                 yield Session(person.name, path.name, (path.as_posix(),), np.empty((0, 3)))
             else:
                 known = ", ".join(PICTURE_SUFFIXES)
-                reason = f"{path}: no picture ({known}); remove it, or save it as one"
+                reason = f"{path}: not a picture that is read ({known}); remove or convert it"
                 yield Refusal(person.name, path.name, reason)

@@ -7,8 +7,9 @@ Columns ``identity, session, frame, light_x, light_y, light_z``; ``frame`` is a 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ import pandas as pd
 from stages.errors import UserError
 from stages.params import IngestParams
 from stages.session import LANDMARKS, Refusal, Session
+from stages.tables import UserTable, read_user_table
+from stages.walking import find_path
 
 LIGHT_COLUMNS = ("light_x", "light_y", "light_z")
 REQUIRED = ("identity", "session", "frame", *LIGHT_COLUMNS)
@@ -36,64 +39,67 @@ def read_captures(root: Path) -> Iterator[Session | Refusal]:
         If there is no manifest or it lacks a required column.
     """
     path = root / "manifest.csv"
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; ingest.root is the folder that holds it") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not readable as CSV ({error})") from error
-    # A blank more in one cell must not make two people of one.
-    table = table.rename(columns=str.strip).map(str.strip)
-    missing = [name for name in REQUIRED if name not in table.columns]
-    if missing:
-        raise UserError(f"{path}: no column {', '.join(missing)}")
-    attributes = [c for c in table.columns if c not in {*REQUIRED, *LANDMARK_COLUMNS}]
+    if not path.exists():
+        raise UserError(f"{path}: missing; ingest.root is the folder that holds it")
+    given = read_user_table(path, REQUIRED, LANDMARK_COLUMNS)
+    table = pd.DataFrame(given.rows, index=given.lines, columns=list(given.columns), dtype=str)
+    attributes = [c for c in given.columns if c not in {*REQUIRED, *LANDMARK_COLUMNS}]
     for key, rows in table.groupby(["identity", "session"], sort=False):
         identity, session = map(str, key)
         try:
             yield Session(
                 identity=identity,
                 session=session,
-                frames=tuple(_inside(root, frame) for frame in rows["frame"]),
-                lights=_lights(rows),
+                frames=_frames(root, rows),
+                lights=_lights(given, rows),
                 attributes={name: _one_value(rows, name) for name in attributes},
-                landmarks=_landmarks(rows),
+                landmarks=_landmarks(given, rows),
             )
         except UserError as error:
             yield Refusal(identity, session, f"{path}: {error}")
 
 
+def _frames(root: Path, rows: pd.DataFrame) -> tuple[str, ...]:
+    frames = tuple(_inside(root, frame) for frame in rows["frame"])
+    for number, frame in enumerate(frames):
+        if frame in frames[:number]:
+            first, again = rows.index[frames.index(frame)], rows.index[number]
+            raise UserError(f"lines {first} and {again} give one frame, {frame}, two lights")
+    return frames
+
+
 def _inside(root: Path, frame: str) -> str:
     # DVC watches the root: what lies outside it could change unnoticed.
-    relative = PurePosixPath(frame.replace("\\", "/"))
-    if relative.is_absolute() or ".." in relative.parts or not frame:
+    inside = os.path.relpath(root.absolute() / frame.replace("\\", "/"), root.absolute())
+    if not frame or inside == "." or Path(inside).parts[0] == "..":
         raise UserError(f"frame `{frame}` does not lie within {root}; move it there")
-    return (root / relative).as_posix()
+    return find_path(root, inside).as_posix()
 
 
-def _lights(rows: pd.DataFrame) -> np.ndarray:
-    lights = _numbers(rows, LIGHT_COLUMNS)
+def _lights(table: UserTable, rows: pd.DataFrame) -> np.ndarray:
+    lights = _numbers(table, rows, LIGHT_COLUMNS)
     length = np.linalg.norm(lights, axis=1, keepdims=True)
     if (length == 0).any():
-        line = rows.index[int(np.argmin(length))] + 2
+        line = rows.index[int(np.argmin(length))]
         raise UserError(f"a light direction of length zero in line {line}")
     return lights / length
 
 
-def _landmarks(rows: pd.DataFrame) -> np.ndarray | None:
+def _landmarks(table: UserTable, rows: pd.DataFrame) -> np.ndarray | None:
     columns = [name for name in LANDMARK_COLUMNS if name in rows.columns]
     if len(columns) < len(LANDMARK_COLUMNS) or (rows[columns] == "").any(axis=None):
         return None
-    return _numbers(rows.iloc[:1], LANDMARK_COLUMNS).reshape(-1, 2)
+    return _numbers(table, rows.iloc[:1], LANDMARK_COLUMNS).reshape(-1, 2)
 
 
-def _numbers(rows: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
-    values = rows[list(columns)].apply(pd.to_numeric, errors="coerce").to_numpy(np.float64)
-    bad = np.argwhere(~np.isfinite(values))
-    if len(bad):
-        row, column = bad[0]
-        cell = rows[columns[column]].iloc[row]
-        raise UserError(f"{columns[column]} `{cell}` in line {rows.index[row] + 2} is no number")
+def _numbers(table: UserTable, rows: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
+    values = np.empty((len(rows), len(columns)))
+    for i, line in enumerate(rows.index):
+        for j, column in enumerate(columns):
+            number = table.number(cell := rows[column].iloc[i])
+            if number is None or not np.isfinite(number):
+                raise UserError(f"{column} `{cell}` in line {line} is not a number")
+            values[i, j] = number
     return values
 
 

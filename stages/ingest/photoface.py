@@ -12,13 +12,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from stages.errors import UserError
-from stages.images import FRAME_SUFFIXES
+from stages.images import OTHER_PICTURES, PICTURE_SUFFIXES
 from stages.params import IngestParams
 from stages.session import LANDMARKS, Refusal, Session
+from stages.tables import read_text, read_user_table
+from stages.walking import folders_in, listed, one_form
 
+LIGHTS = "LightSource.m"
 # The order of metadataII.txt, with every label that is known. An empty label is unknown.
 KNOWN_LABELS: dict[str, tuple[str, ...]] = {
     "gender": ("male", "female"),
@@ -29,19 +31,27 @@ KNOWN_LABELS: dict[str, tuple[str, ...]] = {
     "occlusion": ("none", "-hair", "-hand", "-hand-other", "-mobile", "-other"),
     "emotion": ("blankstare", "positive", "negative", "emoOther"),
 }
-_NUMBER = r"(\d+(?:\.\d+)?)"
-_ROW = re.compile(rf"^\s*{_NUMBER}\s*-\s*{_NUMBER}\s+{_NUMBER}\s*-\s*{_NUMBER}\s*;?\s*$")
+# The folder of people in the distribution, which unpacks it in others.
+DATABASES = ("photoface_dist", "photofacedb", "photometric_db")
+_TERM = re.compile(r"\s*([+-]?)\s*(\d+\.?\d*(?:[eE][+-]?\d{1,2})?|\.\d+)", re.ASCII)
 
 
 def read_photoface(root: Path, params: IngestParams, seed: int) -> Iterator[Session | Refusal]:
-    """Yield every session folder under ``root`` or ``root/Photometric_DB``, checked for form."""
-    database = root / "Photometric_DB"
-    for person in _folders(database if database.is_dir() else root):
-        for folder in _folders(person):
+    """Yield every session folder under ``root``, or where the distribution has it, checked for
+    form."""
+    for person in folders_in(people_folder(root)):
+        for folder in folders_in(person):
             try:
                 yield read_capture(person.name, folder)
             except UserError as error:
                 yield Refusal(person.name, folder.name, str(error))
+
+
+def people_folder(root: Path) -> Path:
+    """The folder that holds the people: ``root``, or `DATABASES` inside it."""
+    for name in DATABASES:
+        root = next((path for path in folders_in(root) if path.name.lower() == name), root)
+    return root
 
 
 def read_capture(identity: str, folder: Path) -> Session:
@@ -52,14 +62,14 @@ def read_capture(identity: str, folder: Path) -> Session:
     UserError
         If a file is missing or not as it should be.
     """
-    lights = read_light_source(folder / "LightSource.m")
+    lights = read_light_source(_named(folder, LIGHTS))
     return Session(
         identity=identity,
         session=folder.name,
         frames=_find_frames(folder, len(lights)),
         lights=lights,
-        attributes=read_labels(folder / "metadataII.txt"),
-        landmarks=read_landmarks(folder / "landmarks.csv"),
+        attributes=read_labels(_named(folder, "metadataII.txt")),
+        landmarks=read_landmarks(_named(folder, "landmarks.csv")),
     )
 
 
@@ -79,22 +89,65 @@ def read_light_source(path: Path) -> np.ndarray:
     UserError
         If the file is missing or a row between the brackets is not of that form.
     """
-    text = _read_text(path)
-    body = re.search(r"LightAngle\s*=\s*\[(.*?)\]", text, re.DOTALL)
-    if body is None:
+    text = _without_comments(read_text(path))
+    bodies = re.findall(r"LightAngle\s*=\s*\[(.*?)\]", text, re.DOTALL)
+    if not bodies:
         raise UserError(f"{path}: no `LightAngle = [ ... ];`")
-    rows = [line for line in body.group(1).splitlines() if line.strip()]
     angles = []
-    for row in rows:
-        match = _ROW.match(row)
-        if match is None:
+    for row in re.split(r"[;\n]", bodies[-1]):
+        elements = _elements(row)
+        if elements is None or (elements and len(elements) != 2):
             raise UserError(f"{path}: row `{row.strip()}` is not of the form `90-r 360-a;`")
-        first, slant, second, azimuth = map(float, match.groups())
-        angles.append((90 - first + slant, 360 - second + azimuth))
+        if elements:
+            # Term by term: 90 - (90 - r) would be off r by the rounding.
+            angles.append([_less(90.0, elements[0]), _less(360.0, elements[1])])
     slant, azimuth = np.radians(np.reshape(angles, (-1, 2))).T
     return np.stack(
         [np.sin(slant) * np.sin(azimuth), np.sin(slant) * np.cos(azimuth), np.cos(slant)], axis=-1
     )
+
+
+def _without_comments(text: str) -> str:
+    """MATLAB's text without its comments, and with continued lines joined."""
+    text = re.sub(r"^\s*%\{\s*$.*?^\s*%\}\s*$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"\.\.\..*?(\n|$)", " ", re.sub(r"%.*", "", text))
+
+
+def _elements(row: str) -> list[list[float]] | None:
+    """The elements of a row of a matrix, each as the terms of its sum; None if it has others.
+
+    As in MATLAB, commas and blanks part elements, and ``a -b`` is two where ``a - b`` is one.
+    """
+    elements: list[list[float]] = []
+    new, rest = True, row.strip()
+    while rest:
+        match = _TERM.match(rest)
+        if match is None:
+            return None
+        sign, digits = match.groups()
+        before, after = rest[: match.start(1)], rest[match.end(1) : match.start(2)]
+        joined = bool(sign) and not (before and not after)
+        if not new and not joined and not before:
+            return None  # 9090
+        value = -float(digits) if sign == "-" else float(digits)
+        if new or not joined:
+            elements.append([])
+        elements[-1].append(value)
+        rest = rest[match.end() :]
+        comma = re.match(r"\s*,\s*", rest)
+        new = comma is not None
+        rest = rest[comma.end() :] if comma else rest
+        if new and not rest:
+            break
+        if not rest.strip():
+            break
+    return elements
+
+
+def _less(value: float, terms: list[float]) -> float:
+    for term in terms:
+        value -= term
+    return value
 
 
 def read_labels(path: Path) -> dict[str, str]:
@@ -107,7 +160,7 @@ def read_labels(path: Path) -> dict[str, str]:
     """
     if not path.exists():
         return dict.fromkeys(KNOWN_LABELS, "")
-    fields = [field.strip() for field in _read_text(path).split(",")]
+    fields = [one_form(field.strip()) for field in read_text(path).split(",")]
     if len(fields) < len(KNOWN_LABELS):
         raise UserError(f"{path}: {len(fields)} fields, expected {', '.join(KNOWN_LABELS)}")
     labels = dict(zip(KNOWN_LABELS, fields, strict=False))
@@ -125,30 +178,36 @@ def read_landmarks(path: Path) -> np.ndarray | None:
     Raises
     ------
     UserError
-        If the file does not give every point as ``name,x,y``.
+        If the file does not give every point once, as ``name,x,y``.
     """
     if not path.exists():
         return None
-    try:
-        points = pd.read_csv(path).set_index("name")[["x", "y"]].loc[list(LANDMARKS)]
-        landmarks = points.to_numpy(dtype=np.float64)
-    except (ValueError, KeyError, OSError) as error:
-        names = ", ".join(LANDMARKS)
-        raise UserError(f"{path}: needs columns name,x,y and a row each for {names}") from error
-    if landmarks.shape != (len(LANDMARKS), 2) or not np.isfinite(landmarks).all():
+    table = read_user_table(path, ("name", "x", "y"), ())
+    given = {row["name"]: [table.number(row[axis]) for axis in "xy"] for row in table.rows}
+    missing = [name for name in LANDMARKS if name not in given]
+    if missing or len(given) < len(table.rows):
+        lacks = f"no row for {missing[0]}" if missing else "a point twice"
+        raise UserError(f"{path}: {lacks}; wanted a row each for {', '.join(LANDMARKS)}")
+    landmarks = np.array([given[name] for name in LANDMARKS], dtype=np.float64)
+    if not np.isfinite(landmarks).all():
         raise UserError(f"{path}: every point needs one finite x and y")
     return landmarks
 
 
 def _find_frames(folder: Path, lights: int) -> tuple[str, ...]:
-    frames = {}
-    for path in folder.iterdir():
-        match = re.fullmatch(r"im(\d+)", path.stem)
-        if match and path.suffix.lower() in FRAME_SUFFIXES:
-            frames[int(match.group(1))] = path.as_posix()
+    frames: dict[int, Path] = {}
+    for path in listed(folder):
+        match = re.fullmatch(r"im(\d{1,9})", path.stem, re.IGNORECASE | re.ASCII)
+        if match is None or path.suffix.lower() not in PICTURE_SUFFIXES + OTHER_PICTURES:
+            continue
+        if other := frames.get(int(match.group(1))):
+            raise UserError(
+                f"{folder}: {other.name} and {path.name} stand for one frame; remove one"
+            )
+        frames[int(match.group(1))] = path
     if len(frames) > lights:
         raise UserError(
-            f"{folder / 'LightSource.m'}: {lights} lights for {len(frames)} frames; "
+            f"{folder / LIGHTS}: {lights} lights for {len(frames)} frames; "
             "give it a row for each frame"
         )
     missing = sorted(set(range(lights)) - set(frames))
@@ -158,15 +217,20 @@ def _find_frames(folder: Path, lights: int) -> tuple[str, ...]:
             f"{folder}: {names} missing, LightSource.m gives {lights} lights; "
             "restore the frames or remove the session"
         )
-    return tuple(frames[i] for i in sorted(frames))
+    return tuple(frames[i].as_posix() for i in sorted(frames))
 
 
-def _folders(parent: Path) -> list[Path]:
-    return sorted(p for p in parent.iterdir() if p.is_dir() and not p.name.startswith("."))
+def _named(folder: Path, name: str) -> Path:
+    """A file of a folder, whose name may be in capitals or small letters.
 
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; restore it or remove its session") from error
+    Raises
+    ------
+    UserError
+        If there is more than one.
+    """
+    if (folder / name).exists():
+        return folder / name
+    alike = [path for path in listed(folder) if path.name.lower() == name.lower()]
+    if len(alike) > 1:
+        raise UserError(f"{folder}: {alike[0].name} and {alike[1].name}; remove one")
+    return alike[0] if alike else folder / name

@@ -16,6 +16,9 @@ from stages.errors import UserError
 from stages.params import IngestParams
 from stages.recordio import read_record
 from stages.session import Refusal, Session
+from stages.tables import whole
+
+MOST = 2**31  # people
 
 
 def read_recordio(root: Path, params: IngestParams, seed: int) -> Iterator[Session | Refusal]:
@@ -36,22 +39,30 @@ def read_recordio(root: Path, params: IngestParams, seed: int) -> Iterator[Sessi
         except UserError as error:
             yield Refusal("unknown", f"{key:08}", str(error))
             continue
-        if key == 0 and not picture:
-            last = int(labels[0]) if len(labels) > 1 else None
+        label = labels[0]
+        if not (0 <= label < MOST and label == int(label)):  # not of NaN either
+            yield Refusal(
+                "unknown",
+                f"{key:08}",
+                f"{records}, byte {offset}: label {label:g} is not a person's number; copy the "
+                "file again",
+            )
+        elif key == 0 and not picture:
+            last = int(label) if len(labels) > 1 else None
         elif last is None or key < last:
             frame = f"{records.as_posix()}::{offset}"
-            yield Session(f"{int(labels[0]):07}", f"{key:08}", (frame,), np.empty((0, 3)))
+            yield Session(f"{int(label):07}", f"{key:08}", (frame,), np.empty((0, 3)))
 
 
 def _index(path: Path) -> Iterator[tuple[int, int]]:
     try:
-        with path.open(encoding="ascii") as file:
+        with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
-                words = line.split()
-                if len(words) != 2 or not all(word.isdigit() for word in words):
+                numbers = [whole(word) for word in line.split()]
+                if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
                     raise UserError(
                         f"{path}, line {number}: {line[:40]!r}; wanted a key and a byte"
                     )
-                yield int(words[0]), int(words[1])
+                yield numbers[0], numbers[1]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}; it belongs beside train.rec") from error

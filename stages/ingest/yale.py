@@ -7,6 +7,7 @@ of lights.
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ import numpy as np
 
 from stages.params import IngestParams
 from stages.session import Refusal, Session
+from stages.walking import folders_in, listed
 
-_NAME = re.compile(r"^.+_P\d+A([+-]\d+)E([+-]\d+)$")
+_NAME = re.compile(r"^.+_P(\d{1,3})A([+-]\d{1,3})E([+-]\d{1,3})$", re.ASCII)
 
 
 def read_yale(root: Path, params: IngestParams, seed: int) -> Iterator[Session | Refusal]:
@@ -26,28 +28,43 @@ def read_yale(root: Path, params: IngestParams, seed: int) -> Iterator[Session |
     The circle of azimuths about the camera's axis is cut into ``lights_per_session`` equal sectors
     (quadrants, for four lights) and each draw takes one light from each, so that every session
     surrounds the face. Lights farther than ``max_angle`` from the axis are left out. The draws
-    depend on the seed and the person's name alone.
+    depend on the seed and the person's name alone. The full set has nine poses, whose pictures do
+    not lie over each other: each is drawn from by itself; draws of ``P01`` are ``P01-draw0``...
     """
-    for person in sorted(p for p in root.iterdir() if p.is_dir()):
-        frames = {path: light for path in sorted(person.iterdir()) if (light := _light(path))}
-        if not frames:
-            continue
-        rng = np.random.default_rng([seed, zlib.crc32(person.name.encode())])
-        draws = _draw(frames, params, rng)
-        for number, paths in enumerate(draws):
-            yield Session(
-                identity=person.name,
-                session=f"draw{number}",
-                frames=tuple(path.as_posix() for path in paths),
-                lights=np.array([frames[path] for path in paths]),
-            )
-        for number in range(len(draws), params.sessions_per_identity):
-            yield Refusal(
-                person.name,
-                f"draw{number}",
-                f"{person}: its lights within {params.max_angle:g} degrees give {len(draws)} "
-                "disjoint draws; raise ingest.max_angle or lower ingest.sessions_per_identity",
-            )
+    for person in folders_in(root):
+        poses: dict[int, dict[Path, tuple[float, float, float]]] = {}
+        for path in listed(person):
+            if (match := _NAME.match(path.stem)) and path.suffix.lower() == ".pgm":
+                pose, azimuth, elevation = map(int, match.groups())
+                poses.setdefault(pose, {})[path] = light_direction(azimuth, elevation)
+        for pose, frames in sorted(poses.items()):
+            yield from _sessions(person, pose, frames, params, seed)
+
+
+def _sessions(
+    person: Path,
+    pose: int,
+    frames: dict[Path, tuple[float, float, float]],
+    params: IngestParams,
+    seed: int,
+) -> Iterator[Session | Refusal]:
+    name = zlib.crc32(os.fsencode(person.name))
+    rng = np.random.default_rng([seed, name, pose] if pose else [seed, name])
+    draws, prefix = _draw(frames, params, rng), f"P{pose:02}-" if pose else ""
+    for number, paths in enumerate(draws):
+        yield Session(
+            identity=person.name,
+            session=f"{prefix}draw{number}",
+            frames=tuple(path.as_posix() for path in paths),
+            lights=np.array([frames[path] for path in paths]),
+        )
+    for number in range(len(draws), params.sessions_per_identity):
+        yield Refusal(
+            person.name,
+            f"{prefix}draw{number}",
+            f"{person}: its lights within {params.max_angle:g} degrees give {len(draws)} "
+            "disjoint draws; raise ingest.max_angle or lower ingest.sessions_per_identity",
+        )
 
 
 def light_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
@@ -58,13 +75,6 @@ def light_direction(azimuth: float, elevation: float) -> tuple[float, float, flo
         float(np.sin(e)),
         float(np.cos(a) * np.cos(e)),
     )
-
-
-def _light(path: Path) -> tuple[float, float, float] | None:
-    match = _NAME.match(path.stem)
-    if match is None or path.suffix.lower() != ".pgm":
-        return None
-    return light_direction(float(match.group(1)), float(match.group(2)))
 
 
 def _draw(

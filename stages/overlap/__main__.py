@@ -5,12 +5,13 @@ Exit status: 0, it was looked at, whatever was found; 1, it could not be.
 
 from pathlib import Path
 
-from stages.errors import run_stage
+from stages.errors import run_stage, take_no_arguments
 from stages.overlap import KINDS, overlap
 from stages.params import load_params
 
 
 def main() -> None:
+    take_no_arguments("stages.overlap", "Look for pictures and people that are in the data twice")
     params = load_params().overlap
     out = Path("reports/overlap")
     outcome = overlap(

@@ -6,15 +6,12 @@ from collections.abc import Hashable, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
 import numpy as np
 import pandas as pd
 
 from stages.errors import UserError
 from stages.images import decode, read_bytes, rgb
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from stages.plotting import plt
 
 ACROSS = 3  # pairs beside each other
 
@@ -31,7 +28,7 @@ def draw_pairs(rows: Sequence[dict[Hashable, Any]], path: Path) -> None:
             name = f"{row[f'identity_{number}']}/{row[f'session_{number}']}"
             part = row[f"part_{number}"]
             title = f"{name[-36:]}\n{part}" if part else name[-36:]
-            axes.set_title(title, fontsize=6.5, pad=2, parse_math=False)
+            axes.set_title(title, fontsize=6.5, pad=2)
             axes.imshow(_picture(Path(str(row[f"path_{number}"]))))
     figure.savefig(path, dpi=100)
     plt.close(figure)
@@ -45,6 +42,6 @@ def _said(row: dict[Hashable, Any]) -> str:
 
 def _picture(path: Path) -> np.ndarray:
     try:
-        return rgb(decode(read_bytes(path), path))
+        return rgb(decode(read_bytes(path), path, 16))
     except UserError:  # gone since, or named by the crops alone
         return np.ones((8, 8, 3), np.float32)

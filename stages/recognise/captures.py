@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from stages.detect.media import VIDEOS, is_video
+from stages.detect.media import MEDIA, is_video
 from stages.errors import UserError
 from stages.files import is_utf8
-from stages.images import PICTURE_SUFFIXES
 from stages.ingest.manifest import read_captures
-from stages.ingest.photoface import read_capture
+from stages.ingest.photoface import LIGHTS, people_folder, read_capture
 from stages.recognise.cutting import picture_session
 from stages.session import Refusal, Session
+from stages.walking import listed, visible
 
 
 def find_captures(
@@ -49,8 +49,8 @@ def find_captures(
 def people_in(root: Path) -> Iterator[Session | Refusal]:
     """The captures and pictures of each person in a folder, ``<root>/<person>/...``.
 
-    A ``manifest.csv`` in it names the people itself; ``Photometric_DB`` in it is taken for the
-    root.
+    A ``manifest.csv`` in it names the people itself; Photoface's folders in it are taken for the
+    root (`stages.ingest.photoface.people_folder`).
 
     Raises
     ------
@@ -63,9 +63,8 @@ def people_in(root: Path) -> Iterator[Session | Refusal]:
         if (root / "manifest.csv").is_file():
             yield from read_captures(root)
             return
-        inside = root / "Photometric_DB"
-        root = inside if inside.is_dir() else root
-        people = sorted(path for path in root.iterdir() if not path.name.startswith("."))
+        root = people_folder(root)
+        people = listed(root)
     except OSError as error:
         raise UserError(f"{root}: {error.strerror}") from error
     for person in people:
@@ -93,11 +92,11 @@ def _inside(folder: Path, closed: set[Path], all_files: bool) -> Iterator[Sessio
     unlisted: list[OSError] = []
     for parent, folders, names in os.walk(folder, onerror=unlisted.append):
         here = Path(parent)
-        folders.sort()
+        folders[:], names = visible(parent, folders), visible(parent, names)
         captures: list[Session | Refusal] | None = None
         if here.resolve() in closed:
             captures = []
-        elif "LightSource.m" in names:
+        elif LIGHTS.lower() in map(str.lower, names):
             captures = [_capture(here)]
         elif "manifest.csv" in names:
             try:
@@ -109,10 +108,10 @@ def _inside(folder: Path, closed: set[Path], all_files: bool) -> Iterator[Sessio
             folders.clear()
             yield from captures
             continue
-        for path in (here / name for name in sorted(names) if not name.startswith(".")):
+        for path in (here / name for name in names):
             if not is_utf8(str(path)):
                 yield Refusal(folder.name, path.name, f"{path}: its name is not UTF-8; rename it")
-            elif path.suffix.lower() in PICTURE_SUFFIXES + VIDEOS and path.is_file():
+            elif path.suffix.lower() in MEDIA and path.is_file():
                 yield path
             elif all_files:
                 yield Refusal(folder.name, path.name, f"{path}: no picture and no capture")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,7 @@ def load(session: Session, card: Card) -> Frames:
     """
     check_kind(session, card)
     check_frames(session, card.limits)
+    session = replace(session, bits=card.limits.bits)
     colours = read_colours(session, card.crop)
     return Frames(read_frames(session), colours, session.lights, session.landmarks)
 

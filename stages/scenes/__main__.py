@@ -1,11 +1,12 @@
 from pathlib import Path
 
-from stages.errors import run_stage
+from stages.errors import run_stage, take_no_arguments
 from stages.params import load_params
 from stages.scenes import scenes
 
 
 def main() -> None:
+    take_no_arguments("stages.scenes", "Render annotated pictures of simulated people, data/scenes")
     params = load_params()
     out = Path("data/scenes")
     faces = scenes(params.scenes, params.seed, out)

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from stages.errors import UserError
-from stages.files import replacing
+from stages.files import replacing, replacing_together
 from stages.params import SplitParams
 from stages.session import read_table
 from stages.split.picture import draw_ratios
 from stages.split.stratify import assign_people
+from stages.tables import safe
 from stages.tasks import UNKNOWN, Tasks, class_indices, unknown_labels
 
 PARTS = ("train", "val", "test")
@@ -67,9 +68,11 @@ def split(
         "probe": parts["test"].drop(index=gallery),
     }
     excluded = faces[reasons != ""].assign(reason=reasons[reasons != ""])
-    for name, table in {**tables, "excluded": excluded}.items():
-        with replacing(out / f"{name}.csv") as path:
-            table.to_csv(path, index=False)
+    written = {**tables, "excluded": excluded}
+    # Parts of two runs side by side would share people.
+    with replacing_together(*(out / f"{name}.csv" for name in written)) as paths:
+        for path, table in zip(paths, written.values(), strict=True):
+            safe(table).to_csv(path, index=False)
 
     ratios = class_ratios({"before": faces[unknown_labels(faces, tasks) == ""], **parts}, tasks)
     with replacing(reports / "split.csv") as path:

@@ -1,11 +1,14 @@
 from pathlib import Path
 
-from stages.errors import run_stage
+from stages.errors import run_stage, take_no_arguments
 from stages.params import load_params
 from stages.split import split
 
 
 def main() -> None:
+    take_no_arguments(
+        "stages.split", "Divide the people into train, validation and test, data/splits"
+    )
     params = load_params()
     tables = split(
         params.split,

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
 
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from stages.plotting import plt
 
 
 def draw_ratios(ratios: pd.DataFrame, path: Path) -> None:

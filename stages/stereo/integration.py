@@ -12,6 +12,8 @@ import numpy as np
 from scipy import fft, sparse
 from scipy.sparse.linalg import LinearOperator, cg
 
+from stages.errors import UserError
+
 MIN_NZ = 0.15  # steeper than about 81 degrees a slope says more about noise than about shape
 TOLERANCE = 1e-3  # of the residual: some thousandths of a pixel
 MAX_ITERATIONS = 300
@@ -61,6 +63,11 @@ def least_squares(normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
     cosine-transform solution on the whole rectangle.
 
     Parameters and result are those of `frankot_chellappa`.
+
+    Raises
+    ------
+    UserError
+        If the iterations do not converge.
     """
     slope_x, slope_row = _slopes(normal, mask)
     index = np.full(mask.shape, -1)
@@ -85,7 +92,7 @@ def least_squares(normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
         shape=(len(rise), int(mask.sum())),
     )
     laplacian = (difference.T @ difference).tocsr()
-    solution, _ = cg(
+    solution, left = cg(
         laplacian,
         difference.T @ rise,
         x0=frankot_chellappa(normal, mask)[mask].astype(np.float64),
@@ -93,6 +100,11 @@ def least_squares(normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
         maxiter=MAX_ITERATIONS,
         M=_poisson_preconditioner(mask),
     )
+    if left or not np.isfinite(solution).all():
+        raise UserError(
+            f"depth: conjugate gradients did not converge in {MAX_ITERATIONS} iterations; set "
+            "stereo.integrator=frankot-chellappa"
+        )
     depth = np.zeros(mask.shape, dtype=np.float32)
     depth[mask] = solution
     return _centred(depth, mask)

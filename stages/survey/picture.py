@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import ScalarFormatter
+
+from stages.plotting import log_x
 
 
 def draw(table: pd.DataFrame, side: int, path: Path) -> None:
@@ -21,8 +22,7 @@ def draw(table: pd.DataFrame, side: int, path: Path) -> None:
         axes.scatter(*at, s=max(20.0, (row["peak_mib"] or 100) / 5), alpha=0.75)
         beside = (8, -14 if number % 2 else 6)  # names of neighbours stay apart
         axes.annotate(row["detector"], at, xytext=beside, textcoords="offset points", fontsize=9)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(ScalarFormatter())
+    log_x(axes)
     axes.set_ylim(-0.02, 1.06)
     axes.set_xmargin(0.15)
     axes.set_xlabel(f"images per second, {side} px wide or high")

@@ -1,11 +1,12 @@
 from pathlib import Path
 
-from stages.errors import run_stage
+from stages.errors import run_stage, take_no_arguments
 from stages.params import load_params
 from stages.train import train
 
 
 def main() -> None:
+    take_no_arguments("stages.train", "Train the network, models")
     params = load_params()
     models = Path("models")
     card = train(params, Path("data/faces"), Path("data/splits"), models, Path("reports/training"))

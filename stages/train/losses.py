@@ -29,7 +29,10 @@ def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor, gamma: float) ->
     log_p = functional.log_softmax(logits[known], dim=1)
     log_p = log_p.gather(1, labels[known, None]).squeeze(1)
     alpha = weights[labels[known]]
-    losses = -((1 - log_p.exp()) ** gamma) * log_p
+    # At p = 1 the slope of (1 - p)^gamma is infinite for gamma < 1, and infinity times zero is no
+    # gradient: there, where the loss is zero, it stops short.
+    miss = (-log_p.expm1()).clamp(min=torch.finfo(log_p.dtype).tiny)
+    losses = -(miss**gamma) * log_p
     return (alpha * losses).sum() / alpha.sum()
 
 

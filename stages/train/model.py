@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from stages.errors import UserError
-from stages.files import replacing
+from stages.files import replacing, replacing_together
 from stages.params import Backbone, CaptureLimits, CropParams, Map, Modality, StereoParams
 from stages.tasks import Tasks
 from stages.train.augmentation import mirror
@@ -148,24 +148,28 @@ def autocast(device: torch.device) -> torch.autocast:
     if device.type == "cuda":
         native = torch.cuda.get_device_capability(device)[0] >= 8
     else:
-        native = torch.cpu._is_avx512_bf16_supported()
+        native = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
     return torch.autocast(device.type, torch.bfloat16, enabled=native)
 
 
 def save_model(folder: Path, network: Network, card: Card) -> Card:
     """Write ``weights.safetensors`` and ``card.json``; the card with its weights' hash."""
     weights = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    with replacing(folder / "weights.safetensors") as path:
+    with replacing_together(folder / "weights.safetensors", folder / "card.json") as (path, own):
         save_file(weights, path)
         card = card.model_copy(update={"weights": _file_digest(path)})
-    write_card(folder, card)
+        own.write_text(_card_text(card), encoding="utf-8")
     return card
 
 
 def write_card(folder: Path, card: Card) -> None:
     """Write ``card.json``."""
     with replacing(folder / "card.json") as path:
-        path.write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        path.write_text(_card_text(card), encoding="utf-8")
+
+
+def _card_text(card: Card) -> str:
+    return card.model_dump_json(indent=2) + "\n"
 
 
 def load_model(folder: Path, device: torch.device) -> tuple[Network, Card]:

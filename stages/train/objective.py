@@ -69,9 +69,10 @@ class Objective(nn.Module):
         for task, weights in self.class_weights.items():
             if task in active:
                 for kind, logits in (("", out.attributes), ("_remainder", out.remainders)):
-                    losses[task + kind] = focal_loss(
-                        logits[task].float(), labels[task], weights, self.params.focal_gamma
-                    )
+                    if task in logits:
+                        losses[task + kind] = focal_loss(
+                            logits[task].float(), labels[task], weights, self.params.focal_gamma
+                        )
         weighed = [self._weigh(name, loss) for name, loss in losses.items()]
         return {"total": torch.stack(weighed).sum(), **losses}
 

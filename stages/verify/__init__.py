@@ -20,6 +20,7 @@ from stages.evaluate.verification import (
     interval,
     resampled_aucs,
     roc,
+    roc_table,
     tar_at_far,
     threshold_at_far,
 )
@@ -28,7 +29,7 @@ from stages.parallel import map_sessions
 from stages.recognise import Cut, Recogniser
 from stages.session import Refusal, write_refusals
 from stages.train.model import Card
-from stages.verify.pairs import PairSet
+from stages.verify.pairs import PairSet, capture_at
 from stages.verify.pictures import draw_degradations, draw_scores, draw_worst
 from stages.verify.protocol import fold_accuracies
 from stages.verify.robustness import degraded_levels
@@ -94,9 +95,14 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
         "eer": equal_error_rate(curve),
         **{f"tar_at_far_1e-{n}": tar_at_far(curve, 10**-n, impostors) for n in EXPONENTS},
         "threshold": threshold,
+        "far": None if threshold is None else float((cosine[~pairs.same] >= threshold).mean()),
         "frr": None if threshold is None else float((cosine[pairs.same] < threshold).mean()),
     }
-    metrics = {k: round(v, 5) if isinstance(v, float) else v for k, v in metrics.items()}
+    # A rounded threshold would be another one: a pair's own score may lie on it.
+    metrics = {
+        k: round(v, 5) if isinstance(v, float) and k != "threshold" else v
+        for k, v in metrics.items()
+    }
 
     with replacing(out / "metrics.json") as path:
         text = json.dumps(metrics, indent=2, allow_nan=False)
@@ -111,12 +117,11 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
     with replacing(out / "scores.parquet") as path:
         pd.DataFrame(table).to_parquet(path, index=False)
     with replacing(out / "roc.csv") as path:
-        points = {"far": curve.far, "tar": curve.tar, "threshold": curve.threshold}
-        pd.DataFrame(points).round(6).to_csv(path, index=False)
+        roc_table(curve).to_csv(path, index=False)
     with replacing(out / "roc.png") as path:
         draw_roc(curve, f"{len(pairs.same)} pairs: AUC {metrics['auc']}", path)
     with replacing(out / "scores.png") as path:
-        draw_scores(cosine, pairs.same, threshold, far, path)
+        draw_scores(cosine, pairs.same, threshold, path)
     with replacing(out / "worst.png") as path:
         _draw_worst(recogniser.card, cuts, names, pairs, cosine, path)
     if degrade:
@@ -126,6 +131,26 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
         with replacing(out / "degradations.png") as path:
             draw_degradations(levels, threshold, path)
     return metrics
+
+
+def similarity_of(recogniser: Recogniser, first: Path, second: Path) -> float:
+    """The cosine of two pictures' or captures' embeddings, from -1 to 1.
+
+    Raises
+    ------
+    UserError
+        If one of them cannot be used.
+    """
+    cuts = []
+    for path in (first, second):
+        if not path.exists():
+            raise UserError(f"{path}: there is no such picture or capture")
+        cut = cut_capture(capture_at(path), recogniser.card)
+        if isinstance(cut, Refusal):
+            raise UserError(cut.reason)
+        cuts.append(cut)
+    one, other = embed_cuts(recogniser, cuts)
+    return float(one @ other)
 
 
 def _accuracy(cosine: np.ndarray, pairs: PairSet) -> Metrics:

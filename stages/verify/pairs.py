@@ -8,7 +8,6 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import StratifiedKFold
 
 from stages.errors import UserError
@@ -17,7 +16,9 @@ from stages.pairs import all_pairs
 from stages.recognise.captures import find_captures, people_in
 from stages.recognise.cutting import picture_session
 from stages.session import Refusal, Session
+from stages.tables import read_text, read_user_table, whole
 from stages.verify.binary import read_bin
+from stages.walking import find_path, one_form
 
 FOLDS = 10
 IMPOSTORS = 5_000_000  # pairs within a folder: of more, so many impostors' are drawn
@@ -149,12 +150,13 @@ def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
                 if not picture.exists():
                     missing.append(f"line {line.number}: {picture}")
                     continue
-                captures.append(_capture_at(picture))
+                captures.append(capture_at(picture))
                 people.append(person)
         rows.append((found[line.first], found[line.second], line.same, line.fold))
     if missing:
+        others = f", and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise UserError(
-            f"{path}, {missing[0]} is missing, and {len(missing) - 1} others; restore them, or "
+            f"{path}, {missing[0]} is missing{others}; restore what is missing, or "
             "give the folder that they lie in by --root"
         )
     if not rows:
@@ -171,7 +173,8 @@ def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
     )
 
 
-def _capture_at(path: Path) -> Session | Refusal:
+def capture_at(path: Path) -> Session | Refusal:
+    """The picture of a file, or the one capture of a folder."""
     if not path.is_dir():
         return picture_session("", path)
     [*found] = find_captures([path])
@@ -191,53 +194,51 @@ def _folds(same: np.ndarray) -> np.ndarray | None:
 
 
 def _csv(path: Path, root: Path) -> Iterator[_Line]:
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: not readable as CSV ({error})") from error
-    lacking = [name for name in ("first", "second", "same") if name not in table.columns]
-    if lacking:
-        raise UserError(f"{path}: no column {', '.join(lacking)}; wanted first, second, same")
-    for number, row in enumerate(table.to_dict("records"), start=2):
-        same = SAME.get(row["same"].strip().lower())
-        fold = row.get("fold")
-        if same is None or (fold is not None and not fold.isdigit()):
+    table = read_user_table(path, ("first", "second", "same"), ("fold",))
+    for number, row in zip(table.lines, table.rows, strict=True):
+        same, fold = SAME.get(row["same"].lower()), row.get("fold")
+        if same is None or (fold is not None and whole(fold) is None):
             raise UserError(
                 f"{path}, line {number}: same is {row['same']!r} and fold {fold!r}; wanted one of "
                 f"{', '.join(SAME)}, and a number"
             )
-        places = (root / row["first"].strip(), root / row["second"].strip())
-        yield _Line(number, *places, same, None if fold is None else int(fold), None)
+        places = (find_path(root, row["first"]), find_path(root, row["second"]))
+        yield _Line(number, *places, same, None if fold is None else whole(fold), None)
 
 
 def _lfw(path: Path, root: Path) -> Iterator[_Line]:
     """Huang et al., "Labeled Faces in the Wild", 2007: ``<folds> <n>``, then for each fold n lines
     ``<name> <number> <number>`` and n lines ``<name> <number> <name> <number>``; in the
     development sets, ``<n>`` alone and one fold."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not readable ({error})") from error
-    header = lines[0].split() if lines else []
-    if len(header) not in (1, 2) or not all(word.isdigit() for word in header):
+    lines = [one_form(line) for line in read_text(path).splitlines()]
+    header = [whole(word) for word in lines[0].split()] if lines else []
+    if len(header) not in (1, 2) or not all(header):
         raise UserError(f"{path}, line 1: wanted LFW's numbers of folds and of pairs")
-    in_fold = 2 * int(header[-1])
+    *folds, of_kind = (number or 0 for number in header)
+    in_fold, count = 2 * of_kind, sum(bool(line.strip()) for line in lines[1:])
+    if count != in_fold * (folds or [1])[0]:
+        raise UserError(
+            f"{path}, line 1: {lines[0].strip()!r} stands for {in_fold * (folds or [1])[0]} pairs, "
+            f"the file has {count}; write how many folds there are and how many pairs of one "
+            "person each has"
+        )
+    pair = -1
     for number, line in enumerate(lines[1:], start=2):
         words = line.rstrip().split("\t") if "\t" in line else line.split()
         if not words:
             continue
-        if len(words) == 3 and words[1].isdigit() and words[2].isdigit():
-            people, shots = (words[0], words[0]), (int(words[1]), int(words[2]))
-        elif len(words) == 4 and words[1].isdigit() and words[3].isdigit():
-            people, shots = (words[0], words[2]), (int(words[1]), int(words[3]))
-        else:
+        pair += 1
+        people = (words[0], words[-2] if len(words) == 4 else words[0])
+        shots = [n for word in (words[1:2] + words[-1:]) if (n := whole(word)) is not None]
+        if len(words) not in (3, 4) or len(shots) < 2:
             raise UserError(f"{path}, line {number}: {line[:60]!r}; wanted a pair as LFW writes it")
         first, second = (_lfw_picture(root, *one) for one in zip(people, shots, strict=True))
-        fold = (number - 2) // max(in_fold, 1) if len(header) == 2 else None
+        fold = pair // in_fold if folds else None
         yield _Line(number, first, second, len(words) == 3, fold, people)
 
 
 def _lfw_picture(root: Path, name: str, number: int) -> Path:
-    stem = root / name / f"{name}_{number:04}"
-    candidates = (stem.with_name(stem.name + suffix) for suffix in (".jpg", *PICTURE_SUFFIXES))
+    stem = find_path(root, f"{name}/{name}_{number:04}")
+    names = (stem.name + suffix for suffix in (".jpg", *PICTURE_SUFFIXES))
+    candidates = (find_path(stem.parent, name) for name in names)
     return next((path for path in candidates if path.exists()), stem.with_name(stem.name + ".jpg"))

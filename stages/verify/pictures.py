@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pandas as pd
 
 from stages.maps import pictures_of
 from stages.params import Map
-
-matplotlib.use("Agg")
-from matplotlib import pyplot as plt
+from stages.plotting import plt
 
 GENUINE, IMPOSTOR = "#2a7fb8", "#d1582c"
 Shown = tuple[np.ndarray, str]  # a crop (C, S, S) and its name
 
 
-def draw_scores(
-    cosine: np.ndarray, same: np.ndarray, threshold: float | None, far: float, path: Path
-) -> None:
+def draw_scores(cosine: np.ndarray, same: np.ndarray, threshold: float | None, path: Path) -> None:
     """How the scores of both kinds of pairs are distributed, drawn over each other."""
     figure, axes = plt.subplots(figsize=(6.5, 4), layout="constrained")
     bins = np.linspace(min(cosine.min(), -0.2), 1, 81).tolist()
@@ -32,8 +27,8 @@ def draw_scores(
             label=f"{said} ({int(chosen.sum())} pairs)",
         )  # fmt: skip
     if threshold is not None:
-        missed = float((cosine[same] < threshold).mean())
-        said = f"threshold {threshold:.3f}: FAR {far:g}, FRR {missed:.3g}"
+        far, missed = (cosine[~same] >= threshold).mean(), (cosine[same] < threshold).mean()
+        said = f"threshold {threshold:.8g}: FAR {far:.3g}, FRR {missed:.3g}"
         axes.axvline(threshold, color="0.2", ls="--", label=said)
     axes.set_xlabel("cosine")
     axes.set_ylabel("density")
@@ -59,7 +54,7 @@ def draw_worst(
         for row, (first, second, cosine) in zip(grid, pairs, strict=False):
             for axes, (crop, title) in zip(row[2 * column :], (first, second), strict=False):
                 axes.imshow(pictures_of(name, crop[None])[0])
-                axes.set_title(_short(title), fontsize=6, pad=2, parse_math=False)
+                axes.set_title(_short(title), fontsize=6, pad=2)
             row[2 * column].text(
                 0, 0, f"{said} {cosine:.3f}", transform=row[2 * column].transAxes,
                 fontsize=7, color="white", va="bottom", backgroundcolor="black",

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stages.detect.faces import MIRRORED, Face, Facts, pixels
+from stages.detect.faces import MIRRORED, Face, Facts, as_arrays, pixels
 from stages.detect.mtcnn.boxes import shift, square, suppress
 from stages.detect.mtcnn.inference import for_inference
 from stages.detect.mtcnn.networks import SIDES, Networks, load_networks
@@ -128,6 +128,7 @@ class MTCNN:
 
         Images of one size and type share the networks' batches.
         """
+        images = as_arrays(images)
         batches = self._windows(images, "onet")
         out: list[list[Face]] = [[] for _ in images]
         for batch, found in zip(batches, self._run("onet", batches), strict=True):

@@ -33,7 +33,8 @@ class Outputs:
     attributes : dict of str to (B, classes)
         Logits of each task from what its attention took.
     remainders : dict of str to (B, classes)
-        Logits of each task from what was passed on, behind gradient reversal.
+        Logits of each task from what was passed on, behind gradient reversal; none where nothing
+        is separated, or the adversaries would work against the heads, whose features they share.
     """
 
     identity: Tensor
@@ -72,12 +73,10 @@ class Branch(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
         """(B, C, side, side) to the identity embedding (B, embedding), and per task what was
-        taken and what was passed on, (B, width) each."""
+        taken and, with attention, what was passed on, (B, width) each."""
         x = self.backbone(x)
         if not self.attention:
-            pooled = self.pool(x)
-            shared = dict.fromkeys(self.tasks, pooled)
-            return self.neck(x), shared, shared
+            return self.neck(x), dict.fromkeys(self.tasks, self.pool(x)), {}
         taken: dict[str, Tensor] = {}
         passed_on: dict[str, Tensor] = {}
         for task in self.tasks:
@@ -133,7 +132,9 @@ class Network(nn.Module):
         self.branches = nn.ModuleList(branches)
         width = sum(branch.width for branch in branches)
         self.heads = nn.ModuleDict({t: nn.Linear(width, n) for t, n in classes.items()})
-        self.adversaries = nn.ModuleDict({t: nn.Linear(width, n) for t, n in classes.items()})
+        self.adversaries = nn.ModuleDict(
+            {t: nn.Linear(width, n) for t, n in classes.items()} if attention else {}
+        )
         directions = sum(count - 1 for count in classes.values())
         self.register_buffer("erased", torch.zeros(embedding * len(channels), directions))
 
