@@ -131,6 +131,7 @@ def _pnm(data: bytes, path: Path, bits: int | None) -> np.ndarray:
         if count != 1:
             raise UserError(f"{path}: more than one picture; save the one that is meant by itself")
         image = np.asarray(file.asarray())
+        image = image.astype(image.dtype.newbyteorder("="))
     if image.dtype.kind not in "bu" or not 1 <= white <= 65535:
         raise UserError(f"{path}: {image.dtype} pixels; save it with 8 or 16 bits")
     if image.ndim == 3 and image.shape[-1] in (1, 2, 4):  # with alpha, or one plane
@@ -148,6 +149,8 @@ def _tiff(data: bytes, path: Path, bits: int | None) -> np.ndarray:
         file.pages.useframes = False
         every = [cast(tifffile.TiffPage, page) for page in file.pages]  # useframes is off
         pages = [page for page in every if not page.is_reduced]
+        if not pages:
+            raise UserError(f"{path}: truncated or not an image; copy it again")
         if len(pages) != 1:
             raise UserError(f"{path}: {len(pages)} pages; save the one that is meant by itself")
         page = pages[0]
@@ -187,7 +190,7 @@ def _check_whole(page: tifffile.TiffPage, data: bytes, path: Path) -> None:
     # tifffile fills what is missing with zeros.
     ends = (a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=True))
     if not page.dataoffsets or 0 in page.databytecounts or max(ends) > len(data):
-        raise UserError(f"{path}: truncated; copy it again")
+        raise UserError(f"{path}: truncated or not an image; copy it again")
 
 
 def _without_alpha(

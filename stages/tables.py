@@ -68,6 +68,7 @@ def read_user_table(path: Path, required: Collection[str], known: Collection[str
         separators, skipped = [stated.group(1)], 1
         text = text[stated.end() :]
     names = {name.casefold(): name for name in (*required, *known)}
+    columns: list[str] = []
     for separator in separators:
         header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
         stripped = [one_form(cell.strip()) for cell in header]
@@ -89,7 +90,7 @@ def read_user_table(path: Path, required: Collection[str], known: Collection[str
     while used and not columns[used - 1]:  # commas at the end
         used -= 1
     folded = [name.casefold() for name in columns[:used]]
-    if twice := sorted({name for name in folded if folded.count(name) > 1}):
+    if twice := sorted({name for name in folded if not name or folded.count(name) > 1}):
         what = f"column {twice[0]!r} twice" if twice[0] else "a column without a name"
         raise UserError(f"{path}: {what} in its first line; rename or remove one")
     table = UserTable(tuple(columns[:used]), [], [], separator != ",")

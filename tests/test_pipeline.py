@@ -56,7 +56,16 @@ def clone(tmp_path_factory):
     assert run(["git", "clone", "--quiet", str(PROJECT), str(folder)], PROJECT).returncode == 0
     result = dvc(folder, "exp", "run", "-n", "first", *settings({**SMALL, "modality": "normalmap"}))
     assert result.returncode == 0, result.stderr
-    assert ran(result) == ["simulate", "ingest", "stereo", "crop", "split", "train", "evaluate"]
+    assert ran(result) == [
+        "check",
+        "simulate",
+        "ingest",
+        "stereo",
+        "crop",
+        "split",
+        "train",
+        "evaluate",
+    ]
     run(["git", "add", "-A"], folder)
     assert run(["git", "commit", "--quiet", "-m", "small population"], folder).returncode == 0
     return folder

@@ -78,7 +78,7 @@ def _batches(files: list[Path], bits: int | None) -> Iterator[list[Picture | Unr
 def _side(text: str) -> int:
     side = whole(text)
     if not side:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pixels")
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of pixels")
     return side
 
 

@@ -104,7 +104,7 @@ def given_rate(text: str) -> float:
     except ValueError:
         rate = 0.0
     if not 0 < rate < 1:
-        raise ArgumentTypeError(f"{text!r} is not a rate between 0 and 1")
+        raise ArgumentTypeError(f"{text!r} is no rate between 0 and 1")
     return rate
 
 

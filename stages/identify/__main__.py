@@ -91,7 +91,7 @@ def _identify(given: argparse.Namespace) -> None:
         return
     print(
         f"identify: {known} of {faces} faces known at a false accept rate of {given.far:g} "
-        f"(similarity over {np.float32(threshold)}), {refused} not used ({table_path})"
+        f"(similarity over {_short(threshold)}), {refused} not used ({table_path})"
     )
 
 
@@ -111,13 +111,18 @@ def _no_promise(gallery: Gallery, far: float) -> str:
 def _row(picture: Picture, number: int, match: Match) -> dict[str, object]:
     best: dict[str, object] = {}
     for rank, (name, cosine) in enumerate(zip(match.names, match.cosines, strict=True), start=1):
-        best |= {f"candidate_{rank}": name, f"similarity_{rank}": np.float32(cosine)}
+        best |= {f"candidate_{rank}": name, f"similarity_{rank}": _short(cosine)}
     return {
         **face_row(picture.path, picture.frame, number, match.face),
         "identity": match.names[0] if match.known else "",
         **best,
         "quality": round(match.quality, 3),
     }
+
+
+def _short(cosine: float | np.floating) -> float:
+    """With the digits that tell it from any other: what is printed is what is compared."""
+    return float(str(np.float32(cosine)))
 
 
 def _label(match: Match) -> Label:

@@ -163,10 +163,10 @@ def read_gallery(path: Path, model: str) -> Gallery:
         _check(gallery)
     except FileNotFoundError:
         raise UserError(
-            f"{path}: there is no such gallery; `python -m stages.identify enrol FOLDER` makes one"
+            f"{path}: there is no such gallery; `python -m stages.identify enrol FOLDER`"
         ) from None
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path}: not a gallery of `python -m stages.identify enrol`") from error
+        raise UserError(f"{path}: no gallery of `python -m stages.identify enrol`") from error
     if gallery.model != model:
         raise UserError(
             f"{path}: enrolled with another model, whose embeddings mean nothing to this one; give "

@@ -17,6 +17,7 @@ from stages.ingest.yale import read_yale
 from stages.parallel import map_sessions
 from stages.params import IngestParams
 from stages.session import Refusal, Session, write_refusals, write_sessions
+from stages.walking import folders_in
 
 Reader = Callable[[Path, IngestParams, int], Iterator[Session | Refusal]]
 READERS: dict[str, Reader] = {
@@ -68,6 +69,13 @@ def ingest(
 
     write_sessions(sessions_path, accepted())
     return sessions, len(people), refused
+
+
+def linked(root: Path) -> list[Path]:
+    """People's and captures' folders that are links to folders elsewhere."""
+    people = folders_in(root)
+    captures = (path for person in people for path in folders_in(person))
+    return [path for path in (*people, *captures) if path.is_symlink()]
 
 
 def _unique(found: Iterator[Session | Refusal]) -> Iterator[Session | Refusal]:

@@ -30,7 +30,7 @@ def main() -> None:
     if len(outcome.people):
         print(f"  {'names that seem one person':24}{len(outcome.people):6} pairs")
     if outcome.pairs.empty and outcome.people.empty:
-        print("  nothing stands there twice")
+        print("  no duplicates found")
 
 
 if __name__ == "__main__":

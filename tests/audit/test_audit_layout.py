@@ -47,7 +47,6 @@ def test_what_lies_where_it_should_not(tmp_path, lenient):
         "adults/shallow.png": "not in an identity's folder",
         "adults/an/deep/er.png": "deeper than an identity's folder",
         "adults/an/form.pdf": "no picture",
-        "adults/an/.hidden": "no picture",
     }
     of = {path: (e.group, e.identity) for path, e in entries.items()}
     assert of["top.png"] == ("", "")

@@ -58,10 +58,17 @@ def test_rows_that_cannot_be_used(tmp_path, lenient):
     assert findings["male_share"][0].note == "1 male, 2 female, 1 not known"
 
 
+@pytest.mark.parametrize("content", [b"identity\nan\n\xff\xfe\n", b'identity\nan\n"never closed\n'])
+def test_a_line_that_cannot_be_read(tmp_path, content):
+    path = tmp_path / "people.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"people\.csv, line 3: "):
+        read_people(path)
+
+
 @pytest.mark.parametrize(
     "content",
-    [b"", b"name,age\n1,2\n", b"identity;age\nan;3\n", b"identity,identity\n1,2\n",
-     b"identity\n\xff\xfe\n", b'identity\n"never closed\n'],
+    [b"", b"name,age\n1,2\n", b"identity,identity\n1,2\n"],
 )  # fmt: skip
 def test_no_table(tmp_path, content):
     path = tmp_path / "people.csv"

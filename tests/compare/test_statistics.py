@@ -47,3 +47,9 @@ def test_other_captures_cannot_be_compared():
     first = scores_of(embeddings(1.0), NAMES)
     with pytest.raises(UserError, match="tested on different captures; leave seed"):
         check_same_captures([first, scores_of(embeddings(1.0)[::-1], NAMES[::-1])])
+
+
+def test_the_least_p_is_that_of_so_many_resamples():
+    better, worse = run(0.05), run(6.0)
+    assert (better.resampled > worse.resampled).all()
+    assert paired_p(better, worse) == 2 / (len(better.resampled) + 1)

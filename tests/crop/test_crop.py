@@ -10,6 +10,7 @@ import pytest
 from stages.alignment import similarity
 from stages.crop import crop
 from stages.crop.alignment import crop_maps, face_oval
+from stages.crop.packing import content
 from stages.errors import UserError
 from stages.maps import read_maps
 from stages.params import MAPS
@@ -240,3 +241,48 @@ def test_a_real_capture_comes_through(shared_data, settings, tmp_path):
     depth = arrays["depthmap"][0, 0].astype(float)
     nose = depth[round(0.6 * size), round(0.5 * size)]
     assert nose > depth[round(0.6 * size), [round(0.15 * size), round(0.85 * size)]].max()
+
+
+def rows_fit(stage: Stage) -> bool:
+    table, arrays = stage.table(), stage.arrays()
+    return all(
+        table["content"][row] == content({name: array[row] for name, array in arrays.items()})
+        for row in range(len(table))
+    )
+
+
+@pytest.mark.parametrize("moved", range(6))
+def test_a_kill_between_the_files_never_leaves_faces_of_others(stage, monkeypatch, moved):
+    stage.run()
+    whole = {name: array.tobytes() for name, array in stage.arrays().items()}
+    sessions = list(read_sessions(stage.sessions))
+    write_sessions(stage.sessions, sessions[::-1])
+    replace_file, count = Path.replace, 0
+
+    def killed(path, target):
+        nonlocal count
+        if path.name.startswith(".partial-") and path.parent == stage.out:
+            count += 1
+            if count > moved:
+                raise KeyboardInterrupt
+        return replace_file(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        with pytest.raises(KeyboardInterrupt):
+            stage.run()
+    assert not (stage.out / "faces.parquet").exists() or rows_fit(stage)
+    stage.run()
+    assert rows_fit(stage)
+    write_sessions(stage.sessions, sessions)
+    stage.run()
+    assert {name: array.tobytes() for name, array in stage.arrays().items()} == whole
+
+
+def test_a_crop_that_is_not_its_rows_is_made_anew(stage):
+    stage.run()
+    whole = stage.arrays()["albedo"]
+    np.save(stage.out / "albedo.npy", whole[::-1])
+    made, kept, _ = stage.run()
+    assert (made, kept) == (len(whole), 0)
+    assert np.array_equal(stage.arrays()["albedo"], whole)

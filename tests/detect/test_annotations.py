@@ -135,5 +135,5 @@ def test_missing_files(tmp_path):
     with pytest.raises(UserError, match="no \\*ellipseList"):
         read_annotations(tmp_path, "fddb")
     (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="give an annotation file of wider"):
+    with pytest.raises(UserError, match=r"bytes\.txt, line 1: neither UTF-8"):
         read_annotations(tmp_path / "bytes.txt", "wider")

@@ -17,7 +17,7 @@ from tests.faces import small_params, write_faces
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    params = small_params(**{"train.epochs": 16})
+    params = small_params(**{"train.epochs": 24})
     write_faces(folder / "faces", people=20)
     split(
         params.split,

@@ -123,3 +123,55 @@ def test_interval_against_a_plain_bootstrap(people):
             same += [t] * copies
         areas.append(roc_auc_score(same, scores))
     assert (low, high) == pytest.approx(tuple(np.quantile(areas, [0.025, 0.975])), abs=1e-9)
+
+
+def counted(scores, same, far):
+    """By plain counting: the lowest score that keeps the rate as a threshold, and its TAR."""
+    best = None
+    for threshold in sorted(set(scores.tolist()), reverse=True):
+        if sum(s >= threshold for s in scores[~same]) / (~same).sum() > far:
+            break
+        best = threshold, sum(s >= threshold for s in scores[same]) / same.sum()
+    return best
+
+
+@pytest.mark.parametrize("steps", [None, 40, 6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_thresholds_against_plain_counting(steps, dtype):
+    rng = np.random.default_rng(3)
+    same = rng.random(900) < 0.2
+    scores = (rng.normal(size=900) * 0.2 + 0.4 * same).astype(dtype)
+    if steps:  # ties
+        scores = (scores * steps).round().astype(dtype) / dtype(steps)
+    curve, impostors = roc(scores, same), int((~same).sum())
+    for far in (0.5, 0.3, 0.1, 0.05, 0.01, 1 / impostors, 0.999):
+        threshold, tar = counted(scores, same, far) or (np.inf, 0.0)
+        assert threshold_at_far(curve, far, impostors) == threshold
+        assert tar_at_far(curve, far, impostors) == tar
+        assert (scores[~same] >= threshold).mean() <= far
+        lower = scores[scores < threshold]
+        if len(lower):
+            assert (scores[~same] >= lower.max()).mean() > far or threshold == scores.min()
+
+
+def test_a_threshold_where_genuine_pairs_are_all_over_it():
+    """Points on a straight line of the ROC are operating points like any other."""
+    rng = np.random.default_rng(0)
+    same = np.arange(20_500) < 500
+    scores = np.where(same, rng.normal(0.55, 0.07, 20_500), rng.normal(0, 0.12, 20_500))
+    threshold = threshold_at_far(roc(scores, same), 0.1, 20_000)
+    assert (scores[~same] >= threshold).sum() == 2000
+
+
+def test_a_thinned_curve_keeps_true_points():
+    rng = np.random.default_rng(1)
+    same = rng.random(60_000) < 0.05
+    scores = rng.normal(size=60_000) + 2 * same
+    curve = roc(scores, same)
+    thin = curve.thinned
+    assert len(thin.far) < 4000 < len(curve.far)
+    assert (thin.far[0], thin.tar[0], thin.threshold[0]) == (0, 0, np.inf)
+    assert (thin.far[-1], thin.tar[-1]) == (1, 1)
+    for far, tar, threshold in list(zip(thin.far, thin.tar, thin.threshold, strict=True))[::97]:
+        assert far == pytest.approx((scores[~same] >= threshold).mean(), abs=1e-12)
+        assert tar == pytest.approx((scores[same] >= threshold).mean(), abs=1e-12)

@@ -84,16 +84,22 @@ def test_people_are_known_by_the_pictures_they_were_enrolled_with(
     assert len(records) == 3 and records[0].keys() == found[0].keys()
 
 
-def test_strangers_and_a_rate_that_cannot_be_promised(monkeypatch, people, raw_model, tmp_path):
+def test_strangers_and_a_rate_that_cannot_be_promised(
+    monkeypatch, people, raw_model, tmp_path, capsys
+):
     gallery = tmp_path / "g.safetensors"
     others = tmp_path / "others"
     others.mkdir()
     shutil.move(people / "d", others / "d")
     common = ("--model", raw_model, "--gallery", gallery)
     run(monkeypatch, "enrol", people, *common, "--strangers", others)
-    with pytest.raises(UserError, match="cannot be promised"):
-        run(monkeypatch, people, *common, "--far", 0.01, "--out", tmp_path / "out")
-    assert not (tmp_path / "out" / "faces.csv").exists()
+    capsys.readouterr()
+    run(monkeypatch, people, *common, "--out", tmp_path / "out")
+    faces = rows(tmp_path / "out" / "faces.csv")
+    assert faces and all(row["identity"] == "" and row["candidate_1"] for row in faces)
+    assert "set --far 0.5 or more, or enrol with 99 people" in capsys.readouterr().err
+    run(monkeypatch, people, *common, "--far", 0.5, "--out", tmp_path / "out")
+    assert "faces known at a false accept rate of 0.5" in capsys.readouterr().out
     with pytest.raises(UserError, match="Nguyễn Văn A is enrolled, and so no stranger"):
         run(monkeypatch, "enrol", people, *common, "--strangers", people)
 

@@ -14,6 +14,7 @@ from tests.captures import (
     LANDMARKS,
     ROWS,
     SIZE,
+    capture_frames,
     ingested,
     write_capture,
     write_landmarks,
@@ -84,7 +85,11 @@ BAD = {
         shrink,
         f"1001/bad/im3.bmp: frames of two sizes, {SIZE}x{SIZE} and {SIZE}x{SIZE - 2}; take them",
     ),
-    "black frame": (paint("im2.bmp", 0), "1001/bad/im2.bmp: black frame; did its light fire?"),
+    "black frame": (
+        paint("im2.bmp", 0),
+        "1001/bad/im2.bmp: black or nearly so (99th percentile 0 of the range); did its light "
+        "fire? If it is lit, lower ingest.min_brightness (0.01)",
+    ),
     "saturated frame": (
         paint("im1.bmp", 255, 0.5),
         "1001/bad/im1.bmp: 50% of it is saturated, at most 25%; lower the exposure",
@@ -100,7 +105,7 @@ BAD = {
     "no rows of lights": (lights(), "1001/bad/LightSource.m: 0 lights for 4 frames"),
     "words for lights": (
         lights("upper left;", *ROWS[1:]),
-        "1001/bad/LightSource.m: row `upper left;` is not of the form `90-r 360-a;`",
+        "1001/bad/LightSource.m: row `upper left` is not of the form `90-r 360-a;`",
     ),
     "no brackets": (put("LightSource.m", "90-15 360-117"), "LightSource.m: no `LightAngle = [ ..."),
     "no lights at all": (remove("LightSource.m"), "1001/bad/LightSource.m: No such file"),
@@ -125,11 +130,11 @@ BAD = {
     "labels cut short": (put("metadataII.txt", "male, no"), "metadataII.txt: 2 fields, expected"),
     "landmarks without a nose": (
         put("landmarks.csv", "name,x,y\nleft_eye,1,2\n"),
-        "1001/bad/landmarks.csv: needs columns name,x,y and a row each for left_eye, right_eye",
+        "1001/bad/landmarks.csv: no row for right_eye; wanted a row each for left_eye, right_eye",
     ),
     "landmarks of words": (
         put("landmarks.csv", "name,x,y\n" + "\n".join(f"{n},here,there" for n in LANDMARKS)),
-        "1001/bad/landmarks.csv: needs columns",
+        "1001/bad/landmarks.csv: every point needs one finite x and y",
     ),
     "landmarks not finite": (
         put("landmarks.csv", "name,x,y\n" + "\n".join(f"{n},1,inf" for n in LANDMARKS)),
@@ -137,9 +142,9 @@ BAD = {
     ),
     "landmarks twice": (
         put("landmarks.csv", "name,x,y\n" + "\n".join(f"{n},1,2" for n in [*LANDMARKS] * 2)),
-        "1001/bad/landmarks.csv: every point needs one finite x and y",
+        "1001/bad/landmarks.csv: a point twice; wanted a row each for",
     ),
-    "landmarks empty": (put("landmarks.csv", ""), "1001/bad/landmarks.csv: needs columns"),
+    "landmarks empty": (put("landmarks.csv", ""), "1001/bad/landmarks.csv: no column name, x, y"),
     "landmarks in one place": (
         put("landmarks.csv", "name,x,y\n" + "\n".join(f"{n},30,30" for n in LANDMARKS)),
         "1001/bad: the five given landmarks lie in one place; mend or remove them",
@@ -198,7 +203,8 @@ def test_the_digest_follows_the_frames(run, tmp_path):
 def test_ten_frames_stand_in_the_order_of_their_numbers(run, tmp_path):
     folder = write_capture(tmp_path / "root" / "1001" / "a")
     for index in range(4, 11):
-        (folder / f"im{index}.bmp").write_bytes((folder / f"im{index % 4}.bmp").read_bytes())
+        frame = capture_frames(index)[index % 4]
+        cv2.imwrite(str(folder / f"im{index}.bmp"), frame)
     write_lights(folder, [ROWS[i % 4] for i in range(11)])
     [session], _ = run(tmp_path / "root")
     assert [Path(frame).name for frame in session.frames] == [f"im{i}.bmp" for i in range(11)]

@@ -94,9 +94,10 @@ def test_nothing_found(simulated_sessions, run, tmp_path, monkeypatch, capsys):
     assert pd.read_csv(tmp_path / "out" / "identities.csv").empty
     assert not (tmp_path / "out" / "overlaps.png").exists()
     monkeypatch.setattr(command, "overlap", lambda *_: outcome)
+    monkeypatch.setattr("sys.argv", ["overlap"])
     command.main()
     said = capsys.readouterr().out
-    assert "nothing stands there twice" in said and "names no model" in said
+    assert "no duplicates found" in said and "names no model" in said
 
 
 def test_what_cannot_be_read_is_listed(simulated_sessions, run, tmp_path):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from stages.errors import UserError
 from stages.stereo.integration import INTEGRATORS, frankot_chellappa, least_squares
 from tests.shapes import grid, normals_of_slopes, sphere
 
@@ -120,3 +121,14 @@ def test_normals_that_face_away_stay_finite(integrate):
     normal = np.random.default_rng(0).normal(size=(3, HEIGHT, WIDTH))
     normal /= np.linalg.norm(normal, axis=0)
     assert np.isfinite(integrate(normal, DISC)).all()
+
+
+def test_iterations_that_do_not_converge_are_reported(monkeypatch):
+    monkeypatch.setattr("stages.stereo.integration.MAX_ITERATIONS", 1)
+    rng = np.random.default_rng(0)
+    normal = rng.normal(size=(3, HEIGHT, WIDTH))
+    normal[2] = 0.3
+    with pytest.raises(UserError, match="did not converge in 1 iterations; set stereo"):
+        least_squares(
+            normal / np.linalg.norm(normal, axis=0), DISC | (rng.random(DISC.shape) < 0.5)
+        )

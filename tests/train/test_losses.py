@@ -49,3 +49,12 @@ def test_class_weights_even_out_the_classes():
     weights = class_weights(labels, 3)
     assert weights.tolist() == pytest.approx([0.75, 1.5, 0.0])
     assert weights[labels[labels != UNKNOWN]].mean().item() == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.1, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_focal_gradient_of_what_is_surely_right(gamma, dtype):
+    logits = torch.tensor([[200.0, 0.0], [0.0, 3.0]], dtype=dtype, requires_grad=True)
+    focal_loss(logits, torch.tensor([0, 1]), torch.ones(2, dtype=dtype), gamma).backward()
+    assert torch.isfinite(logits.grad).all()
+    assert logits.grad[0].abs().max() < 1e-20 and logits.grad[1].abs().max() > 0

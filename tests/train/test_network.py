@@ -158,3 +158,18 @@ def test_a_network_that_has_judged_can_still_learn():
     with torch.inference_mode():
         network.eval()(torch.zeros(2, 1, 32, 32))
     network.train()(torch.randn(4, 1, 32, 32)).identity.sum().backward()
+
+
+def test_without_attention_no_adversary_works_against_the_heads():
+    """The features are shared: reversed gradients would take from what the attribute gives."""
+    torch.manual_seed(0)
+    net = Network([1], 32, {"gender": 2}, 8, 0.0, attention=False).train()
+    x = torch.randn(4, 1, 32, 32)
+    grads = []
+    for reversal in (0.0, 0.7):
+        net.zero_grad()
+        out = net(x, reversal)
+        assert not out.remainders
+        out.attributes["gender"].sum().backward()
+        grads.append(next(net.branches[0].backbone.parameters()).grad.clone())
+    assert torch.equal(*grads) and not net.adversaries

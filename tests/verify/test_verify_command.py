@@ -74,7 +74,9 @@ def test_a_folder_of_people(monkeypatch, people, raw_model, tmp_path, capsys):
         assert row.cosine == pytest.approx(wanted, abs=0.02)  # half precision, in batches
         assert row.same == (Path(row.first).parent == Path(row.second).parent)
     accepted = scores["cosine"][scores["same"]] >= metrics["threshold"]
-    assert metrics["frr"] == pytest.approx(1 - accepted.mean(), abs=1e-4)
+    assert metrics["frr"] == pytest.approx(1 - accepted.mean(), abs=1e-5)
+    wrong = scores["cosine"][~scores["same"]] >= metrics["threshold"]
+    assert metrics["far"] == pytest.approx(wrong.mean(), abs=1e-5) and metrics["far"] <= 0.1
 
     levels = pd.read_csv(out / "degradations.csv")
     assert levels["degradation"].tolist() == ["none"] + ["JPEG"] * 4 + ["low light"] * 4
@@ -180,3 +182,15 @@ def test_a_rate_that_is_none(monkeypatch, rate, capsys):
     with pytest.raises(SystemExit):
         run(monkeypatch, "a.csv", "--far", rate)
     assert "no rate between 0 and 1" in capsys.readouterr().err
+
+
+def test_two_pictures(monkeypatch, people, raw_model, tmp_path, capsys):
+    first, second = sorted(people.rglob("*.png"))[:2]
+    run(monkeypatch, first, second, "--model", raw_model)
+    cosine = capsys.readouterr().out.split("cosine ")[1].strip()
+    run(monkeypatch, first, second, "--model", raw_model, "--threshold", cosine)
+    assert f"cosine {cosine}: one person at" in capsys.readouterr().out
+    run(monkeypatch, first, first, "--model", raw_model, "--threshold", 1.1)
+    assert ": different people at 1.1" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"none\.png: there is no such picture"):
+        run(monkeypatch, first, people / "none.png", "--model", raw_model)
