@@ -84,15 +84,16 @@ class Session:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A session that a stage could not use, and why."""
+    """A session that a stage could not use, and why; what is not UTF-8 in it is escaped."""
 
     identity: str
     session: str
     reason: str
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "identity", one_form(self.identity))
-        object.__setattr__(self, "session", one_form(self.session))
+        for name in ("identity", "session", "reason"):
+            text = getattr(self, name).encode(errors="backslashreplace").decode()
+            object.__setattr__(self, name, one_form(text))
 
 
 def write_sessions(path: Path, sessions: Iterable[Session]) -> None:
@@ -164,7 +165,7 @@ def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
     rows = [(r.identity, r.session, r.reason) for r in refusals]
     with replacing(path) as partial:
         table = pd.DataFrame(rows, columns=["identity", "session", "reason"])
-        safe(table).to_csv(partial, index=False, errors="backslashreplace")
+        safe(table).to_csv(partial, index=False)
 
 
 def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """One bad session at a time beside a good one: it alone is refused, and told why."""
 
+import os
 import re
 from pathlib import Path
 
@@ -292,3 +293,104 @@ def test_every_real_label_is_known(shared_data):
         column = next(c for c in table.columns if c.lower() == name)
         seen = {re.sub(r"\s", "", value) for value in table[column]}
         assert seen - {""} <= set(allowed), name
+
+
+FORMS = {
+    "as the rig writes it": "LightAngle = [\n90-20 360-45;\n90-20 360-135;\n];",
+    "one line": "LightAngle=[90-20 360-45; 90-20 360-135];",
+    "commas": "LightAngle = [90-20, 360-45; 90-20, 360-135]",
+    "blanks about the minus": "LightAngle = [90 - 20  360 - 45;\n90 - 20  360 - 135;];",
+    "comments": "% LightAngle = [1 2];\nLightAngle = [ % lamps\n90-20 360-45; % right\n"
+    "90-20 360-135;];",
+    "a block of comments": "%{\nLightAngle = [1 2];\n%}\nLightAngle = [90-20 360-45\n90-20 360-135];",
+    "a line that goes on": "LightAngle = [90-20 ...\n360-45; 90-20 360-135];",
+    "sums worked out": "LightAngle = [70 315; 70.0 2.25e2];",
+    "set twice": "LightAngle = [90-1 360-2];\nLightAngle = [90-20 360-45; 90-20 360-135];",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_light_angles_as_matlab_reads_them(tmp_path, form):
+    path = tmp_path / "LightSource.m"
+    path.write_text(FORMS[form])
+    x = np.sin(np.radians(20)) * np.sin(np.radians(45))
+    wanted = [[x, x, np.cos(np.radians(20))], [x, -x, np.cos(np.radians(20))]]
+    assert read_light_source(path) == pytest.approx(np.array(wanted), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["90 -20 360 -45", "90-20 360-45 1", "90-20", "90-r 360-a", "90-20 360-4.5.6", "90-20 ,,1"],
+)
+def test_rows_that_matlab_reads_otherwise_are_refused(tmp_path, row):
+    path = tmp_path / "LightSource.m"
+    path.write_text(f"LightAngle = [{row}];")
+    with pytest.raises(UserError, match="is not of the form `90-r 360-a;`"):
+        read_light_source(path)
+
+
+@pytest.mark.parametrize(
+    "above", ["", "PhotofaceDB", "Photoface_dist/PhotofaceDB", "photometric_db"]
+)
+def test_the_distribution_is_found(run, tmp_path, above):
+    write_capture(tmp_path / "root" / above / "1001" / "a")
+    [session], _ = run(tmp_path / "root")
+    assert session.name == "1001/a"
+
+
+def test_a_root_that_is_too_high_is_told_where_captures_lie(run, tmp_path):
+    write_capture(tmp_path / "root" / "disk" / "set" / "1001" / "a")
+    with pytest.raises(UserError, match=r"there is .*disk/set/1001/a/LightSource\.m"):
+        run(tmp_path / "root")
+
+
+def test_names_in_capitals(run, tmp_path):
+    folder = write_capture(tmp_path / "root" / "1001" / "a")
+    for path in list(folder.iterdir()):
+        path.rename(folder / path.name.upper())
+    [session], _ = run(tmp_path / "root")
+    assert Path(session.frames[3]).name == "IM3.BMP" and session.attributes["gender"] == "male"
+
+
+TWICE = {
+    "the same bytes": lambda f: (f / "im2.bmp").write_bytes((f / "im1.bmp").read_bytes()),
+    "the same pixels": lambda f: (
+        cv2.imwrite(str(f / "im2.png"), cv2.imread(str(f / "im1.bmp"), -1)),
+        (f / "im2.bmp").unlink(),
+    ),
+    "two suffixes": lambda f: (f / "im1.png").write_bytes((f / "im2.bmp").read_bytes()),
+    "two numbers": lambda f: (f / "im01.bmp").write_bytes((f / "im2.bmp").read_bytes()),
+}
+
+
+@pytest.mark.parametrize("how", TWICE)
+def test_one_picture_for_two_lights_is_refused_with_both_names(run, tmp_path, how):
+    write_capture(tmp_path / "root" / "1001" / "good", seed=1)
+    TWICE[how](write_capture(tmp_path / "root" / "1001" / "bad"))
+    [session], [refusal] = run(tmp_path / "root")
+    assert session.session == "good" and refusal.session == "bad"
+    assert len(set(re.findall(r"im\d+\.(?:bmp|png)", refusal.reason))) == 2
+
+
+def test_a_jpeg_is_no_frame(run, tmp_path):
+    write_capture(tmp_path / "root" / "1001" / "good", seed=1)
+    folder = write_capture(tmp_path / "root" / "1001" / "bad")
+    frame = cv2.imread(str(folder / "im0.bmp"), -1)
+    (folder / "im0.bmp").unlink()
+    cv2.imwrite(str(folder / "im0.jpg"), frame)
+    _, [refusal] = run(tmp_path / "root")
+    assert "im0.jpg: a JPEG, whose values are not linear" in refusal.reason
+
+
+def test_names_that_files_cannot_have(run, tmp_path):
+    write_capture(tmp_path / "root" / "1001" / "good", seed=1)
+    write_capture(tmp_path / "root" / "failures.csv" / "a", seed=2)
+    write_capture(tmp_path / "root" / "1002" / ("s" * 245), seed=3)
+    write_capture(tmp_path / "root" / os.fsdecode(b"Jos\xe9") / "a", seed=4)
+    [session], refused = run(tmp_path / "root")
+    assert session.name == "1001/good"
+    reasons = "\n".join(refusal.reason for refusal in refused)
+    for said in ("a table of psface", "a name of 245 bytes, at most 200", "is not UTF-8"):
+        assert said in reasons
+    listed = read_table(tmp_path / "rejected.csv", "ingest")
+    assert sorted(listed["identity"]) == ["1002", "Jos\\udce9", "failures.csv"]
