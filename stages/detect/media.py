@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from stages.errors import UserError
+from stages.files import is_utf8
 from stages.images import OTHER_PICTURES, PICTURE_SUFFIXES, decode, read_bytes
 from stages.walking import visible
 
@@ -111,6 +112,9 @@ def is_video(path: Path) -> bool:
 def read_media(path: Path, bits: int | None = None) -> Iterator[Picture | Unreadable]:
     """The picture of an image file, or all frames of a video, one at a time."""
     if is_video(path):
+        if not is_utf8(str(path)):  # OpenCV dies of it
+            yield Unreadable(path, "its name is not UTF-8; rename it")
+            return
         yield from _frames(path)
         return
     try:
@@ -121,7 +125,7 @@ def read_media(path: Path, bits: int | None = None) -> Iterator[Picture | Unread
 
 def frame_count(path: Path) -> int:
     """How many pictures a file says it has; of many kinds of video, an estimate."""
-    if not is_video(path):
+    if not is_video(path) or not is_utf8(str(path)):
         return 1
     video = _open(path)
     try:

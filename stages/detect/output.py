@@ -191,7 +191,7 @@ class _Video:
         self.source, self.target = source, target
         self.partial = target.with_name(f".partial-{target.name}").absolute()
         code = cv2.VideoWriter.fourcc(*"mp4v")
-        rate = _storable(frame_rate(source))
+        rate = storable(frame_rate(source))
         size = (shape[1], shape[0])
         self.writer = cv2.VideoWriter(str(self.partial), cv2.CAP_FFMPEG, code, rate, size)
         if not self.writer.isOpened():
@@ -205,7 +205,7 @@ class _Video:
             self.partial.unlink(missing_ok=True)
 
 
-def _storable(rate: float) -> float:
+def storable(rate: float) -> float:
     """The nearest frame rate that MPEG-4 can hold: a fraction of two numbers up to 65535, which
     OpenCV makes of as many decimals as it needs."""
     rate = min(rate, 65535.0)

@@ -11,7 +11,7 @@ from stages.ingest.celeba import read_celeba
 from stages.ingest.checks import check_session
 from stages.ingest.folders import read_folders
 from stages.ingest.manifest import read_manifest
-from stages.ingest.photoface import LIGHTS, read_photoface
+from stages.ingest.photoface import LIGHTS, people_folder, read_photoface
 from stages.ingest.recordio import read_recordio
 from stages.ingest.yale import read_yale
 from stages.parallel import map_sessions
@@ -96,16 +96,18 @@ def _unique(found: Iterator[Session | Refusal]) -> Iterator[Session | Refusal]:
 
 
 def _nothing(root: Path, source: str, refused: list[Refusal], rejected_path: Path) -> UserError:
+    lights = next(root.rglob(LIGHTS), None) if source == "photoface" else None
+    where = f"; <person>/<session>/{LIGHTS} is wanted, there is {lights}" if lights else ""
     if not refused:
-        lights = next(root.rglob(LIGHTS), None) if source == "photoface" else None
-        where = f" (for <person>/<session>/{LIGHTS} there is {lights})" if lights else ""
         return UserError(
             f"{root}: no session in the {source} layout{where}; "
             "check ingest.root and ingest.source in params.yaml"
         )
+    # Only of captures that lie elsewhere is their place the reason.
+    where = where if lights and lights.parent.parent.parent != people_folder(root) else ""
     first = refused[0]
     return UserError(
         f"{root}: none of {len(refused)} sessions can be used, the first "
         f"({first.identity}/{first.session}) because {first.reason} "
-        f"(all reasons: {rejected_path})"
+        f"(all reasons: {rejected_path}){where}"
     )

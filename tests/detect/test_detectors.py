@@ -7,6 +7,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from stages.detect import DETECTORS, build_detector, detect_faces
 from stages.detect import onnx as onnx_module
@@ -274,3 +275,28 @@ def test_a_model_of_another_kind_is_refused_by_the_runtime(monkeypatch, tmp_path
     monkeypatch.setattr(onnx_module.importlib, "import_module", lambda name: Runtime)
     with pytest.raises(UserError, match=r"w\.onnx: not an ONNX model of .* \(INVALID_PROTOBUF\)"):
         onnx_module.open_session("yolo-face", tmp_path / "w.onnx")
+
+
+@pytest.mark.parametrize(
+    ("images", "said"),
+    [
+        (np.zeros((480, 360, 3), np.uint8), r"of one image, \[image\]"),
+        ("a.png", "wanted a list of images"),
+        (7, "wanted a list of images"),
+        (["a.png"], "a.png: a path; read it with"),
+        ([None], "NoneType: not an image"),
+    ],
+)
+def test_what_is_no_list_of_images(images, said):
+    for find in (detect_faces, build_detector("opencv-haar").detect):
+        with pytest.raises(TypeError, match=said):
+            find(images)
+
+
+def test_images_of_pil(shared_data):
+    image = Image.open(shared_data / PHOTOGRAPH)
+    [as_arrays] = detect_faces([np.asarray(image.convert("RGB"))])
+    for same in (image, image.convert("RGBA")):
+        [faces] = detect_faces([same])
+        assert [f.box.tolist() for f in faces] == [f.box.tolist() for f in as_arrays]
+    assert len(detect_faces([image.convert("P")])[0]) == len(as_arrays)

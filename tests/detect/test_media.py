@@ -3,6 +3,7 @@
 import errno
 import io
 import os
+import tarfile
 from pathlib import Path
 
 import cv2
@@ -18,6 +19,7 @@ from stages.detect.media import (
     read_media,
     read_picture,
 )
+from stages.detect.output import storable
 from stages.errors import UserError
 
 RED = np.zeros((40, 60, 3), np.uint8)
@@ -159,3 +161,54 @@ def test_a_video_that_breaks_off(tmp_path):
     *pictures, last = read_media(path)
     assert 0 < len(pictures) < 20
     assert isinstance(last, Unreadable) or len(pictures) == frame_count(path)
+
+
+def test_a_video_that_is_cut_off_and_one_that_is_not(tmp_path):
+    whole, cut = tmp_path / "a:b%d.avi", tmp_path / "cut.avi"
+    writer = cv2.VideoWriter(str(whole), cv2.VideoWriter.fourcc(*"MJPG"), 10, (64, 48))
+    for number in range(60):
+        writer.write(np.full((48, 64, 3), 4 * number, np.uint8))
+    writer.release()
+    assert all(isinstance(item, Picture) for item in read_media(whole))
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) // 2])
+    items = list(read_media(cut))
+    assert isinstance(items[-1], Unreadable) and len(items) < 60
+
+
+def test_frames_at_varying_distance_are_no_cut(shared_data, tmp_path):
+    with tarfile.open(shared_data / "cases.tar.gz") as cases:
+        cases.extractall(tmp_path, filter="data")
+    for name in ("video-variable-rate/vfr.mkv", "video-variable-rate/vfr.webm"):
+        items = list(read_media(tmp_path / name))
+        assert len(items) == 12 and all(isinstance(item, Picture) for item in items)
+
+
+@pytest.mark.parametrize(
+    "rate", [239.763, 23.976, 29.97, 119.88, 1000.0, 0.5, 59.9401, 65535.7, 1e6, 12.3456789]
+)
+def test_any_rate_can_be_stored(tmp_path, rate):
+    stored = storable(rate)
+    assert stored == pytest.approx(min(rate, 65535), rel=5e-4)
+    path = tmp_path / "v.mp4"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), stored, (64, 48))
+    assert writer.isOpened()
+    for _ in range(3):
+        writer.write(np.zeros((48, 64, 3), np.uint8))
+    writer.release()
+    assert sum(isinstance(item, Picture) for item in read_media(path)) == 3
+
+
+def test_a_video_whose_name_is_not_utf_8(tmp_path):
+    path = tmp_path / "plain.mp4"
+    write_video(path, 3)
+    path = path.rename(tmp_path / os.fsdecode(b"Jos\xe9.mp4"))
+    [item] = read_media(path)
+    assert isinstance(item, Unreadable) and "not UTF-8" in item.reason and frame_count(path) == 1
+
+
+def test_kinds_that_cannot_be_read_are_named(tmp_path):
+    for name in ("a.heic", "b.cr2", "c.jfif", "d.jpe", "e.JPG", "f.txt", ".hidden.jpg", "g.avif"):
+        (tmp_path / name).write_bytes(b"")
+    found = [path.name for path in find_media([tmp_path])]
+    assert found == ["a.heic", "b.cr2", "c.jfif", "d.jpe", "e.JPG", "g.avif"]

@@ -302,7 +302,8 @@ FORMS = {
     "blanks about the minus": "LightAngle = [90 - 20  360 - 45;\n90 - 20  360 - 135;];",
     "comments": "% LightAngle = [1 2];\nLightAngle = [ % lamps\n90-20 360-45; % right\n"
     "90-20 360-135;];",
-    "a block of comments": "%{\nLightAngle = [1 2];\n%}\nLightAngle = [90-20 360-45\n90-20 360-135];",
+    "a block of comments": "%{\nLightAngle = [1 2];\n%}\n"
+    "LightAngle = [90-20 360-45\n90-20 360-135];",
     "a line that goes on": "LightAngle = [90-20 ...\n360-45; 90-20 360-135];",
     "sums worked out": "LightAngle = [70 315; 70.0 2.25e2];",
     "set twice": "LightAngle = [90-1 360-2];\nLightAngle = [90-20 360-45; 90-20 360-135];",
@@ -320,7 +321,7 @@ def test_light_angles_as_matlab_reads_them(tmp_path, form):
 
 @pytest.mark.parametrize(
     "row",
-    ["90 -20 360 -45", "90-20 360-45 1", "90-20", "90-r 360-a", "90-20 360-4.5.6", "90-20 ,,1"],
+    ["90 -20 360 -45", "90-20 360-45 1", "90-20", "90-r 360-a", "90-20 3.4.5", "90-20 ,,1"],
 )
 def test_rows_that_matlab_reads_otherwise_are_refused(tmp_path, row):
     path = tmp_path / "LightSource.m"
@@ -330,7 +331,7 @@ def test_rows_that_matlab_reads_otherwise_are_refused(tmp_path, row):
 
 
 @pytest.mark.parametrize(
-    "above", ["", "PhotofaceDB", "Photoface_dist/PhotofaceDB", "photometric_db"]
+    "above", ["", "PhotofaceDB", "Photoface_dist/PhotofaceDB", "photometric_DB"]
 )
 def test_the_distribution_is_found(run, tmp_path, above):
     write_capture(tmp_path / "root" / above / "1001" / "a")
@@ -386,7 +387,8 @@ def test_names_that_files_cannot_have(run, tmp_path):
     write_capture(tmp_path / "root" / "1001" / "good", seed=1)
     write_capture(tmp_path / "root" / "failures.csv" / "a", seed=2)
     write_capture(tmp_path / "root" / "1002" / ("s" * 245), seed=3)
-    write_capture(tmp_path / "root" / os.fsdecode(b"Jos\xe9") / "a", seed=4)
+    latin = write_capture(tmp_path / "root" / "Jose" / "a", seed=4).parent  # OpenCV writes no \xe9
+    latin.rename(latin.with_name(os.fsdecode(b"Jos\xe9")))
     [session], refused = run(tmp_path / "root")
     assert session.name == "1001/good"
     reasons = "\n".join(refusal.reason for refusal in refused)

@@ -116,3 +116,20 @@ def test_what_is_no_record(write, settings, tmp_path):
     (root / "train.rec").unlink()
     with pytest.raises(UserError, match=r"train\.rec: missing"):
         list(read_recordio(root, settings.ingest, 0))
+
+
+@pytest.mark.parametrize("label", [np.nan, np.inf, -np.inf, -1.0, 0.5, 1e20])
+def test_a_label_that_is_nobodys_costs_its_record(write, settings, label):
+    root = write([*RECORDS[:2], pictured((label,), png(60)), *RECORDS[3:]])
+    found = list(read_recordio(root, settings.ingest, 0))
+    assert [item.session for item in found if isinstance(item, Session)] == ["00000001", "00000003"]
+    [refusal] = [item for item in found if isinstance(item, Refusal)]
+    assert refusal.session == "00000002" and "is not a person's number" in refusal.reason
+
+
+@pytest.mark.parametrize("line", ["1\t" + "9" * 400, "\u00b2\t8", "1", "a\tb"])
+def test_an_index_of_other_numbers(write, settings, line):
+    root = write(RECORDS)
+    (root / "train.idx").write_text(f"0\t0\n{line}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"train\.idx, line 2: "):
+        list(read_recordio(root, settings.ingest, 0))

@@ -157,3 +157,18 @@ def test_a_root_without_people(params, tmp_path):
     params = params.model_copy(update={"root": str(tmp_path)})
     with pytest.raises(UserError, match="no session in the yale layout"):
         ingested(params, 1, tmp_path)
+
+
+def test_poses_are_never_mixed(tmp_path, params):
+    """The full set has each person in nine poses under all lights."""
+    person = write_person(tmp_path, "yaleB11", ANGLES)
+    for path in list(person.iterdir()):
+        for pose in range(1, 9):
+            (person / path.name.replace("P00", f"P{pose:02}")).write_bytes(path.read_bytes())
+        (person / f"._{path.name}").write_bytes(b"")
+    few = params.model_copy(update={"sessions_per_identity": 1})
+    sessions, refusals = split_results(read_yale(tmp_path, few, 1))
+    assert not refusals and len(sessions) == 9
+    for session in sessions:
+        [pose] = {Path(frame).name.split("_")[1][:3] for frame in session.frames}
+        assert session.session == ("draw0" if pose == "P00" else f"{pose}-draw0")
