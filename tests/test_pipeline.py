@@ -93,9 +93,17 @@ def test_a_second_repro_does_nothing(clone):
 def test_another_modality_reruns_train_and_evaluate_alone(clone):
     result = dvc(clone, "exp", "run", "-n", "albedo", "-S", "modality=albedo")
     assert result.returncode == 0, result.stderr
-    assert ran(result) == ["train", "evaluate"]
+    assert ran(result) == ["check", "train", "evaluate"]
     difference = dvc(clone, "metrics", "diff", "first", "albedo")
     assert "identity_auc" in difference.stdout
+    for against in ([], ["HEAD"], ["HEAD", "albedo"]):  # as typed: what was committed against this
+        difference = dvc(clone, "metrics", "diff", *against)
+        said = difference.stdout + difference.stderr
+        assert "failed to load" not in said and "identity_auc" in said
+        [row] = [
+            line.split() for line in said.splitlines() if line.split()[1:2] == ["identity_auc"]
+        ]
+        assert "-" not in row
     run(["git", "checkout", "--quiet", "."], clone)
     assert ran(dvc(clone, "repro")) == []  # the first modality's results come from the cache
 
@@ -121,7 +129,7 @@ def test_own_captures_outside_the_repository(clone, tmp_path):
         clone, "exp", "run", *settings({"ingest.root": captures, "ingest.source": "photoface"})
     )
     assert result.returncode == 0, result.stderr
-    assert ran(result) == ["ingest", "stereo", "crop", "split", "train", "evaluate"]
+    assert ran(result) == ["check", "ingest", "stereo", "crop", "split", "train", "evaluate"]
     assert {path: path.stat().st_mtime_ns for path in source.rglob("*")} == before
     assert len(pd.read_parquet(clone / "data" / "sessions.parquet")) == 40
 
@@ -139,10 +147,36 @@ def test_own_captures_outside_the_repository(clone, tmp_path):
     assert dvc(clone, "checkout").returncode == 0
 
 
+def outputs(clone: Path) -> dict[Path, int]:
+    made = (path for part in ("data", "models", "reports") for path in (clone / part).rglob("*"))
+    return {p: p.stat().st_size for p in made if p.is_file() and "simulated" not in p.parts}
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("ingest.root=/no/such/folder", "error: /no/such/folder: no such folder; set ingest.root"),
+        ("ingest.root=~/captures", "a ~ in it is not expanded"),
+        ("ingest.source=photofaces", "ingest.source=photofaces is unknown: use one of photoface"),
+        ("train.head=arcfaces", "train.head=arcfaces is unknown"),
+        ("stereo.integrator=poisson", "stereo.integrator=poisson is unknown"),
+    ],
+)
+def test_a_wrong_value_deletes_nothing(clone, setting, said):
+    before = outputs(clone)
+    result = dvc(clone, "exp", "run", "-S", setting)
+    assert result.returncode != 0 and "Errno" not in result.stdout + result.stderr
+    assert said in result.stdout + result.stderr
+    assert {p: size for p, size in outputs(clone).items() if p in before} == before
+    run(["git", "checkout", "--quiet", "."], clone)
+
+
 def test_an_empty_root(clone, tmp_path):
+    before = (clone / "data" / "sessions.parquet").read_bytes()
     result = dvc(clone, "exp", "run", "-S", f"ingest.root={tmp_path}")
     assert result.returncode != 0
     assert "no session in the photoface layout" in result.stdout + result.stderr
+    assert (clone / "data" / "sessions.parquet").read_bytes() == before
     run(["git", "checkout", "--quiet", "."], clone)
 
 
