@@ -37,6 +37,7 @@ def read_celeba(root: Path, params: IngestParams, seed: int) -> Iterator[Session
     identities = root / "identity_CelebA.txt"
     attributes = root / "list_attr_celeba.txt"
     labels = _labels(attributes)
+    lines: dict[str, int] = {}
     for number, line in _lines(identities):
         words = line.split()
         if len(words) != 2:
@@ -44,6 +45,11 @@ def read_celeba(root: Path, params: IngestParams, seed: int) -> Iterator[Session
                 f"{identities}, line {number}: {line[:60]!r}; wanted picture and identity"
             )
         picture, identity = words
+        if lines.setdefault(picture, number) != number:
+            raise UserError(
+                f"{identities}: {picture} is on lines {lines[picture]} and {number}; "
+                "use the two lists as CelebA has them"
+            )
         labelled = next(labels, None)
         if labelled is None or labelled[0] != picture:
             raise UserError(

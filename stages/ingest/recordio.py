@@ -7,6 +7,7 @@ identities.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,14 +56,28 @@ def read_recordio(root: Path, params: IngestParams, seed: int) -> Iterator[Sessi
 
 
 def _index(path: Path) -> Iterator[tuple[int, int]]:
+    """Every line's key and byte: read first, since two lines of one key may be far apart."""
+    numbers = array("Q")
     try:
         with path.open(encoding="utf-8-sig") as file:
             for number, line in enumerate(file, start=1):
-                numbers = [whole(word) for word in line.split()]
-                if len(numbers) != 2 or numbers[0] is None or numbers[1] is None:
+                pair = [whole(word) for word in line.split()]
+                if len(pair) != 2 or any(value is None or value >= 2**63 for value in pair):
                     raise UserError(
                         f"{path}, line {number}: {line[:40]!r}; wanted a key and a byte"
                     )
-                yield numbers[0], numbers[1]
+                numbers.extend(pair)  # type: ignore[arg-type]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: {error}; it belongs beside train.rec") from error
+    table = np.frombuffer(numbers, np.uint64).reshape(-1, 2)
+    for column, name in enumerate(("key", "byte")):
+        order = np.argsort(table[:, column], kind="stable")
+        ordered = table[order, column]
+        if (twice := np.flatnonzero(ordered[1:] == ordered[:-1])).size:
+            first, second = order[twice[0]] + 1, order[twice[0] + 1] + 1
+            raise UserError(
+                f"{path}: {name} {ordered[twice[0]]} is on lines {first} and {second}; "
+                "make the index again from train.rec"
+            )
+    for key, offset in table:
+        yield int(key), int(offset)

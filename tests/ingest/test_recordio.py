@@ -133,3 +133,23 @@ def test_an_index_of_other_numbers(write, settings, line):
     (root / "train.idx").write_text(f"0\t0\n{line}\n", encoding="utf-8")
     with pytest.raises(UserError, match=r"train\.idx, line 2: "):
         list(read_recordio(root, settings.ingest, 0))
+
+
+@pytest.mark.parametrize(
+    ("line", "what"), [("1\t999999", "key 1 is on lines 2 and 6"), ("9\t0", "byte 0 is on lines")]
+)
+def test_an_index_with_a_line_twice(write, settings, line, what):
+    root = write(RECORDS)
+    with (root / "train.idx").open("a") as index:
+        index.write(line + "\n")
+    with pytest.raises(UserError, match=what):
+        list(read_recordio(root, settings.ingest, 0))
+
+
+def test_an_index_in_any_order(write, settings):
+    root = write(RECORDS)
+    before = list(read_recordio(root, settings.ingest, 0))
+    first, *rest = (root / "train.idx").read_text().splitlines()
+    (root / "train.idx").write_text("\n".join([first, *reversed(rest)]) + "\n")
+    after = list(read_recordio(root, settings.ingest, 0))
+    assert sorted(s.name for s in after) == sorted(s.name for s in before)
