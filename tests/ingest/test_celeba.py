@@ -82,5 +82,5 @@ def test_a_picture_listed_twice(celeba, settings):
     for name in ("identity_CelebA.txt", "list_attr_celeba.txt"):
         lines = (celeba / name).read_text().splitlines()
         (celeba / name).write_text("\n".join([*lines, lines[-1]]) + "\n")
-    with pytest.raises(UserError, match="000003.jpg is on lines 3 and 4"):
+    with pytest.raises(UserError, match=r"000003\.jpg is on lines 3 and 4"):
         list(read_celeba(celeba, settings.ingest, 0))

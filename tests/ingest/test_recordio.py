@@ -136,7 +136,7 @@ def test_an_index_of_other_numbers(write, settings, line):
 
 
 @pytest.mark.parametrize(
-    ("line", "what"), [("1\t999999", "key 1 is on lines 2 and 6"), ("9\t0", "byte 0 is on lines")]
+    ("line", "what"), [("1\t999999", "key 1 is on lines 2 and 7"), ("9\t0", "byte 0 is on lines")]
 )
 def test_an_index_with_a_line_twice(write, settings, line, what):
     root = write(RECORDS)
