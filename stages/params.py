@@ -315,6 +315,7 @@ class EvaluateParams(Section):
     """How much effort goes into intervals, and how much is pictured."""
 
     resamples: Annotated[int, Field(ge=100)]
+    impostors: Count
     pictured_probes: Count
     pictured_per_condition: Count
 

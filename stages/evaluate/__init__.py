@@ -45,6 +45,7 @@ FARS = (1e-1, 1e-2, 1e-3)
 QUALITY_FMRS = (1e-2, 1e-3)
 PIXELS = 32  # side to which crops are shrunk for the untrained floors
 COMPONENTS = 64  # of the PCA
+PCA_CAPTURES = 5000  # that it is fitted to, of the training people's
 
 Metrics = dict[str, float | int | None]
 
@@ -79,7 +80,14 @@ def evaluate(
     rows = test["row"].astype(int).to_numpy()
     embedded = embed(network, card, faces.batches(rows))
     enrolled = np.arange(len(test)) < len(gallery)
-    scores = score_captures(embedded.identity, test, enrolled, params.attributes)
+    scores = score_captures(
+        embedded.identity,
+        test,
+        enrolled,
+        params.attributes,
+        params.evaluate.impostors,
+        params.seed,
+    )
     ranking = rank_gallery(scores)
     curve = roc(scores.cosine, scores.same)
     leaks = leakage(embedded.identity, scores, params.seed)
@@ -87,10 +95,15 @@ def evaluate(
     reject_table = curves_table(rejects)
     truth = true_conditions(scores, read_sessions(sessions))
 
-    stored = faces.read(rows)
     train_rows = read_table(splits / "train.csv", "split")["row"].astype(int).to_numpy()
-    small = small_faces(stored, card.scale.mean, card.scale.std)
-    small_train = small_faces(faces.read(train_rows), card.scale.mean, card.scale.std)
+    train_rows = train_rows[:: -(-len(train_rows) // PCA_CAPTURES)]
+    # One batch after the other: all crops at once may be more than fit in memory.
+    small, small_train = (
+        np.concatenate(
+            [small_faces(b, card.scale.mean, card.scale.std) for b in faces.batches(some)]
+        )
+        for some in (rows, train_rows)
+    )
     seen = {
         task: attribute_scores(probabilities, scores.labels[task])
         for task, probabilities in embedded.attributes.items()
@@ -139,14 +152,16 @@ def evaluate(
         draw_roc(curve, f"{title}{metrics['identity_auc_high']}]", path)
     with replacing(out / "quality.png") as path:
         draw_quality(reject_table, path)
-    shown_map = pictures_of(card.maps[0], stored[:, : faces.channels[0]])
     shown = misses_and_hits(np.arange(len(probe)), ranking, params.evaluate.pictured_probes)
-    for name, chosen in {
+    chosen = {
         "probes": [("", number) for number in shown],
         "conditions": probes_that_differ(scores, ranking, params.evaluate.pictured_per_condition),
-    }.items():
+    }
+    captures = sorted({c for of in chosen.values() for _, p in of for c in ranking.pictured(p)})
+    pictures = pictures_of(card.maps[0], faces.read(rows[captures])[:, : faces.channels[0]])
+    for name, drawn in chosen.items():
         with replacing(out / f"{name}.png") as path:
-            draw_probes(shown_map[~enrolled], shown_map[enrolled], ranking, chosen, path)
+            draw_probes(dict(zip(captures, pictures, strict=True)), ranking, drawn, path)
     for name, values in {"metrics": metrics, "details": details}.items():
         with replacing(out / f"{name}.json") as path:
             path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

@@ -8,6 +8,8 @@ import numpy as np
 
 from stages.evaluate.scores import Scores
 
+PICTURED = 5  # nearest gallery captures
+
 
 @dataclass(frozen=True)
 class Ranking:
@@ -15,14 +17,24 @@ class Ranking:
 
     Attributes
     ----------
-    order : (probes, gallery) int
-        Gallery captures by falling cosine.
+    order : (probes, n) int
+        Gallery captures by falling cosine, the `stages.evaluate.scores.NEAREST` first.
+    probes, gallery : (probes,), (gallery,) int
+        Their numbers among the captures.
     probe_ids, gallery_ids : (probes,), (gallery,) str
     """
 
     order: np.ndarray
+    probes: np.ndarray
+    gallery: np.ndarray
     probe_ids: np.ndarray
     gallery_ids: np.ndarray
+
+    def pictured(self, probe: int) -> list[int]:
+        """The captures to show of a probe: itself, its own gallery capture and the nearest ones."""
+        own = np.flatnonzero(self.gallery_ids == self.probe_ids[probe])[0]
+        shown = [own, *self.order[probe, :PICTURED]]
+        return [int(self.probes[probe]), *map(int, self.gallery[shown])]
 
     @property
     def hits(self) -> np.ndarray:
@@ -36,6 +48,7 @@ class Ranking:
 
 
 def rank_gallery(scores: Scores) -> Ranking:
-    """Rank the gallery for every probe."""
-    order = np.argsort(-scores.probes_to_gallery(), axis=1, kind="stable")
-    return Ranking(order, scores.identity[~scores.gallery], scores.identity[scores.gallery])
+    """The gallery, ranked for every probe."""
+    probes, gallery = np.flatnonzero(~scores.gallery), np.flatnonzero(scores.gallery)
+    names = scores.identity
+    return Ranking(scores.nearest, probes, gallery, names[probes], names[gallery])

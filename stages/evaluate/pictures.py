@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from stages.evaluate.identification import Ranking
+from stages.evaluate.identification import PICTURED, Ranking
 from stages.evaluate.verification import Roc
 from stages.plotting import log_x, plt
 
 HIT, MISS = "#2a9d4a", "#d1382c"
-NEAREST = 5
 
 
 def draw_roc(curve: Roc, title: str, path: Path) -> None:
@@ -32,8 +31,7 @@ def draw_roc(curve: Roc, title: str, path: Path) -> None:
 
 
 def draw_probes(
-    probes: np.ndarray,
-    gallery: np.ndarray,
+    pictures: Mapping[int, np.ndarray],
     ranking: Ranking,
     rows: Sequence[tuple[str, int]],
     path: Path,
@@ -42,12 +40,12 @@ def draw_probes(
 
     Parameters
     ----------
-    probes, gallery : (., S, S, 3) uint8 RGB
-        The crops as pictures.
+    pictures : mapping of int to (S, S, 3) uint8 RGB
+        By capture, those of `Ranking.pictured`.
     rows : sequence of (str, int)
         A title, which may be empty, and a probe's number.
     """
-    columns = 2 + min(NEAREST, ranking.order.shape[1])
+    columns = 2 + min(PICTURED, ranking.order.shape[1])
     figure, grid = plt.subplots(
         max(len(rows), 1), columns, figsize=(1.25 * columns, 1.55 * max(len(rows), 1)),
         squeeze=False, layout="constrained",
@@ -58,13 +56,12 @@ def draw_probes(
         grid[0, 0].set_title("no such probe", fontsize=8, loc="left")
     for row, (title, probe) in zip(grid, rows, strict=False):
         name = ranking.probe_ids[probe]
-        _show(row[0], probes[probe], title or f"probe {name}", None)
-        [own] = np.flatnonzero(ranking.gallery_ids == name)[:1]
-        _show(row[1], gallery[own], f"enrolled {name}", None)
-        for axes, nearest in zip(row[2:], ranking.order[probe], strict=False):
-            right = ranking.gallery_ids[nearest] == name
-            colour = HIT if right else MISS
-            _show(axes, gallery[nearest], str(ranking.gallery_ids[nearest]), colour)
+        shown = [pictures[capture] for capture in ranking.pictured(probe)]
+        _show(row[0], shown[0], title or f"probe {name}", None)
+        _show(row[1], shown[1], f"enrolled {name}", None)
+        for axes, picture, nearest in zip(row[2:], shown[2:], ranking.order[probe], strict=False):
+            other = str(ranking.gallery_ids[nearest])
+            _show(axes, picture, other, HIT if other == name else MISS)
     figure.savefig(path, dpi=100)
     plt.close(figure)
 

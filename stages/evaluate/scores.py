@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,12 @@ import pandas as pd
 
 from stages.errors import UserError
 from stages.files import replacing
-from stages.pairs import all_pairs, unit
-from stages.tasks import Tasks, class_indices
+from stages.pairs import all_pairs, pair_cosines, some_pairs, unit
+from stages.tasks import UNKNOWN, Tasks, class_indices
+
+NEAREST = 10  # gallery captures that are kept of each probe
+ROWS_AT_ONCE = 1024
+ARRAYS = ("identity", "session", "gallery", "magnitude", "cosine", "nearest", "some")
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,11 @@ class Scores:
         Class index of each attribute, `UNKNOWN` where not given.
     classes : dict of str to (classes,) str
     cosine : (P,) float32
-        Of every unordered pair, in the order of `stages.pairs.all_pairs`.
+        Of every unordered pair, in the order of `stages.pairs.all_pairs`, or of those in ``some``.
+    nearest : (probes, n) int32
+        Gallery captures by falling cosine, `NEAREST` of them at most, numbered among the gallery.
+    some : (2, P) int32 or None
+        First and second captures, where there are too many pairs for all of them.
     """
 
     identity: np.ndarray
@@ -41,10 +50,20 @@ class Scores:
     labels: dict[str, np.ndarray]
     classes: dict[str, np.ndarray]
     cosine: np.ndarray
+    nearest: np.ndarray
+    some: np.ndarray | None = None
+
+    @cached_property
+    def person(self) -> np.ndarray:
+        """(N,) int: identities as numbers, in the order of their names."""
+        return np.unique(self.identity, return_inverse=True)[1]
 
     @cached_property
     def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return all_pairs(self.identity)
+        if self.some is None:
+            return all_pairs(self.person)
+        first, second = self.some
+        return first, second, self.person[first] == self.person[second]
 
     @property
     def first(self) -> np.ndarray:
@@ -68,21 +87,20 @@ class Scores:
         a, b = self.magnitude[self.first], self.magnitude[self.second]
         return -np.sqrt(np.maximum(a**2 + b**2 - 2 * a * b * self.cosine, 0))
 
-    def probes_to_gallery(self) -> np.ndarray:
-        """(probes, gallery) cosines, both in the order of the captures."""
-        count = len(self.identity)
-        matrix = np.zeros((count, count), dtype=np.float32)
-        matrix[self.first, self.second] = self.cosine
-        matrix += matrix.T
-        return matrix[np.ix_(~self.gallery, self.gallery)]
-
 
 def score_captures(
-    embeddings: np.ndarray, captures: pd.DataFrame, gallery: np.ndarray, attributes: Tasks
+    embeddings: np.ndarray,
+    captures: pd.DataFrame,
+    gallery: np.ndarray,
+    attributes: Tasks,
+    impostors: int,
+    seed: int,
 ) -> Scores:
-    """Compare (N, D) embeddings of the captures in a split's table, each with each."""
+    """Compare (N, D) embeddings of the captures in a split's table, each with each; of more than
+    ``impostors`` pairs of two people, so many drawn by ``seed``."""
     identity = captures["identity"].to_numpy(dtype=str)
-    first, second, _ = all_pairs(identity)
+    first, second, _ = some_pairs(identity, impostors, seed)
+    every = len(first) == len(identity) * (len(identity) - 1) // 2
     faces = unit(embeddings)
     indices = class_indices(captures, attributes)
     return Scores(
@@ -92,16 +110,25 @@ def score_captures(
         magnitude=np.linalg.norm(embeddings, axis=1).astype(np.float32),
         labels={name: indices[name].to_numpy() for name in attributes},
         classes={name: np.array(list(groups), dtype=str) for name, groups in attributes.items()},
-        cosine=(faces @ faces.T)[first, second].astype(np.float32),
+        cosine=pair_cosines(faces, first, second).astype(np.float32),
+        nearest=_nearest(faces[~gallery], faces[gallery]),
+        some=None if every else np.stack([first, second]),
     )
+
+
+def _nearest(probes: np.ndarray, gallery: np.ndarray) -> np.ndarray:
+    parts = []
+    for start in range(0, len(probes), ROWS_AT_ONCE):
+        cosines = (probes[start : start + ROWS_AT_ONCE] @ gallery.T).astype(np.float32)
+        parts.append(np.argsort(-cosines, axis=1, kind="stable")[:, :NEAREST].astype(np.int32))
+    return np.concatenate(parts) if parts else np.empty((0, NEAREST), np.int32)
 
 
 def write_scores(path: Path, scores: Scores) -> None:
     """Write a compressed ``.npz`` of plain arrays; labels and classes as ``label.<attribute>`` and
     ``classes.<attribute>``."""
     arrays = {
-        name: getattr(scores, name)
-        for name in ("identity", "session", "gallery", "magnitude", "cosine")
+        name: getattr(scores, name) for name in ARRAYS if name != "some" or scores.some is not None
     }
     for name, labels in scores.labels.items():
         arrays |= {f"label.{name}": labels.astype(np.int8), f"classes.{name}": scores.classes[name]}
@@ -122,14 +149,57 @@ def read_scores(path: Path) -> Scores:
             arrays = dict(file)
         labels = {n.removeprefix("label."): v for n, v in arrays.items() if n.startswith("label.")}
         scores = Scores(
-            **{n: arrays[n] for n in ("identity", "session", "gallery", "magnitude", "cosine")},
+            **{name: arrays[name] for name in ARRAYS if name != "some"},
+            some=arrays.get("some"),
             labels={name: values.astype(int) for name, values in labels.items()},
             classes={name: arrays[f"classes.{name}"] for name in labels},
         )
+        if fault := _fault(scores):
+            raise UserError(f"{path}: {fault}; run `dvc repro -f evaluate`")
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run `dvc repro evaluate`") from None
-    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, EOFError, ValueError, LookupError, TypeError, ArithmeticError,
+            NotImplementedError, MemoryError, RuntimeError, zipfile.BadZipFile,
+            zlib.error) as error:  # fmt: skip
         raise UserError(f"{path}: no table of scores; run `dvc repro -f evaluate`") from error
-    if len(scores.cosine) != len(scores.identity) * (len(scores.identity) - 1) // 2:
-        raise UserError(f"{path}: not a score for each pair; run `dvc repro -f evaluate`")
     return scores
+
+
+def _fault(scores: Scores) -> str | None:
+    """What does not fit in scores that were read; None if all does."""
+    count = len(scores.identity)
+    probes = int((~scores.gallery).sum()) if scores.gallery.dtype == bool else -1
+    forms = {
+        "identity": (scores.identity, "U", (count,)),
+        "session": (scores.session, "U", (count,)),
+        "gallery": (scores.gallery, "b", (count,)),
+        "magnitude": (scores.magnitude, "f", (count,)),
+        "nearest": (scores.nearest, "i", (probes, *scores.nearest.shape[1:2])),
+        "cosine": (scores.cosine, "f", (scores.cosine.size,)),
+        **{name: (values, "i", (count,)) for name, values in scores.labels.items()},
+    }
+    for name, (array, kind, shape) in forms.items():
+        if array.dtype.kind != kind or array.shape != shape:
+            return f"{name} is not an array of a table of scores"
+    pairs = count * (count - 1) // 2
+    if scores.some is not None:
+        if scores.some.dtype.kind != "i" or scores.some.shape != (2, len(scores.cosine)):
+            return "pairs that are not pairs"
+        pairs = len(scores.cosine)
+        first, second = scores.some
+        if pairs and not (first.min() >= 0 and (first < second).all() and second.max() < count):
+            return "pairs of captures that are not in it"
+    if len(scores.cosine) != pairs:
+        return "not a score for each pair"
+    if not (np.isfinite(scores.cosine).all() and np.isfinite(scores.magnitude).all()):
+        return "scores that are not numbers"
+    gallery = int(scores.gallery.sum())
+    if scores.nearest.size and not 0 <= scores.nearest.min() <= scores.nearest.max() < gallery:
+        return "gallery captures that are not in it"
+    for name, values in scores.labels.items():
+        classes = scores.classes[name]
+        if classes.ndim != 1 or classes.dtype.kind != "U":
+            return f"classes of {name} that are not names"
+        if values.size and not UNKNOWN <= values.min() <= values.max() < len(classes):
+            return f"labels of {name} that are no class"
+    return None

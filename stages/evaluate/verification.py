@@ -153,17 +153,23 @@ def resampled_aucs(scores: Compared, draws: np.ndarray) -> np.ndarray:
     draws : (resamples, people) int
         How often each person counts, in the order of their names.
     """
-    _, index = np.unique(scores.identity, return_inverse=True)
-    first, second, same = index[scores.first], index[scores.second], scores.same
-    levels, level = np.unique(scores.cosine, return_inverse=True)
+    person = np.unique(scores.identity, return_inverse=True)[1]
+    genuine, impostors = np.flatnonzero(scores.same), np.flatnonzero(~scores.same)
+    impostors = impostors[np.argsort(scores.cosine[impostors])]
+    first, second = person[scores.first[impostors]], person[scores.second[impostors]]
+    # Between which impostors each genuine score lies.
+    rising, own = scores.cosine[impostors], scores.cosine[genuine]
+    below, not_above = (np.searchsorted(rising, own, side) for side in ("left", "right"))
+    owner = person[scores.first[genuine]]
+    del rising, impostors
     areas = []
-    for times in draws:
-        weight = np.where(same, times[first], times[first] * times[second]).astype(float)
-        genuine = np.bincount(level, weight * same, minlength=len(levels))
-        impostor = np.bincount(level, weight * ~same, minlength=len(levels))
-        total = genuine.sum() * impostor.sum()
-        right = (genuine * (impostor.cumsum() - impostor / 2)).sum()
-        areas.append(right / total if total > 0 else np.nan)
+    for times in draws.astype(np.int32):
+        # Whole numbers, so that the order of the sums does not matter.
+        weights = np.concatenate([[0], np.cumsum(times[first] * times[second], dtype=np.int64)])
+        weight = times[owner].astype(np.int64)
+        total = int(weight.sum()) * int(weights[-1])
+        twice = (weight * (weights[below] + weights[not_above])).sum()
+        areas.append(twice / 2 / total if total > 0 else np.nan)
     return np.array(areas)
 
 

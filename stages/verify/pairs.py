@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from stages.errors import UserError
 from stages.images import PICTURE_SUFFIXES
-from stages.pairs import all_pairs
+from stages.pairs import IMPOSTORS, some_pairs
 from stages.recognise.captures import find_captures, people_in
 from stages.recognise.cutting import picture_session
 from stages.session import Refusal, Session
@@ -21,7 +20,6 @@ from stages.verify.binary import read_bin
 from stages.walking import find_path, one_form
 
 FOLDS = 10
-IMPOSTORS = 5_000_000  # pairs within a folder: of more, so many impostors' are drawn
 SAME = {"1": True, "true": True, "same": True, "0": False, "false": False, "different": False}
 
 
@@ -100,24 +98,8 @@ def _folder(root: Path) -> PairSet:
     if not usable:
         why = [capture.reason for capture in found if isinstance(capture, Refusal)][:1]
         raise UserError(f"{root}: no person's capture in it{'; ' if why else ''}{''.join(why)}")
-    first, second, same = _pairs_within(identity[:usable])
+    first, second, same = some_pairs(identity[:usable], IMPOSTORS, 0)
     return PairSet(list(captures), identity, first, second, same, None)
-
-
-def _pairs_within(identity: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """All pairs of captures, or all genuine ones and `IMPOSTORS` others drawn at random."""
-    _, person = np.unique(identity, return_inverse=True)
-    count = len(person)
-    if count * (count - 1) // 2 <= IMPOSTORS:
-        return all_pairs(person)
-    order = np.argsort(person, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(person[order])) + 1)
-    genuine = [np.array(list(combinations(group, 2))) for group in groups if len(group) > 1]
-    rng = np.random.default_rng(0)
-    drawn = np.sort(rng.integers(count, size=(IMPOSTORS, 2)), axis=1)
-    drawn = np.unique(drawn[person[drawn[:, 0]] != person[drawn[:, 1]]], axis=0)
-    pairs = np.concatenate([*genuine, drawn])
-    return pairs[:, 0], pairs[:, 1], person[pairs[:, 0]] == person[pairs[:, 1]]
 
 
 def _bin(path: Path) -> PairSet:

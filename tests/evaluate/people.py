@@ -7,7 +7,10 @@ from stages.evaluate.scores import Scores, score_captures
 
 
 def scores_of(
-    embeddings: np.ndarray, identities: np.ndarray, labels: dict[str, list[str]] | None = None
+    embeddings: np.ndarray,
+    identities: np.ndarray,
+    labels: dict[str, list[str]] | None = None,
+    impostors: int = 10**9,
 ) -> Scores:
     """Scores of (N, D) embeddings; each person's first capture is the gallery's.
 
@@ -22,4 +25,6 @@ def scores_of(
         table[name] = values
         attributes[name] = {value: [value] for value in sorted(set(values) - {""})}
     gallery = ~pd.Series(identities).duplicated().to_numpy()
-    return score_captures(np.asarray(embeddings, dtype=float), table, gallery, attributes)
+    return score_captures(
+        np.asarray(embeddings, dtype=float), table, gallery, attributes, impostors, 0
+    )

@@ -175,3 +175,26 @@ def test_a_thinned_curve_keeps_true_points():
     for far, tar, threshold in list(zip(thin.far, thin.tar, thin.threshold, strict=True))[::97]:
         assert far == pytest.approx((scores[~same] >= threshold).mean(), abs=1e-12)
         assert tar == pytest.approx((scores[same] >= threshold).mean(), abs=1e-12)
+
+
+def test_resampled_aucs_against_plain_counting():
+    """Each pair as often as its person, or as both of its people, are drawn; ties count half."""
+    rng = np.random.default_rng(5)
+    names = np.repeat(list("dacb"), 3)
+    scores = scores_of(rng.normal(size=(12, 3)).round(1), names)
+    object.__setattr__(scores, "cosine", scores.cosine.round(1))
+    draws = draw_people(4, 20, rng)
+    draws[0] = [4, 0, 0, 0]  # one person alone: there is no impostor
+    found = resampled_aucs(scores, draws)
+    assert np.isnan(found[0])
+    order = {name: i for i, name in enumerate("abcd")}
+    for times, area in zip(draws[1:], found[1:], strict=True):
+        won = total = 0.0
+        pairs = list(zip(scores.first, scores.second, scores.same, scores.cosine, strict=True))
+        for a, _, genuine, high in pairs:
+            for c, d, other, low in pairs:
+                if genuine and not other:
+                    w = times[order[names[a]]] * times[order[names[c]]] * times[order[names[d]]]
+                    total += w
+                    won += w * ((high > low) + (high == low) / 2)
+        assert area == pytest.approx(won / total, abs=1e-12)
