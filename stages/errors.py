@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from typing import NoReturn
 
+from stages.threads import limit_libraries
 from stages.walking import left_out
 
 
@@ -16,6 +17,7 @@ class UserError(Exception):
 
 def run_stage(main: Callable[[], None]) -> None:
     """Run a stage's ``main``; a `UserError` becomes one line on stderr and exit status 1."""
+    limit_libraries()
     try:
         main()
         if told := left_out():

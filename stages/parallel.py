@@ -14,6 +14,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from stages.errors import UserError
+from stages.threads import available_cpus
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -21,11 +22,6 @@ Result = TypeVar("Result")
 # Read by OpenMP, OpenBLAS and MKL when they load, so they must stand before a worker starts.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 IN_FLIGHT_PER_WORKER = 4  # enough to keep workers busy, few enough to bound memory
-
-
-def available_cpus() -> int:
-    """CPUs this process may run on, which a container may set below the machine's count."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def map_sessions(

@@ -19,6 +19,7 @@ from stages.errors import UserError
 from stages.pairs import cosine_auc
 from stages.params import CaptureLimits, Params, maps_of
 from stages.session import read_table
+from stages.threads import one_thread_each
 from stages.train.augmentation import augment
 from stages.train.batches import grouped_batches, shuffled_batches, steps_in
 from stages.train.checkpoint import load_checkpoint, run_fingerprint, save_checkpoint
@@ -30,6 +31,7 @@ from stages.train.losses import class_weights
 from stages.train.model import Card, autocast, default_device, embed, save_model
 from stages.train.network import Network
 from stages.train.objective import Objective, reversal_strength, stage_tasks
+from stages.train.shards import Shards
 
 WARMUP = 0.1  # of all steps
 GRADIENT_NORM = 5.0
@@ -134,6 +136,7 @@ def train(
 
     saved = time.monotonic()
     with (
+        one_thread_each(),
         Live(str(history), save_dvc_exp=False, dvcyaml=None, report=None) as live,
         tqdm(total=steps, desc="train", unit="step", mininterval=1) as bar,
     ):
@@ -145,6 +148,7 @@ def train(
             freeze_parts(network, p.frozen_parts)
             active = stage_tasks(list(tasks), epoch, p.epochs) if p.staged else [*tasks, "identity"]
             network.freeze(active[:-1] if p.staged else [])
+            shards = Shards(network)
             sums: dict[str, float] = {}
             magnitudes: list[Tensor] = []
             batches = (
@@ -157,12 +161,14 @@ def train(
             for step, chosen in enumerate(batches, start=(epoch - 1) * steps_per_epoch):
                 batch = scale.applied(faces.read(part.rows[chosen.numpy()]), device)
                 batch = augment(batch, faces.x_channels, generator)
+                parts = shards.forward(batch)
                 with autocast(device):
-                    out = network(batch, reversal_strength(p.reversal_weight, step / steps))
+                    out = network.combine(parts, reversal_strength(p.reversal_weight, step / steps))
                 labels = {task: known[chosen].to(device) for task, known in part.labels.items()}
                 losses = objective(out, identities[chosen].to(device), labels, active)
                 optimizer.zero_grad(set_to_none=True)
                 losses["total"].backward()
+                shards.backward()
                 clip_grad_norm_([*network.parameters(), *objective.parameters()], GRADIENT_NORM)
                 optimizer.step()
                 average.update_parameters(network)

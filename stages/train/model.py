@@ -19,6 +19,7 @@ from stages.errors import UserError
 from stages.files import replacing, replacing_together
 from stages.params import Backbone, CaptureLimits, CropParams, Map, Modality, StereoParams
 from stages.tasks import Tasks
+from stages.threads import map_in_threads
 from stages.train.augmentation import mirror
 from stages.train.data import Faces, Scale, normal_x_channels
 from stages.train.network import Network
@@ -128,16 +129,24 @@ def embed(
     identity: list[np.ndarray] = []
     attributes: dict[str, list[np.ndarray]] = {task: [] for task in card.tasks}
     network.eval()
-    for values in crops:
+
+    def run(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         # Not about the loop: what makes the crops must not run in half precision.
         with torch.inference_mode(), autocast(device):
             batch = card.scale.applied(values, device)
             views = [batch, mirror(batch, x_channels)] if mirrored else [batch]
             outputs = [network(view) for view in views]
-            identity.append((sum(o.identity.float() for o in outputs) / len(views)).cpu().numpy())
-            for task, parts in attributes.items():
-                logits = sum(o.attributes[task].float() for o in outputs) / len(views)
-                parts.append(logits.softmax(dim=1).cpu().numpy())
+            mean = sum(o.identity.float() for o in outputs) / len(views)
+            logits = {
+                task: sum(o.attributes[task].float() for o in outputs) / len(views)
+                for task in card.tasks
+            }
+            return mean.cpu().numpy(), {t: v.softmax(1).cpu().numpy() for t, v in logits.items()}
+
+    for mean, shares in map(run, crops) if device.type != "cpu" else map_in_threads(run, crops):
+        identity.append(mean)
+        for task, parts in attributes.items():
+            parts.append(shares[task])
     return Embedded(
         np.concatenate(identity), {task: np.concatenate(p) for task, p in attributes.items()}
     )

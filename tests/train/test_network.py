@@ -78,7 +78,8 @@ def test_chain_passes_on_what_was_not_taken():
     features = branch.backbone(x)
     mine = branch.attention["spectacles"](features)
     rest = features - mine
-    _, taken, passed_on = branch(x)
+    out = branch(x)
+    taken, passed_on = out.taken, out.passed_on
     assert list(branch.attention) == ["spectacles", "pose", "identity"]
     assert torch.allclose(taken["spectacles"], mine.mean(dim=(2, 3)), atol=1e-5)
     assert torch.allclose(passed_on["spectacles"], rest.mean(dim=(2, 3)), atol=1e-5)

@@ -9,12 +9,9 @@ whose arithmetic on TensorFlow this follows box for box.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from threading import Barrier
 from typing import Literal, TypeVar
 
 import numpy as np
@@ -28,7 +25,7 @@ from stages.detect.mtcnn.networks import SIDES, Networks, load_networks
 from stages.detect.mtcnn.proposals import Proposals, scales
 from stages.detect.mtcnn.windows import cut
 from stages.errors import UserError
-from stages.parallel import available_cpus
+from stages.threads import map_in_threads
 
 NMS = 0.7
 # Images of one size go through together, as many as have about this many pixels.
@@ -231,30 +228,7 @@ class MTCNN:
             with torch.inference_mode():
                 return function(item)
 
-        return (
-            list(map(work, items))
-            if self._threads is None
-            else list(self._threads.map(work, items))
-        )
-
-    @cached_property
-    def _threads(self) -> ThreadPoolExecutor | None:
-        count = min(available_cpus(), torch.get_num_threads())
-        if self.device.type != "cpu" or count == 1:
-            return None
-        ready = Barrier(count + 1)
-
-        def begin() -> None:
-            torch.set_num_threads(1)
-            torch.get_num_threads()  # else the first operation takes over what others set
-            ready.wait()
-
-        pool = ThreadPoolExecutor(count, initializer=begin)
-        for _ in range(count):
-            pool.submit(int)
-        ready.wait()
-        torch.set_num_threads(count)  # again, for all threads but those of the pool
-        return pool
+        return list(map_in_threads(work, items) if self.device.type == "cpu" else map(work, items))
 
     @_exact()
     def refine(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:

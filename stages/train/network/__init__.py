@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -43,12 +44,44 @@ class Outputs:
     remainders: dict[str, Tensor]
 
 
+@dataclass(frozen=True)
+class Separated:
+    """What a branch gives.
+
+    Attributes
+    ----------
+    identity : (B, width, h, w)
+        Features that no attribute claimed.
+    taken, passed_on : dict of str to (B, width)
+        Per task, what its attention took and, with attention, what it left.
+    """
+
+    identity: Tensor
+    taken: dict[str, Tensor]
+    passed_on: dict[str, Tensor]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self.identity, *self.taken.values(), *self.passed_on.values()
+
+    def like(self, tensors: Sequence[Tensor]) -> Separated:
+        """Other ``tensors`` in the places of these."""
+        identity, *pooled = tensors
+        count = len(self.taken)
+        return Separated(
+            identity,
+            dict(zip(self.taken, pooled[:count], strict=True)),
+            dict(zip(self.passed_on, pooled[count:], strict=True)),
+        )
+
+
 class Branch(nn.Module):
     """Backbone and separation chain of one input: an embedding per task.
 
     The chain takes ``x_task = attention(x)`` for a task and passes ``x - x_task`` on to the next;
     identity comes last and gets what no attribute claimed. Without attention, or without a task
-    to separate from, identity and tasks all read the backbone's features as they are.
+    to separate from, identity and tasks all read the backbone's features as they are. The neck,
+    which makes the embedding, is run by the `Network`.
     """
 
     def __init__(
@@ -71,19 +104,19 @@ class Branch(nn.Module):
         cells = math.ceil(side / self.backbone.stride) ** 2
         self.neck = Neck(self.width, cells, embedding, dropout)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, dict[str, Tensor], dict[str, Tensor]]:
-        """(B, C, side, side) to the identity embedding (B, embedding), and per task what was
-        taken and, with attention, what was passed on, (B, width) each."""
-        x = self.backbone(x)
+    def forward(self, x: Tensor) -> Separated:
+        """(B, C, side, side) to what each task, and identity, gets of it."""
+        # As convolutions on the CPU read it quickest.
+        x = self.backbone(x.contiguous(memory_format=torch.channels_last))
         if not self.attention:
-            return self.neck(x), dict.fromkeys(self.tasks, self.pool(x)), {}
+            return Separated(x, dict.fromkeys(self.tasks, self.pool(x)), {})
         taken: dict[str, Tensor] = {}
         passed_on: dict[str, Tensor] = {}
         for task in self.tasks:
             mine = self.attention[task](x)
             x = x - mine
             taken[task], passed_on[task] = self.pool(mine), self.pool(x)
-        return self.neck(self.attention["identity"](x)), taken, passed_on
+        return Separated(self.attention["identity"](x), taken, passed_on)
 
 
 class Network(nn.Module):
@@ -141,21 +174,31 @@ class Network(nn.Module):
     def forward(self, x: Tensor, reversal: float = 0.0) -> Outputs:
         """(B, sum of channels, side, side) to `Outputs`; ``reversal`` scales the gradient that
         the adversaries send back into the branches."""
-        parts = [
-            branch(group.contiguous(memory_format=torch.channels_last))
-            for branch, group in zip(self.branches, x.split(self.channels, dim=1), strict=True)
-        ]
-        identities, taken, passed_on = zip(*parts, strict=True)
-        identity = torch.cat(_of_one_length(identities), dim=1)
+        return self.combine(self.separate(x), reversal)
+
+    def separate(self, x: Tensor) -> list[Separated]:
+        """(B, sum of channels, side, side) to what each branch gives."""
+        groups = x.split(self.channels, dim=1)
+        return [branch(group) for branch, group in zip(self.branches, groups, strict=True)]
+
+    def combine(self, parts: Sequence[Separated], reversal: float = 0.0) -> Outputs:
+        """What all branches gave, to `Outputs`."""
+        identities = tuple(
+            neck(part.identity) for neck, part in zip(self.necks(), parts, strict=True)
+        )
         return Outputs(
-            self._without_erased(identity),
+            self._without_erased(torch.cat(_of_one_length(identities), dim=1)),
             identities,
-            {t: head(_join(taken, t)) for t, head in self.heads.items()},
+            {t: head(torch.cat([p.taken[t] for p in parts], 1)) for t, head in self.heads.items()},
             {
-                t: head(reverse_gradient(_join(passed_on, t), reversal))
+                t: head(reverse_gradient(torch.cat([p.passed_on[t] for p in parts], 1), reversal))
                 for t, head in self.adversaries.items()
             },
         )
+
+    def necks(self) -> list[nn.Module]:
+        """Of each branch, what makes its embedding."""
+        return [branch.neck for branch in self.branches]  # type: ignore[misc]
 
     def _without_erased(self, identity: Tensor) -> Tensor:
         """Turned out of the erased directions; its length, which tells quality, stays."""
@@ -184,7 +227,3 @@ def _of_one_length(parts: tuple[Tensor, ...]) -> list[Tensor]:
     lengths = torch.stack([part.float().norm(dim=1, keepdim=True) for part in parts])
     common = lengths.square().mean(dim=0).sqrt()
     return [part * common / n.clamp(min=1e-6) for part, n in zip(parts, lengths, strict=True)]
-
-
-def _join(parts: tuple[dict[str, Tensor], ...], task: str) -> Tensor:
-    return torch.cat([part[task] for part in parts], dim=1)

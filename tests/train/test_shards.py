@@ -1,0 +1,92 @@
+"""Training over shards: the same on any number of threads, and what plain passes would give."""
+
+import copy
+
+import pytest
+import torch
+
+from stages.train import shards as module
+from stages.train.network import Network
+from stages.train.shards import Shards
+
+CLASSES = {"spectacles": 2, "pose": 3}
+
+
+def network(attention: bool = True, dropout: float = 0.0) -> Network:
+    torch.manual_seed(0)
+    return Network([3, 1], 32, CLASSES, 8, dropout, attention=attention).train()
+
+
+def loss_of(out):
+    parts = [out.identity, *out.branches, *out.attributes.values(), *out.remainders.values()]
+    return sum((part * torch.arange(part.shape[1])).sin().mean() for part in parts)
+
+
+def step(net, batch):
+    shards = Shards(net)
+    loss = loss_of(net.combine(shards.forward(batch), 0.3))
+    loss.backward()
+    shards.backward()
+    return loss.item(), {n: p.grad for n, p in net.named_parameters()}
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_one_shard_is_a_plain_pass(attention):
+    batch = torch.randn(module.SHARD, 4, 32, 32)
+    ours, plain = network(attention), network(attention)
+    loss, gradients = step(ours, batch)
+    expected = loss_of(plain(batch, 0.3))
+    expected.backward()
+    assert loss == pytest.approx(expected.item(), abs=1e-6)
+    for name, weight in plain.named_parameters():
+        torch.testing.assert_close(gradients[name], weight.grad, atol=1e-6, rtol=1e-4)
+    for name, statistic in plain.named_buffers():
+        torch.testing.assert_close(dict(ours.named_buffers())[name], statistic)
+
+
+@pytest.mark.parametrize("attention", [True, False])
+def test_shards_against_a_plain_loop(attention):
+    batch = torch.randn(40, 4, 32, 32)
+    ours, plain = network(attention), network(attention)
+    _, gradients = step(ours, batch)
+    separated = [plain.separate(shard) for shard in batch.tensor_split(3)]
+    first = separated[0]
+    parts = [
+        first[b].like(
+            [torch.cat(ts) for ts in zip(*(s[b].tensors for s in separated), strict=True)]
+        )
+        for b in range(2)
+    ]
+    loss_of(plain.combine(parts, 0.3)).backward()
+    for name, weight in plain.named_parameters():
+        torch.testing.assert_close(gradients[name], weight.grad, atol=1e-5, rtol=1e-3)
+
+    # The running statistics are the mean of what each shard alone would leave.
+    alone = [network(attention) for _ in range(3)]
+    for net, shard in zip(alone, batch.tensor_split(3), strict=True):
+        net.separate(shard)
+    name = "branches.0.backbone.layers.1.running_mean"
+    means = torch.stack([dict(net.named_buffers())[name] for net in alone]).mean(dim=0)
+    torch.testing.assert_close(dict(ours.named_buffers())[name], means)
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "3"])
+def test_the_same_bits_on_any_number_of_threads(monkeypatch, threads):
+    batch = torch.randn(40, 4, 32, 32, generator=torch.Generator().manual_seed(1))
+    loss, gradients = step(network(dropout=0.3), batch)
+    monkeypatch.setenv("OMP_NUM_THREADS", threads)
+    monkeypatch.setattr("stages.threads.available_cpus", lambda: 3)
+    again, others = step(network(dropout=0.3), batch)
+    assert again == loss
+    assert all(torch.equal(gradients[name], others[name]) for name in gradients)
+
+
+def test_frozen_parts_stay_as_they_are():
+    net = network()
+    for branch in net.branches:
+        branch.requires_grad_(False)
+    before = copy.deepcopy(net.state_dict())
+    _, gradients = step(net.eval(), torch.randn(20, 4, 32, 32))
+    assert all(g is None for n, g in gradients.items() if n.startswith("branches."))
+    assert gradients["heads.pose.weight"] is not None
+    assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
