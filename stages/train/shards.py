@@ -57,7 +57,6 @@ class Shards:
                 return self.replicas[number][branch](shard)
 
         outputs = list(map_in_threads(run, work))
-        self._average_statistics(count)
         self.done = [
             (branch, number, list(out.tensors))
             for (branch, number, _), out in zip(work, outputs, strict=True)
@@ -71,7 +70,8 @@ class Shards:
         return [out.like(tensors) for out, tensors in zip(outputs[::count], joined, strict=True)]
 
     def backward(self) -> None:
-        """Carry on, into the branches, the gradients of what `forward` gave."""
+        """Carry the gradients of what `forward` gave into the branches; give all shards the same
+        running statistics."""
         if self.on_gpu:
             return
         branches = list(self.network.branches)
@@ -98,6 +98,7 @@ class Shards:
                     if gradient is not None:
                         weight.grad = gradient if weight.grad is None else weight.grad + gradient
         self.done, self.joined = [], []
+        self._average_statistics(count)  # now: the passes above have read them
 
     def _replicate(self, count: int) -> None:
         while len(self.replicas) < count:

@@ -25,8 +25,8 @@ def test_all_are_registered():
 @pytest.mark.parametrize("side", [50, 96])
 def test_embeds_any_size(name, side):
     net = branch(name, side, 8)
-    embedding, taken, passed_on = net(torch.randn(2, 3, side, side))
-    assert embedding.shape == (2, 8) and taken == passed_on == {}
+    out = net(torch.randn(2, 3, side, side))
+    assert net.neck(out.identity).shape == (2, 8) and out.taken == out.passed_on == {}
     cells = -(-side // net.backbone.stride)
     assert net.backbone(torch.zeros(1, 3, side, side)).shape == (1, net.width, cells, cells)
 

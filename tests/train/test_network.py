@@ -134,7 +134,10 @@ def test_late_fusion_concatenates_per_task():
     net = network(channels=(3, 1)).eval()
     x = torch.randn(2, 4, 64, 64)
     out = net(x)
-    parts = [net.branches[0](x[:, :3])[0], net.branches[1](x[:, 3:])[0]]
+    parts = [
+        b.neck(b(group).identity)
+        for b, group in zip(net.branches, x.split([3, 1], dim=1), strict=True)
+    ]
     assert out.identity.shape == (2, 32)
     cosines = [nn.functional.cosine_similarity(a[0], a[1], dim=0) for a in parts]
     fused = nn.functional.cosine_similarity(out.identity[0], out.identity[1], dim=0)

@@ -14,7 +14,7 @@ CLASSES = {"spectacles": 2, "pose": 3}
 
 def network(attention: bool = True, dropout: float = 0.0) -> Network:
     torch.manual_seed(0)
-    return Network([3, 1], 32, CLASSES, 8, dropout, attention=attention).train()
+    return Network([3, 1], 32, CLASSES, 8, dropout, attention=attention).double().train()
 
 
 def loss_of(out):
@@ -32,21 +32,21 @@ def step(net, batch):
 
 @pytest.mark.parametrize("attention", [True, False])
 def test_one_shard_is_a_plain_pass(attention):
-    batch = torch.randn(module.SHARD, 4, 32, 32)
+    batch = torch.randn(module.SHARD, 4, 32, 32, dtype=torch.float64)
     ours, plain = network(attention), network(attention)
     loss, gradients = step(ours, batch)
     expected = loss_of(plain(batch, 0.3))
     expected.backward()
     assert loss == pytest.approx(expected.item(), abs=1e-6)
     for name, weight in plain.named_parameters():
-        torch.testing.assert_close(gradients[name], weight.grad, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(gradients[name], weight.grad, atol=1e-9, rtol=1e-6)
     for name, statistic in plain.named_buffers():
         torch.testing.assert_close(dict(ours.named_buffers())[name], statistic)
 
 
 @pytest.mark.parametrize("attention", [True, False])
 def test_shards_against_a_plain_loop(attention):
-    batch = torch.randn(40, 4, 32, 32)
+    batch = torch.randn(40, 4, 32, 32, dtype=torch.float64)
     ours, plain = network(attention), network(attention)
     _, gradients = step(ours, batch)
     separated = [plain.separate(shard) for shard in batch.tensor_split(3)]
@@ -59,7 +59,7 @@ def test_shards_against_a_plain_loop(attention):
     ]
     loss_of(plain.combine(parts, 0.3)).backward()
     for name, weight in plain.named_parameters():
-        torch.testing.assert_close(gradients[name], weight.grad, atol=1e-5, rtol=1e-3)
+        torch.testing.assert_close(gradients[name], weight.grad, atol=1e-9, rtol=1e-6)
 
     # The running statistics are the mean of what each shard alone would leave.
     alone = [network(attention) for _ in range(3)]
@@ -72,7 +72,9 @@ def test_shards_against_a_plain_loop(attention):
 
 @pytest.mark.parametrize("threads", ["1", "2", "3"])
 def test_the_same_bits_on_any_number_of_threads(monkeypatch, threads):
-    batch = torch.randn(40, 4, 32, 32, generator=torch.Generator().manual_seed(1))
+    batch = torch.randn(
+        40, 4, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(1)
+    )
     loss, gradients = step(network(dropout=0.3), batch)
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
     monkeypatch.setattr("stages.threads.available_cpus", lambda: 3)
@@ -82,7 +84,7 @@ def test_the_same_bits_on_any_number_of_threads(monkeypatch, threads):
 
 
 def test_frozen_parts_stay_as_they_are():
-    net = network()
+    net = network().float()
     for branch in net.branches:
         branch.requires_grad_(False)
     before = copy.deepcopy(net.state_dict())
