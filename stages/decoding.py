@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import cast
@@ -23,6 +24,8 @@ from stages.errors import UserError
 
 # A broken file is reported by us, with its session; OpenCV's own lines would repeat it unnamed.
 cv2.utils.logging.setLogLevel(0)
+MAX_PIXELS = 150_000_000  # more than any camera of faces has
+PNG = b"\x89PNG\r\n\x1a\n"
 SUSPICIOUS = 14  # bits: no 16-bit sample over their range looks like a camera's, right-aligned
 LIMITS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 # What a file begins with, at which byte, for kinds that are not read.
@@ -46,7 +49,9 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF's orientatio
 }
 
 
-def decode(data: bytes, path: Path, bits: int | None = None) -> np.ndarray:
+def decode(
+    data: bytes, path: Path, bits: int | None = None, max_pixels: int | None = MAX_PIXELS
+) -> np.ndarray:
     """The picture that is encoded in some bytes, upright as a viewer shows it.
 
     Parameters
@@ -54,6 +59,9 @@ def decode(data: bytes, path: Path, bits: int | None = None) -> np.ndarray:
     bits : int, optional
         How many bits the samples of a 16-bit file use, from the lowest, where the file does not
         say. Without it, a file whose values look like those of a camera of fewer bits is refused.
+    max_pixels : int, optional
+        Of more, by its header, a picture is refused: a small file can hold a very large one. None
+        for files that were checked before.
 
     Returns
     -------
@@ -71,15 +79,40 @@ def decode(data: bytes, path: Path, bits: int | None = None) -> np.ndarray:
             raise UserError(f"{path}: {kind}, which cannot be read; save it as PNG, TIFF or JPEG")
     try:
         if data[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-            return _tiff(data, path, bits)
+            return _tiff(data, path, bits, max_pixels)
         if data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace():
-            return _pnm(data, path, bits)
+            return _pnm(data, path, bits, max_pixels)
+        _check_size(*_header_size(data, path), max_pixels, path)
         return _opencv(data, path, bits)
     except UserError:
         raise
     except Exception as error:  # the readers raise whatever a broken file runs them into
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{path}: truncated or not an image ({reason}); copy it again") from error
+
+
+def _header_size(data: bytes, path: Path) -> tuple[int, int]:
+    if data[:8] == PNG and len(data) >= 24:  # Pillow checks sums that OpenCV does not mind
+        width, height = struct.unpack_from(">II", data, 16)
+        return width, height
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Pillow's own limit, which is not ours
+        try:
+            with Image.open(io.BytesIO(data)) as image:
+                return image.size
+        except Image.DecompressionBombError:
+            return 2**31, 2**31
+        except Exception:  # whatever a broken header runs it into
+            raise UserError(f"{path}: truncated or not an image; copy it again") from None
+
+
+def _check_size(width: int, height: int, most: int | None, path: Path) -> None:
+    if most is not None and width * height > most:
+        size = f"{width} x {height}" if width < 2**31 else "hundreds of millions of"
+        raise UserError(
+            f"{path}: {size} pixels, more than {most}; make it smaller, or raise max_pixels "
+            "(ingest.max_pixels in params.yaml; --max-pixels of detect)"
+        )
 
 
 def _opencv(data: bytes, path: Path, bits: int | None) -> np.ndarray:
@@ -111,7 +144,7 @@ def _frames(data: bytes) -> int:
 
 def _png_bits(data: bytes) -> int | None:
     """The significant bits that a PNG states in its sBIT chunk, if they are one number."""
-    if data[:8] != b"\x89PNG\r\n\x1a\n":
+    if data[:8] != PNG:
         return None
     at = 8
     while at + 8 <= len(data):
@@ -125,11 +158,12 @@ def _png_bits(data: bytes) -> int | None:
     return None
 
 
-def _pnm(data: bytes, path: Path, bits: int | None) -> np.ndarray:
+def _pnm(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> np.ndarray:
     with netpbmfile.NetpbmFile(io.BytesIO(data)) as file:
         kind, white, count = file.magicnumber, int(file.maxval), int(file.frames)
         if count != 1:
             raise UserError(f"{path}: more than one picture; save the one that is meant by itself")
+        _check_size(int(file.width), int(file.height), max_pixels, path)
         image = np.asarray(file.asarray())
         image = image.astype(image.dtype.newbyteorder("="))
     if image.dtype.kind not in "bu" or not 1 <= white <= 65535:
@@ -144,7 +178,7 @@ def _pnm(data: bytes, path: Path, bits: int | None) -> np.ndarray:
     return _scaled(image, white if stated else _white(image, path, bits, None))
 
 
-def _tiff(data: bytes, path: Path, bits: int | None) -> np.ndarray:
+def _tiff(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> np.ndarray:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         file.pages.useframes = False
         every = [cast(tifffile.TiffPage, page) for page in file.pages]  # useframes is off
@@ -159,6 +193,7 @@ def _tiff(data: bytes, path: Path, bits: int | None) -> np.ndarray:
         kind = page.photometric
         if page.axes not in ("YX", "YXS", "SYX"):
             raise UserError(f"{path}: axes {page.axes}; save it as one picture")
+        _check_size(page.imagewidth, page.imagelength, max_pixels, path)
         _check_whole(page, data, path)
         image = page.asarray()
         image = np.moveaxis(image, 0, -1) if page.axes == "SYX" else image

@@ -2,13 +2,48 @@
 
 from __future__ import annotations
 
+import errno
+import glob
 import hashlib
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from stages.errors import UserError
+
+WRITING = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM,
+    errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
+}  # fmt: skip
+ROOM = 2**20  # bytes: with fewer left on a disk, whatever failed has failed for want of room
+
+
+def partial_path(path: Path) -> Path:
+    """The temporary name, beside ``path``, of what this process writes there."""
+    return path.with_name(f".partial-{os.getpid()}-{path.name}")
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What processes that have ended left of writing ``path``."""
+    left = []
+    for partial in path.parent.glob(f".partial-*-{glob.escape(path.name)}"):
+        process = partial.name.removeprefix(".partial-").removesuffix(f"-{path.name}")
+        if process.isdigit() and int(process) != os.getpid() and not _runs(int(process)):
+            left.append(partial)
+    return sorted(left)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
 
 
 @contextmanager
@@ -16,14 +51,14 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; move it into place only if the block succeeds.
 
     The temporary name keeps the suffix, because many writers choose the format by it.
+
+    Raises
+    ------
+    UserError
+        If it cannot be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    try:
+    with replacing_together(path) as (partial,):
         yield partial
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -31,16 +66,141 @@ def replacing_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
     """As `replacing`, for files that belong together: a killed run may leave some of them missing,
     but never the new ones of some beside the old ones of others."""
     with ExitStack() as stack:
-        partials = []
-        for path in paths:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partials.append(path.with_name(f".partial-{os.getpid()}-{path.name}"))
-            stack.callback(partials[-1].unlink, missing_ok=True)
-        yield tuple(partials)
-        for path in paths:
-            path.unlink(missing_ok=True)
-        for path, partial in zip(paths, partials, strict=True):
-            partial.replace(path)
+        partials = tuple(partial_path(path) for path in paths)
+        with writing(paths[0]):
+            for path, partial in zip(paths, partials, strict=True):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                for old in leftovers(path):
+                    old.unlink(missing_ok=True)
+                stack.callback(partial.unlink, missing_ok=True)
+            yield partials
+            for path in paths if len(paths) > 1 else ():
+                path.unlink(missing_ok=True)
+            for path, partial in zip(paths, partials, strict=True):
+                partial.replace(path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell in one line what goes wrong within, in writing ``path``.
+
+    Raises
+    ------
+    UserError
+        If it is the disk, or what may be written to it.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        ours = not isinstance(error, OSError) or error.filename in (
+            None, str(path), str(path.parent), str(partial_path(path))
+        )  # fmt: skip
+        if ours and number in WRITING:
+            raise UserError(
+                f"{path}: cannot be written ({os.strerror(number)}); make room, or give a folder "
+                "that may be written to, and run it again"
+            ) from error
+        if disk_is_full(path):
+            raise UserError(
+                f"{path}: cannot be written, the disk is full; make room and run it again"
+            ) from error
+        raise
+
+
+def disk_is_full(path: Path) -> bool:
+    """Whether next to nothing can be written where ``path`` is, or would be."""
+    folder = next((p for p in path.absolute().parents if p.is_dir()), Path("/"))
+    try:
+        return shutil.disk_usage(folder).free < ROOM
+    except OSError:
+        return False
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Find out, before work is spent on it, whether ``size`` bytes can be written to a folder.
+
+    Raises
+    ------
+    UserError
+        If they cannot.
+    """
+    path = folder / "room"
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = partial_path(path)
+        try:
+            with partial.open("wb") as file:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, size)
+                elif shutil.disk_usage(folder).free < size:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(name: str) -> Iterator[None]:
+    """Let no other process run the stage ``name`` in this folder meanwhile: the two would write the
+    same files. The lock ends with the process, however that ends.
+
+    Raises
+    ------
+    UserError
+        If one runs.
+    """
+    folder = Path(".dvc/tmp") if Path(".dvc").is_dir() else Path()
+    path = folder / f".partial-{name}.lock"
+    try:
+        import fcntl
+    except ImportError:  # not on Windows
+        yield
+        return
+    while True:
+        with writing(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            file = path.open("a+")
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.seek(0)
+                other = file.read(20).strip()
+                raise UserError(
+                    f"{name}: process {other} runs it in this folder already; wait until it is "
+                    f"done, or stop it (kill {other})"
+                ) from None
+            except OSError:  # a file system without locks
+                yield
+                return
+            if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+                continue  # removed by one that has just ended
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no file of some length: a pipe would be waited for, a device never ends.
+
+    Raises
+    ------
+    UserError
+        If it is such a thing.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # whoever reads it says so
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UserError(f"{path}: a pipe or a device; give a file")
 
 
 def made_folder(path: Path) -> Path:

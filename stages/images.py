@@ -7,8 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stages.decoding import LIMITS, decode
+from stages.decoding import LIMITS, MAX_PIXELS, decode
 from stages.errors import UserError
+from stages.files import check_regular
 from stages.recordio import read_record
 from stages.tables import whole
 
@@ -22,16 +23,18 @@ OTHER_PICTURES = (  # that cannot be read, and should not be passed over without
 )  # fmt: skip
 
 
-def read_frame(path: Path, bits: int | None = None) -> np.ndarray:
+def read_frame(
+    path: Path, bits: int | None = None, max_pixels: int | None = MAX_PIXELS
+) -> np.ndarray:
     """Read one frame in grey, (H, W) float32 in [0, 1], where 1 is the limit of its bit depth;
-    ``bits`` as of `decode`.
+    ``bits`` and ``max_pixels`` as of `decode`.
 
     Raises
     ------
     UserError
         If the file is missing or cannot be decoded.
     """
-    return grey(decode(read_bytes(path), path, bits))
+    return grey(decode(read_bytes(path), path, bits, max_pixels))
 
 
 def grey(image: np.ndarray) -> np.ndarray:
@@ -58,6 +61,7 @@ def read_bytes(path: Path) -> bytes:
     file, inside, byte = path.name.rpartition("::")
     if inside and (offset := whole(byte)) is not None and not path.exists():
         return read_record(path.with_name(file), offset)[1]
+    check_regular(path)
     try:
         return path.read_bytes()
     except OSError as error:

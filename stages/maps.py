@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import numpy as np
 import OpenEXR
 
 from stages.errors import UserError
-from stages.files import replacing
+from stages.files import check_regular, replacing
 from stages.images import to_uint8
 from stages.params import Map
 
@@ -43,18 +45,19 @@ class Maps:
 
 
 def write_maps(path: Path, maps: Maps) -> None:
-    """Write ``maps`` as a half-float OpenEXR with channels `CHANNELS`."""
-    planes = (*maps.normal, maps.albedo, maps.depth, maps.mask)
-    channels = {
-        name: OpenEXR.Channel(np.ascontiguousarray(plane, dtype=np.float16))
-        for name, plane in zip(CHANNELS, planes, strict=True)
-    }
+    """Write ``maps`` as a half-float OpenEXR with channels `CHANNELS`, and a hash of them."""
+    planes = [
+        np.ascontiguousarray(plane, dtype=np.float16)
+        for plane in (*maps.normal, maps.albedo, maps.depth, maps.mask)
+    ]
+    channels = {name: OpenEXR.Channel(plane) for name, plane in zip(CHANNELS, planes, strict=True)}
     # ZIPS compresses single scan lines: the quickest of the lossless codecs to write.
     header = {
         "compression": OpenEXR.ZIPS_COMPRESSION,
         "type": OpenEXR.scanlineimage,
         "zipCompressionLevel": 1,
         **maps.notes,
+        "content": _content(planes),
     }
     with replacing(path) as partial, OpenEXR.File(header, channels) as exr:
         exr.write(str(partial))
@@ -68,6 +71,7 @@ def read_maps(path: Path) -> Maps:
     UserError
         If the file is missing, damaged, or lacks one of `CHANNELS`.
     """
+    check_regular(path)
     try:
         # Without separate_channels the reader joins normal.x/y/z into one array by their prefix.
         with OpenEXR.File(str(path), separate_channels=True) as exr:
@@ -75,13 +79,28 @@ def read_maps(path: Path) -> Maps:
             missing = [name for name in CHANNELS if name not in planes]
             if missing:
                 raise UserError(f"{path}: no channel {', '.join(missing)}; run `dvc repro stereo`")
-            normal_x, normal_y, normal_z, albedo, depth, mask = (
-                np.asarray(planes[name].pixels, dtype=np.float32) for name in CHANNELS
-            )
+            stored = [np.asarray(planes[name].pixels) for name in CHANNELS]
             notes = {k: v for k, v in exr.header().items() if isinstance(v, str)}
-    except (OSError, RuntimeError, ValueError) as error:
+        if len({plane.shape for plane in stored}) != 1:
+            raise ValueError("channels of several sizes")
+        if notes.pop("content", None) != _content(stored):
+            raise ValueError("not the values that were written")
+    except UserError:
+        raise
+    except Exception as error:  # the reader raises whatever a broken file runs it into
         raise UserError(f"{path}: not a readable map file ({error}); remove it, repro") from error
+    normal_x, normal_y, normal_z, albedo, depth, mask = (
+        plane.astype(np.float32) for plane in stored
+    )
     return Maps(np.stack([normal_x, normal_y, normal_z]), albedo, depth, mask > 0.5, notes)
+
+
+def _content(planes: Sequence[np.ndarray]) -> str:
+    """Hash of a file's channels, by which those that a disk has let rot are known."""
+    digest = hashlib.sha256()
+    for plane in planes:
+        digest.update(plane.astype("<f2").tobytes())
+    return digest.hexdigest()[:32]
 
 
 def read_notes(path: Path) -> dict[str, str]:
@@ -91,7 +110,7 @@ def read_notes(path: Path) -> dict[str, str]:
     try:
         with OpenEXR.File(str(path), header_only=True) as exr:
             return {k: v for k, v in exr.header().items() if isinstance(v, str)}
-    except (OSError, RuntimeError, ValueError):
+    except Exception:  # the reader raises whatever a broken file runs it into
         return {}
 
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from multiprocessing import connection
 from typing import TypeVar
 
 from tqdm import tqdm
@@ -57,13 +60,14 @@ def map_sessions(
         bar,
         _environment({name: "1" for name in THREAD_VARIABLES}),
         ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_pin_threads
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
         ) as pool,
     ):
         waiting: deque[Future[Result]] = deque()
         try:
             for item in items:
-                waiting.append(pool.submit(function, item))
+                with _no_interrupt():
+                    waiting.append(pool.submit(function, item))
                 if len(waiting) > IN_FLIGHT_PER_WORKER * workers:
                     yield waiting.popleft().result()
                     bar.update()
@@ -80,10 +84,33 @@ def map_sessions(
                 future.cancel()
 
 
-def _pin_threads() -> None:
+def _begin_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Whatever ends it: a worker that nobody asks for anything would stay for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal; workers, which inherit what is blocked here,
+    leave it to their parent to end them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

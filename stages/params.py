@@ -178,6 +178,7 @@ class CaptureLimits(Section):
     max_saturated: Fraction
     min_brightness: Fraction
     bits: Annotated[int, Field(ge=9, le=16)] | None = None
+    max_pixels: Annotated[int, Field(ge=1, le=300_000_000)] = 150_000_000
 
 
 class IngestParams(CaptureLimits):

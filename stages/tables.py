@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from stages.errors import UserError
+from stages.files import check_regular
 from stages.walking import one_form
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
@@ -122,6 +123,7 @@ def read_text(path: Path) -> str:
     UserError
         If it cannot be read, or is in another encoding; the message names the line.
     """
+    check_regular(path)
     try:
         data = path.read_bytes()
     except OSError as error:

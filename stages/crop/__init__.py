@@ -150,7 +150,7 @@ def _evenly_exposed(picture: np.ndarray, kept: np.ndarray) -> np.ndarray:
 def read_colours(session: Session, params: CropParams) -> np.ndarray | None:
     """Frame 0 in RGB, (H, W, 3) float32 in [0, 1], if it is wanted."""
     path = Path(session.frames[0])
-    return rgb(decode(read_bytes(path), path, session.bits)) if params.colour else None
+    return rgb(decode(read_bytes(path), path, session.bits, None)) if params.colour else None
 
 
 def _crop_session(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,9 +15,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from stages.files import leftovers, partial_path, writing
 from stages.params import MAPS, Map
 from stages.session import ROWS_AT_ONCE
 
+TABLE, JOURNAL = "faces.parquet", "faces.jsonl"
 FOUND = ("found_on", "score", "landmarks")
 
 
@@ -59,42 +63,89 @@ class Form:
 
 
 class Previous:
-    """The last run's crops by fingerprint; empty if there is none that is whole.
+    """The crops of the last run, and of those since that were killed, by fingerprint.
 
     Attributes
     ----------
-    index : dict of str to int
-        The row of each fingerprint.
+    index : dict of str to (int, int)
+        Of each fingerprint, which run's it is and the row there.
     """
 
     def __init__(self, out: Path, form: Form) -> None:
-        self.index: dict[str, int] = {}
+        self.index: dict[str, tuple[int, int]] = {}
+        self.runs: list[tuple[dict[Map, np.ndarray], Callable[[int], dict[str, Any]]]] = []
+        for journal in leftovers(out / JOURNAL):
+            self._add_killed(journal, form)
+        self._add_last(out, form)
+
+    def _add_last(self, out: Path, form: Form) -> None:
         try:
-            self.table = pq.ParquetFile(out / "faces.parquet")
+            table = pq.ParquetFile(out / TABLE)
             arrays = {name: np.load(out / f"{name}.npy", mmap_mode="r") for name in form.channels}
-            marks = self.table.read(["fingerprint"])["fingerprint"].to_pylist()
-            if "content" not in self.table.schema_arrow.names:
+            marks = table.read(["fingerprint"])["fingerprint"].to_pylist()
+            ends = np.cumsum([table.metadata.row_group(i).num_rows
+                              for i in range(table.num_row_groups)])  # fmt: skip
+            wanted = {name: (len(marks), *form.shape(name)) for name in arrays}
+            if {name: array.shape for name, array in arrays.items()} != wanted:
                 return
-        except (OSError, EOFError, ValueError, KeyError):
+            if "content" not in table.schema_arrow.names or None in marks:
+                return
+        except Exception:  # whatever a damaged file runs the readers into
             return
-        self.arrays = arrays
-        groups = [self.table.metadata.row_group(i) for i in range(self.table.num_row_groups)]
-        self.ends = np.cumsum([group.num_rows for group in groups])
-        self.rows = lru_cache(maxsize=2)(self._rows)
-        wanted = {name: (len(marks), *form.shape(name)) for name in arrays}
-        if {name: array.shape for name, array in arrays.items()} == wanted:
-            self.index = {mark: row for row, mark in enumerate(marks)}
+
+        @lru_cache(maxsize=2)
+        def group(number: int) -> list[dict[str, Any]]:
+            return table.read_row_group(number, [*FOUND, "content"]).to_pylist()
+
+        def found(row: int) -> dict[str, Any]:
+            number = int(np.searchsorted(ends, row, side="right"))
+            return group(number)[row - (int(ends[number - 1]) if number else 0)]
+
+        self._add(arrays, found, marks)
+
+    def _add_killed(self, journal: Path, form: Form) -> None:
+        """What a run that was killed had written: whole rows of its arrays, which have no length
+        in their headers yet, and a line for each."""
+        rows: list[dict[str, Any]] = []
+        with contextlib.suppress(OSError, ValueError), journal.open(encoding="utf-8") as file:
+            rows.extend(json.loads(line) for line in file)  # the last may be cut off
+        arrays: dict[Map, np.ndarray] = {}
+        try:
+            for name in form.channels:
+                path = journal.with_name(journal.name.replace(JOURNAL, f"{name}.npy"))
+                with path.open("rb") as file:
+                    np.lib.format.read_magic(file)
+                    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                    start = file.tell()
+                size = dtype.itemsize * int(np.prod(form.shape(name)))
+                count = min(len(rows), (path.stat().st_size - start) // size)
+                if shape[1:] != form.shape(name) or dtype != np.float16 or not count:
+                    return
+                rows = rows[:count]
+                arrays[name] = np.memmap(path, dtype, "r", start, (count, *shape[1:]))
+            marks = [row.pop("fingerprint") for row in rows]
+            if any({*FOUND, "content"} != set(row) for row in rows):
+                return
+        except Exception:  # whatever a damaged file runs the readers into
+            return
+        self._add(arrays, lambda row: rows[row], marks)
+
+    def _add(
+        self,
+        arrays: dict[Map, np.ndarray],
+        found: Callable[[int], dict[str, Any]],
+        marks: Sequence[str],
+    ) -> None:
+        self.index |= {mark: (len(self.runs), row) for row, mark in enumerate(marks)}
+        self.runs.append((arrays, found))
 
     def get(self, fingerprint: str) -> Crop | None:
         """The crop of a fingerprint; None if the arrays do not hold what the table says."""
-        row = self.index[fingerprint]
-        group = int(np.searchsorted(self.ends, row, side="right"))
-        found = dict(self.rows(group)[row - (self.ends[group - 1] if group else 0)])
-        planes = {name: array[row] for name, array in self.arrays.items()}
-        return Crop(planes, found) if found.pop("content") == content(planes) else None
-
-    def _rows(self, group: int) -> list[dict[str, Any]]:
-        return self.table.read_row_group(group, [*FOUND, "content"]).to_pylist()
+        run, row = self.index[fingerprint]
+        arrays, found = self.runs[run]
+        own = dict(found(row))
+        planes = {name: array[row] for name, array in arrays.items()}
+        return Crop(planes, own) if own.pop("content") == content(planes) else None
 
 
 def content(planes: dict[Map, np.ndarray]) -> str:
@@ -115,53 +166,73 @@ class Packed:
     """
 
     def __init__(self, out: Path, form: Form) -> None:
-        out.mkdir(parents=True, exist_ok=True)
         self.out, self.form, self.count = out, form, 0
-        self.files: dict[Map, BinaryIO] = {
-            name: (out / f".partial-{name}.npy").open("wb") for name in form.channels
-        }
-        for name, file in self.files.items():
-            _write_header(file, (0, *form.shape(name)))
         self.rows: list[dict[str, Any]] = []
-        self.table_path = out / ".partial-faces.parquet"
-        self.table = pq.ParquetWriter(self.table_path, form.schema)
+        self.paths = [out / TABLE, *(out / f"{name}.npy" for name in form.channels), out / JOURNAL]
+        with writing(out / TABLE):
+            out.mkdir(parents=True, exist_ok=True)
+            self.files: dict[Map, BinaryIO] = {
+                name: partial_path(out / f"{name}.npy").open("wb") for name in form.channels
+            }
+            for name, file in self.files.items():
+                _write_header(file, (0, *form.shape(name)))
+            self.journal = partial_path(out / JOURNAL).open("w", encoding="utf-8")
+            self.table = pq.ParquetWriter(partial_path(out / TABLE), form.schema)
 
     def __enter__(self) -> Packed:
         return self
 
     def add(self, planes: dict[Map, np.ndarray], row: dict[str, Any]) -> None:
         """Planes by map, and the table's row; an attribute that it lacks is unknown."""
-        for name, file in self.files.items():
-            file.write(np.ascontiguousarray(planes[name]).tobytes())
-        row = {**row, "content": content(planes)}
-        self.rows.append({**dict.fromkeys(self.form.attributes, ""), **row})
-        self.count += 1
-        if len(self.rows) == ROWS_AT_ONCE:
-            self._write_rows()
+        row = {**dict.fromkeys(self.form.attributes, ""), **row, "content": content(planes)}
+        with writing(self.out / TABLE):
+            for name, file in self.files.items():
+                file.write(np.ascontiguousarray(planes[name]).tobytes())
+                file.flush()
+            # After the arrays: what has a line is whole.
+            own = {name: row[name] for name in (*FOUND, "content", "fingerprint")}
+            self.journal.write(json.dumps(own) + "\n")
+            self.journal.flush()
+            self.rows.append(row)
+            self.count += 1
+            if len(self.rows) == ROWS_AT_ONCE:
+                self._write_rows()
+
+    def _remove(self) -> None:
+        for path in self.paths:
+            partial_path(path).unlink(missing_ok=True)
 
     def _write_rows(self) -> None:
         self.table.write_table(pa.Table.from_pylist(self.rows, self.form.schema))
         self.rows = []
 
     def __exit__(self, kind: object, *rest: object) -> None:
-        self._write_rows()
-        self.table.close()
-        for name, file in self.files.items():
-            file.seek(0)
-            _write_header(file, (self.count, *self.form.shape(name)))
-            file.close()
-        if kind is not None:
-            for path in self.out.glob(".partial-*"):
-                path.unlink()
-            return
-        # Without a table there are no faces: it goes first and comes last, so that a killed run
-        # never leaves it beside other arrays than its own.
-        (self.out / "faces.parquet").unlink(missing_ok=True)
-        for name in self.files:
-            (self.out / f".partial-{name}.npy").replace(self.out / f"{name}.npy")
-        for name in set(MAPS) - set(self.files):  # the last run's, of captures of many lights
-            (self.out / f"{name}.npy").unlink(missing_ok=True)
-        self.table_path.replace(self.out / "faces.parquet")
+        """Put the files in place; after an error, leave what a next run can go on from."""
+        with contextlib.ExitStack() as closing:
+            for file in (*self.files.values(), self.journal, self.table):
+                closing.callback(file.close)
+            if kind is not None:
+                if not self.count:
+                    closing.callback(self._remove)
+                return
+            with writing(self.out / TABLE):
+                self._write_rows()
+                for name, file in self.files.items():
+                    file.seek(0)
+                    _write_header(file, (self.count, *self.form.shape(name)))
+        with writing(self.out / TABLE):
+            # Without a table there are no faces: it goes first and comes last, so that a killed run
+            # never leaves it beside other arrays than its own.
+            (self.out / TABLE).unlink(missing_ok=True)
+            for name in self.files:
+                path = self.out / f"{name}.npy"
+                partial_path(path).replace(path)
+            for name in set(MAPS) - set(self.files):  # the last run's, of captures of many lights
+                (self.out / f"{name}.npy").unlink(missing_ok=True)
+            partial_path(self.out / TABLE).replace(self.out / TABLE)
+        partial_path(self.out / JOURNAL).unlink(missing_ok=True)
+        for path in self.out.glob(".partial-*"):  # of runs that were killed
+            path.unlink(missing_ok=True)
 
 
 def _write_header(file: BinaryIO, shape: Sequence[int]) -> None:

@@ -24,4 +24,5 @@ def draw_faces(faces: Path, path: Path) -> None:
         array = np.load(faces / f"{name}.npy", mmap_mode="r")
         chosen = np.unique(np.linspace(0, len(array) - 1, SHOWN).astype(int))
         rows.append(np.hstack(list(pictures_of(name, array[chosen]))))
-    cv2.imwrite(str(path), cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR))
+    picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
+    path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from stages.decoding import MAX_PIXELS
 from stages.detect import DETECTORS, build_detector
 from stages.detect.media import Picture, Unreadable, find_media, frame_count, read_media
 from stages.detect.output import COLUMNS, Pictures, Table, face_row
@@ -41,7 +42,7 @@ def main() -> None:
         Pictures(given.out, given.pictures, given.crops, root) as pictures,
         tqdm(total=total, desc="detect", unit="picture", mininterval=1.0) as bar,
     ):
-        for batch in _batches(files, given.bits):
+        for batch in _batches(files, given.bits, given.max_pixels):
             readable = [item for item in batch if isinstance(item, Picture)]
             for item in batch:
                 if isinstance(item, Unreadable):
@@ -61,11 +62,13 @@ def main() -> None:
     print(f", {len(broken)} files not read or not to their end" if broken else "")
 
 
-def _batches(files: list[Path], bits: int | None) -> Iterator[list[Picture | Unreadable]]:
+def _batches(
+    files: list[Path], bits: int | None, max_pixels: int
+) -> Iterator[list[Picture | Unreadable]]:
     batch: list[Picture | Unreadable] = []
     held = 0
     for file in files:
-        for item in read_media(file, bits):
+        for item in read_media(file, bits, max_pixels):
             batch.append(item)
             held += item.image.size // 3 if isinstance(item, Picture) else 0
             if len(batch) == AT_ONCE or held > PIXELS_AT_ONCE:
@@ -107,6 +110,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--bits", type=int, choices=range(9, 17), metavar="N",
         help="how many a camera used of 16-bit files that do not say: 9 to 16",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-pixels", type=_side, default=MAX_PIXELS, metavar="N",
+        help="of a picture: larger ones are not read (%(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--thresholds", type=float, nargs=3, metavar=("P", "R", "O"), help="mtcnn's three networks"

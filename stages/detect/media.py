@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from stages.decoding import MAX_PIXELS
 from stages.errors import UserError
 from stages.files import is_utf8
 from stages.images import OTHER_PICTURES, PICTURE_SUFFIXES, decode, read_bytes
@@ -51,16 +52,16 @@ class Unreadable:
     reason: str
 
 
-def read_picture(path: Path, bits: int | None = None) -> np.ndarray:
-    """(H, W, 3) RGB of 8 or 16 bits, turned as its EXIF data says; ``bits`` as of
-    `stages.decoding.decode`.
+def read_picture(path: Path, bits: int | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
+    """(H, W, 3) RGB of 8 or 16 bits, turned as its EXIF data says; ``bits`` and ``max_pixels`` as
+    of `stages.decoding.decode`.
 
     Raises
     ------
     UserError
         If the file is missing, truncated, or no picture of 8 or 16 bits.
     """
-    image = decode(read_bytes(path), path, bits)
+    image = decode(read_bytes(path), path, bits, max_pixels)
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
 
 
@@ -109,7 +110,9 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in VIDEOS
 
 
-def read_media(path: Path, bits: int | None = None) -> Iterator[Picture | Unreadable]:
+def read_media(
+    path: Path, bits: int | None = None, max_pixels: int = MAX_PIXELS
+) -> Iterator[Picture | Unreadable]:
     """The picture of an image file, or all frames of a video, one at a time."""
     if is_video(path):
         if not is_utf8(str(path)):  # OpenCV dies of it
@@ -118,7 +121,7 @@ def read_media(path: Path, bits: int | None = None) -> Iterator[Picture | Unread
         yield from _frames(path)
         return
     try:
-        yield Picture(path, None, read_picture(path, bits))
+        yield Picture(path, None, read_picture(path, bits, max_pixels))
     except UserError as error:
         yield Unreadable(path, str(error).removeprefix(f"{path}: "))
 

@@ -67,7 +67,7 @@ def _check_picture(session: Session, limits: CaptureLimits) -> str:
     [name] = session.frames
     path = Path(name)
     data = read_bytes(path)
-    decode(data, path, limits.bits)
+    decode(data, path, limits.bits, limits.max_pixels)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -112,7 +112,7 @@ def _check_capture(session: Session, limits: CaptureLimits) -> str:
                 f"{path}: a JPEG, whose values are not linear in the light; save frames as PNG, "
                 "TIFF, PGM or BMP, linear as the sensor has them"
             )
-        image = decode(data, path, limits.bits)
+        image = decode(data, path, limits.bits, limits.max_pixels)
         frame = grey(image)
         if first_shape is None:
             first_shape = frame.shape

@@ -132,7 +132,7 @@ def _hashed(sessions: Path) -> tuple[np.ndarray, np.ndarray, list[Refusal]]:
 def _hash(session: Session) -> int | Refusal:
     path = session.frames[0]
     try:
-        made = picture_hash(read_frame(Path(path), session.bits))
+        made = picture_hash(read_frame(Path(path), session.bits, None))
     except UserError as error:
         return Refusal(session.identity, session.session, str(error))
     if made is None:
@@ -175,7 +175,7 @@ def _agreements(work: tuple[str, list[str]]) -> list[float]:
 @lru_cache(maxsize=1024)
 def _thumbnail(path: str) -> np.ndarray | None:
     try:
-        return thumbnail(read_frame(Path(path), 16))  # a correlation, whatever the bits
+        return thumbnail(read_frame(Path(path), 16, None))  # a correlation, whatever the bits
     except UserError:  # gone since it was hashed
         return None
 

@@ -83,7 +83,7 @@ Measured = tuple[str, int, np.ndarray, list[tuple[float, float]]]
 
 def _picture(session: Session) -> Measured | None:
     """Who, hash, thumbnail, and the distance and agreement after each change."""
-    image = read_frame(Path(session.frames[0]))
+    image = read_frame(Path(session.frames[0]), session.bits, None)
     own = picture_hash(image)
     if own is None:
         return None

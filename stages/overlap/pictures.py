@@ -42,6 +42,6 @@ def _said(row: dict[Hashable, Any]) -> str:
 
 def _picture(path: Path) -> np.ndarray:
     try:
-        return rgb(decode(read_bytes(path), path, 16))
+        return rgb(decode(read_bytes(path), path, 16, None))
     except UserError:  # gone since, or named by the crops alone
         return np.ones((8, 8, 3), np.float32)

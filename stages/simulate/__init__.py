@@ -1,9 +1,11 @@
 """A rig that renders captures with known truth: the data the pipeline runs on by default."""
 
+import hashlib
 import shutil
 from functools import partial
 from pathlib import Path
 
+from stages.files import code_digest, replacing
 from stages.parallel import map_sessions
 from stages.params import SimulateParams
 from stages.simulate.session import simulate_session
@@ -23,14 +25,23 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
         number, and on nothing else in the population.
     out : Path
         Emptied, then filled with ``Photometric_DB/<id>/<session>/``. Beside the rig's files
-        each session holds ``truth.exr``, ``truth.json`` and ``landmarks.csv`` of frame 0.
+        each session holds ``truth.exr``, ``truth.json`` and ``landmarks.csv`` of frame 0. After a
+        kill, a run of the same parameters and code goes on from the sessions that are done.
 
     Returns
     -------
     int
         Number of sessions written.
     """
-    shutil.rmtree(out, ignore_errors=True)
+    begun = out / ".partial-of"  # there while sessions are missing: what is being made
+    parts = (params.model_dump_json(), str(seed), code_digest(Path(__file__).parent))
+    mark = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    if not begun.is_file() or begun.read_bytes() != mark.encode():
+        shutil.rmtree(out, ignore_errors=True)
+        with replacing(begun) as path:
+            path.write_text(mark)
     sessions = [(i, s) for i in range(params.identities) for s in range(params.sessions)]
     render = partial(simulate_session, params, seed, out)
-    return sum(1 for _ in map_sessions(render, sessions, "simulate"))
+    count = sum(1 for _ in map_sessions(render, sessions, "simulate"))
+    begun.unlink()
+    return count

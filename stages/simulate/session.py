@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from stages.files import writing
 from stages.maps import write_maps
 from stages.params import SimulateParams
 from stages.session import LANDMARKS
@@ -102,9 +103,15 @@ def write_session(folder: Path, frames: np.ndarray, scene: Scene, state: Session
     """Write a session's files to `folder`, which appears complete or not at all."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    with writing(folder):
+        partial.mkdir(parents=True)
+        _write_files(partial, frames, scene, state)
+        partial.rename(folder)
+
+
+def _write_files(partial: Path, frames: np.ndarray, scene: Scene, state: SessionState) -> None:
     for index, frame in enumerate(frames):
-        cv2.imwrite(str(partial / f"im{index}.bmp"), frame)
+        (partial / f"im{index}.bmp").write_bytes(cv2.imencode(".bmp", frame)[1].tobytes())
     (partial / "LightSource.m").write_text(light_source_text(light_directions()))
     (partial / "metadataII.txt").write_text(metadata_text(state.attributes))
     (partial / "truth.json").write_text(_truth_text(state, scene.scale))
@@ -114,7 +121,6 @@ def write_session(folder: Path, frames: np.ndarray, scene: Scene, state: Session
         for name, (x, y) in zip(LANDMARKS, scene.landmarks, strict=True):
             rows.writerow([name, f"{x:.3f}", f"{y:.3f}"])
     write_maps(partial / "truth.exr", true_maps(scene, state.conditions.exposure))
-    partial.rename(folder)
 
 
 def prepare_session(
@@ -140,11 +146,13 @@ def simulate_session(
 ) -> Path:
     """Render one session and write it; returns its folder."""
     number, session = person_and_session
+    folder = out / "Photometric_DB" / f"{number + 1:04d}" / session_name(number, session)
+    if folder.exists():  # of a run that was killed
+        return folder
     person, state = prepare_session(params, seed, number, session)
     stubble = stream(seed, STUBBLE, number, session)
     scene = build_scene(person, state, params.width, params.height, stubble)
     noise = stream(seed, NOISE, number, session)
     frames = add_noise(render_frames(scene, state), state.noise, noise)
-    folder = out / "Photometric_DB" / f"{number + 1:04d}" / session_name(number, session)
     write_session(folder, frames, scene, state)
     return folder

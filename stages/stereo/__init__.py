@@ -9,7 +9,7 @@ from pathlib import Path
 
 from stages.errors import UserError
 from stages.files import code_digest, replacing
-from stages.maps import read_notes, write_maps
+from stages.maps import read_maps, read_notes, write_maps
 from stages.parallel import map_sessions
 from stages.params import StereoParams
 from stages.session import Refusal, Session, read_sessions, write_refusals
@@ -42,20 +42,21 @@ def stereo(
     wanted = {map_path(out, s): fingerprint(s, params, code) for s in sessions}
     for stale in set(out.glob("*/*.exr")) - set(wanted):
         stale.unlink()
-    todo = [
-        s
-        for s in sessions
-        if read_notes(map_path(out, s)).get("fingerprint") != wanted[map_path(out, s)]
-    ]
+    marks = [wanted[map_path(out, s)] for s in sessions]
+    whole = partial(_is_whole, out=out)
+    kept = list(
+        map_sessions(whole, list(zip(sessions, marks, strict=True)), "stereo: what is done")
+    )
+    todo = [s for s, done in zip(sessions, kept, strict=True) if not done]
     work = partial(_write_session, params=params, code=code, out=out)
     failures = [f for f in map_sessions(work, todo, "stereo") if f is not None]
     if failures and len(failures) == len(sessions):
         raise UserError(f"stereo: every session failed, the first: {failures[0].reason}")
     write_refusals(out / "failures.csv", failures)
     lost = {(f.identity, f.session) for f in failures}
-    whole = [s for s in sessions if (s.identity, s.session) not in lost]
+    made = [s for s in sessions if (s.identity, s.session) not in lost]
     with replacing(report) as path:
-        path.write_text(json.dumps(truth_metrics(whole, params), indent=2) + "\n")
+        path.write_text(json.dumps(truth_metrics(made, params), indent=2) + "\n")
     return len(todo) - len(failures), len(sessions) - len(todo), len(failures)
 
 
@@ -68,6 +69,19 @@ def fingerprint(session: Session, params: StereoParams, code: str) -> str:
     """Hash of everything that a session's maps depend on."""
     parts = (session.digest, session.lights.tobytes().hex(), params.model_dump_json(), code)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _is_whole(session_and_mark: tuple[Session, str], out: Path) -> bool:
+    """Whether a session's maps are up to date, and as they were written."""
+    session, mark = session_and_mark
+    path = map_path(out, session)
+    if read_notes(path).get("fingerprint") != mark:
+        return False
+    try:
+        read_maps(path)
+    except UserError:
+        return False
+    return True
 
 
 def _write_session(session: Session, params: StereoParams, code: str, out: Path) -> Refusal | None:

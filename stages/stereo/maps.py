@@ -22,8 +22,8 @@ REACH = 0.04  # of the shorter side: dark brows and beards up to twice this wide
 
 
 def read_frames(session: Session) -> np.ndarray:
-    """All frames of a session, (n, H, W) float32 in [0, 1]."""
-    return np.stack([read_frame(Path(path), session.bits) for path in session.frames])
+    """All frames of a session that was checked, (n, H, W) float32 in [0, 1]."""
+    return np.stack([read_frame(Path(path), session.bits, None) for path in session.frames])
 
 
 def compute_maps(

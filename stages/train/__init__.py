@@ -16,6 +16,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from tqdm import tqdm
 
 from stages.errors import UserError
+from stages.files import check_room
 from stages.pairs import cosine_auc
 from stages.params import CaptureLimits, Params, maps_of
 from stages.session import read_table
@@ -134,6 +135,10 @@ def train(
         card = card.model_copy(update=state["card"])
         print(f"train: goes on from epoch {len(log)} of {checkpoint}")
 
+    # A checkpoint holds five times the weights (average, best, two moments of the optimiser), and a
+    # new one is written beside the old; then there are the weights themselves.
+    check_room(models, 12 * sum(v.nbytes for v in network.state_dict().values()))
+    check_room(history, 2**20)
     saved = time.monotonic()
     with (
         one_thread_each(),

@@ -57,7 +57,9 @@ def frames_of(capture: Session | Encoded, card: Card) -> Frames:
     if isinstance(capture, Session):
         return load(capture, card)
     check_kind(picture_session("", Path(capture.name)), card)
-    return picture_frames(decode(capture.data, Path(capture.name), card.limits.bits), card.crop)
+    limits = card.limits
+    image = decode(capture.data, Path(capture.name), limits.bits, limits.max_pixels)
+    return picture_frames(image, card.crop)
 
 
 def card_for(capture: Session | Encoded, card: Card) -> Card:
