@@ -93,10 +93,14 @@ class Shards:
         found = list(map_in_threads(run, self.done))
         for branch, own in enumerate(weights):
             shards = [g for (b, _, _), g in zip(self.done, found, strict=True) if b == branch]
-            for weight, gradients in zip(own, zip(*shards, strict=True), strict=True):
-                for gradient in gradients:
-                    if gradient is not None:
-                        weight.grad = gradient if weight.grad is None else weight.grad + gradient
+            for weight, parts in zip(own, zip(*shards, strict=True), strict=True):
+                gradients = [part for part in parts if part is not None]
+                if gradients:
+                    # Laid out as the weight is: a fused optimiser goes through both as they lie.
+                    total = torch.empty_like(weight).copy_(gradients[0])
+                    for gradient in gradients[1:]:
+                        total += gradient
+                    weight.grad = total
         self.done, self.joined = [], []
         self._average_statistics(count)  # now: the passes above have read them
 

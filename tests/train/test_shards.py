@@ -92,3 +92,21 @@ def test_frozen_parts_stay_as_they_are():
     assert all(g is None for n, g in gradients.items() if n.startswith("branches."))
     assert gradients["heads.pose.weight"] is not None
     assert all(torch.equal(before[name], value) for name, value in net.state_dict().items())
+
+
+def test_steps_of_the_optimiser_are_those_of_a_plain_pass():
+    """A fused optimiser takes gradients as they lie in memory, whatever their strides say."""
+    batch = torch.randn(module.SHARD, 4, 32, 32)
+    ours, plain = network().float(), network().float()
+    for net in (ours, plain):
+        optimizer = torch.optim.SGD(net.parameters(), 0.1, fused=True)
+        if net is ours:
+            step(net, batch)
+        else:
+            loss_of(net(batch, 0.3)).backward()
+        optimizer.step()
+        for weight in net.parameters():
+            assert weight.grad is None or weight.grad.stride() == weight.stride()
+    name = "branches.0.backbone.layers.3.residual.0.weight"
+    moved = [dict(net.named_parameters())[name] for net in (ours, plain)]
+    torch.testing.assert_close(*moved, atol=1e-4, rtol=1e-3)
