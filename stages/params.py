@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from stages.errors import UserError
+from stages.files import check_regular
 
 Map = Literal["albedo", "normalmap", "depthmap", "raw", "frames"]
 Modality = Literal[
@@ -410,12 +410,13 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
         If it is missing, no YAML, or has a wrong, unknown or missing value: a line for each,
         naming the parameter, what it is and what is allowed.
     """
+    check_regular(path)
     try:
         raw = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run from the project's root") from None
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        reason = " ".join(str(error).split())
+    except Exception as error:  # the parser raises whatever odd text runs it into
+        reason = " ".join(str(error).split())[:300]
         raise UserError(f"{path}: not readable as YAML: {reason}") from error
     try:
         return Params.model_validate(raw)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stages.errors import UserError
+from stages.files import check_regular
 
 MAGIC = 0xCED7230A
 WHOLE, FIRST, MIDDLE, LAST = range(4)
@@ -29,6 +30,7 @@ def read_record(path: Path, offset: int) -> tuple[tuple[float, ...], bytes]:
     UserError
         If there is no whole record.
     """
+    check_regular(path)
     try:
         with path.open("rb") as file:
             file.seek(offset)

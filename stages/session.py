@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.errors import UserError
-from stages.files import replacing
+from stages.files import check_regular, replacing
 from stages.tables import plain_cell, safe
 from stages.walking import one_form
 
@@ -124,17 +124,30 @@ def read_sessions(path: Path) -> Iterator[Session]:
         If the file is missing or not such a table.
     """
     for row in read_rows(path, "ingest", SCHEMA):
-        landmarks = row["landmarks"]
-        yield Session(
-            identity=row["identity"],
-            session=row["session"],
-            frames=tuple(row["frames"]),
-            lights=np.array(row["lights"], dtype=np.float64).reshape(-1, 3),
-            attributes=dict(row["attributes"]),
-            landmarks=None if landmarks is None else np.reshape(landmarks, (5, 2)),
-            digest=row["digest"],
-            bits=row["bits"],
-        )
+        with _told(path, "ingest"):
+            session = _session(row)
+        yield session
+
+
+def _session(row: dict[str, Any]) -> Session:
+    landmarks = row["landmarks"]
+    session = Session(
+        identity=row["identity"],
+        session=row["session"],
+        frames=tuple(row["frames"]),
+        lights=np.array(row["lights"], dtype=np.float64).reshape(-1, 3),
+        attributes=dict(row["attributes"]),
+        landmarks=None if landmarks is None else np.reshape(landmarks, (5, 2)),
+        digest=row["digest"],
+        bits=row["bits"],
+    )
+    texts = (session.digest, *session.frames, *session.attributes, *session.attributes.values())
+    if not all(isinstance(text, str) for text in texts) or not np.isfinite(session.lights).all():
+        raise ValueError(f"{session.name} is no session")
+    for part in (session.identity, session.session):
+        if not part or part.startswith(".") or any(c in part for c in "/\\\0"):
+            raise ValueError(f"{part!r} is no name")
+    return session
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
@@ -153,11 +166,19 @@ def read_rows(path: Path, stage: str, schema: pa.Schema) -> Iterator[dict[str, A
     UserError
         If it is missing, unreadable or of another schema; the message names the stage to run.
     """
-    with _told(path, stage), pq.ParquetFile(path) as file:
+    with _told(path, stage):
+        file = pq.ParquetFile(path)
         if lacking := set(schema.names) - set(file.schema_arrow.names):
             raise ValueError(f"no column {', '.join(sorted(lacking))}")
-        for batch in file.iter_batches(ROWS_AT_ONCE):
-            yield from batch.to_pylist()
+        batches = file.iter_batches(ROWS_AT_ONCE)
+    with file:
+        while True:
+            with _told(path, stage):
+                batch = next(batches, None)
+                rows = batch.to_pylist() if batch is not None else []
+            if batch is None:
+                return
+            yield from rows
 
 
 def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
@@ -191,9 +212,13 @@ def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> 
 @contextmanager
 def _told(path: Path, stage: str) -> Iterator[None]:
     """Turns what goes wrong with a table into a `UserError`."""
+    check_regular(path)
     try:
         yield
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run `dvc repro {stage}`") from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: unreadable ({error}); run `dvc repro -f {stage}`") from error
+    except UserError:
+        raise
+    except Exception as error:  # whatever a damaged file runs the readers into
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: unreadable ({reason}); run `dvc repro -f {stage}`") from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
+from stages.errors import UserError
+
 Tasks = dict[str, dict[str, list[str]]]
 UNKNOWN = -1  # the class of a label that was not given
 
@@ -13,9 +15,11 @@ def class_indices(table: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
 
     Raises
     ------
-    KeyError
+    UserError
         If a label stands in no class: `unknown_labels` lists those first.
     """
+    if reason := next(filter(None, unknown_labels(table, tasks)), ""):
+        raise UserError(reason)
     return pd.DataFrame(
         {task: _labels(table, task).map(_index(classes)) for task, classes in tasks.items()},
         index=table.index,

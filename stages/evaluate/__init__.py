@@ -38,7 +38,7 @@ from stages.maps import pictures_of
 from stages.pairs import cosine_auc
 from stages.params import Params
 from stages.session import read_sessions, read_table
-from stages.train.data import Faces
+from stages.train.data import Faces, rows_of
 from stages.train.model import default_device, embed, load_model
 
 FARS = (1e-1, 1e-2, 1e-3)
@@ -77,7 +77,7 @@ def evaluate(
         )
     gallery, probe = (read_table(splits / f"{name}.csv", "split") for name in ("gallery", "probe"))
     test = pd.concat([gallery, probe], ignore_index=True)
-    rows = test["row"].astype(int).to_numpy()
+    rows = rows_of(test, len(faces))
     embedded = embed(network, card, faces.batches(rows))
     enrolled = np.arange(len(test)) < len(gallery)
     scores = score_captures(
@@ -95,7 +95,7 @@ def evaluate(
     reject_table = curves_table(rejects)
     truth = true_conditions(scores, read_sessions(sessions))
 
-    train_rows = read_table(splits / "train.csv", "split")["row"].astype(int).to_numpy()
+    train_rows = rows_of(read_table(splits / "train.csv", "split"), len(faces))
     train_rows = train_rows[:: -(-len(train_rows) // PCA_CAPTURES)]
     # One batch after the other: all crops at once may be more than fit in memory.
     small, small_train = (

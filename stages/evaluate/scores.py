@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stages.errors import UserError
-from stages.files import replacing
+from stages.files import check_regular, replacing
 from stages.pairs import all_pairs, pair_cosines, some_pairs, unit
 from stages.tasks import UNKNOWN, Tasks, class_indices
 
@@ -144,6 +142,7 @@ def read_scores(path: Path) -> Scores:
     UserError
         If the file is missing or no such file.
     """
+    check_regular(path)
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
@@ -158,9 +157,9 @@ def read_scores(path: Path) -> Scores:
             raise UserError(f"{path}: {fault}; run `dvc repro -f evaluate`")
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run `dvc repro evaluate`") from None
-    except (OSError, EOFError, ValueError, LookupError, TypeError, ArithmeticError,
-            NotImplementedError, MemoryError, RuntimeError, zipfile.BadZipFile,
-            zlib.error) as error:  # fmt: skip
+    except UserError:
+        raise
+    except Exception as error:  # whatever a damaged file runs the readers into
         raise UserError(f"{path}: no table of scores; run `dvc repro -f evaluate`") from error
     return scores
 

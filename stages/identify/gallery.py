@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from stages.errors import UserError
-from stages.files import replacing
+from stages.files import check_regular, replacing
 from stages.identify.search import nearest
 from stages.pairs import person_means, unit
 
@@ -154,6 +154,7 @@ def read_gallery(path: Path, model: str) -> Gallery:
     UserError
         If the file is missing, no gallery, or one of another model than ``model``.
     """
+    check_regular(path)
     try:
         with safe_open(path, "np") as file:
             notes = file.metadata() or {}
@@ -165,7 +166,7 @@ def read_gallery(path: Path, model: str) -> Gallery:
         raise UserError(
             f"{path}: there is no such gallery; `python -m stages.identify enrol FOLDER`"
         ) from None
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # whatever a damaged file runs the reader into
         raise UserError(f"{path}: no gallery of `python -m stages.identify enrol`") from error
     if gallery.model != model:
         raise UserError(

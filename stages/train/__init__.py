@@ -70,12 +70,12 @@ def train(
 
     table, val_table = (read_table(splits / f"{n}.csv", "split") for n in ("train", "val"))
     tasks = usable_tasks(table, params.tasks())
-    part, val = read_part(table, tasks), read_part(val_table, tasks)
+    maps = maps_of(params.modality)
+    faces = Faces(faces_folder, maps)
+    part, val = (read_part(some, tasks, len(faces)) for some in (table, val_table))
     people, identity = np.unique(part.identities, return_inverse=True)
     identities = torch.from_numpy(identity)
 
-    maps = maps_of(params.modality)
-    faces = Faces(faces_folder, maps)
     scale = measure_scale(faces, part.rows)
     card = Card(
         modality=params.modality,

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 
 from stages.errors import UserError
+from stages.files import check_regular
 from stages.params import Map
+from stages.tables import whole
 from stages.tasks import UNKNOWN, Tasks, class_indices
 
 LIMIT = 3.0  # standard deviations
@@ -60,13 +62,27 @@ class Faces:
                     f"{path}: missing, since pictures without known lights have no {name}; set "
                     "modality=raw"
                 )
+            check_regular(path)
             try:
-                self.arrays.append(np.load(path, mmap_mode="r"))
-            except (OSError, ValueError) as error:
-                raise UserError(f"{path}: unreadable ({error}); run `dvc repro crop`") from error
+                array = np.load(path, mmap_mode="r")
+                if array.ndim != 4 or array.dtype != np.float16 or 0 in array.shape[1:]:
+                    raise ValueError("not an array of crops")
+                if array.shape[2] != array.shape[3]:
+                    raise ValueError("crops that are not square")
+            except Exception as error:  # whatever a damaged header runs the reader into
+                reason = " ".join(str(error).split())[:200]
+                raise UserError(
+                    f"{path}: unreadable ({reason}); run `dvc repro -f crop`"
+                ) from error
+            self.arrays.append(array)
+        if len({(len(a), a.shape[-1]) for a in self.arrays}) > 1:
+            raise UserError(f"{folder}: maps of several lengths or sizes; run `dvc repro -f crop`")
         self.side: int = self.arrays[0].shape[-1]
         self.channels: list[int] = [array.shape[1] for array in self.arrays]
         self.x_channels = normal_x_channels(maps, self.channels)
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Stored values of some rows, (B, C, S, S) float32."""
@@ -120,11 +136,34 @@ class Part:
     labels: dict[str, Tensor]
 
 
-def read_part(table: pd.DataFrame, tasks: Tasks) -> Part:
-    """A split's table as arrays."""
+def rows_of(table: pd.DataFrame, faces: int) -> np.ndarray:
+    """A split's rows (N,) int of the packed faces, of which there are so many.
+
+    Raises
+    ------
+    UserError
+        If it has none, or others.
+    """
+    rows = [whole(text) for text in table["row"].astype(str)] if "row" in table else []
+    if not rows or any(row is None or row >= faces for row in rows):
+        raise UserError("a table of the split has rows that are no faces; run `dvc repro -f split`")
+    return np.array(rows, dtype=int)
+
+
+def read_part(table: pd.DataFrame, tasks: Tasks, faces: int) -> Part:
+    """A split's table as arrays, of so many packed ``faces``.
+
+    Raises
+    ------
+    UserError
+        If it is no table of the split.
+    """
+    rows = rows_of(table, faces)
+    if "identity" not in table:
+        raise UserError("a table of the split has no identities; run `dvc repro -f split`")
     indices = class_indices(table, tasks)
     return Part(
-        table["row"].astype(int).to_numpy(),
+        rows,
         table["identity"].astype(str).to_numpy(),
         {task: torch.from_numpy(indices[task].to_numpy(copy=True)) for task in tasks},
     )

@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from stages.errors import UserError
-from stages.files import replacing, replacing_together
+from stages.files import check_regular, replacing, replacing_together
 from stages.params import Backbone, CaptureLimits, CropParams, Map, Modality, StereoParams
 from stages.tasks import Tasks
 from stages.threads import map_in_threads
@@ -191,6 +190,7 @@ def load_model(folder: Path, device: torch.device) -> tuple[Network, Card]:
     """
     card = read_card(folder)
     path = folder / "weights.safetensors"
+    check_regular(path)
     try:
         if _file_digest(path) != card.weights:
             raise UserError(f"{folder}: the weights are not those of the card; {TRAIN}")
@@ -198,8 +198,10 @@ def load_model(folder: Path, device: torch.device) -> tuple[Network, Card]:
         network.load_state_dict(load_file(path))
     except FileNotFoundError:
         raise UserError(f"{path}: missing; {TRAIN}") from None
-    except (ValueError, SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except UserError:
+        raise
+    except Exception as error:  # whatever numbers that do not fit each other run torch into
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
         raise UserError(f"{folder}: no usable model ({reason}); {TRAIN}") from None
     return network.to(device).eval(), card
 
@@ -213,6 +215,7 @@ def read_card(folder: Path) -> Card:
         If it is missing or no such card.
     """
     path = folder / "card.json"
+    check_regular(path)
     try:
         return Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
@@ -223,8 +226,8 @@ def read_card(folder: Path) -> Card:
         raise UserError(
             f"{path}: no card of this psface ({where}: {first['msg']}); {TRAIN}"
         ) from None
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path}: unreadable ({error}); {TRAIN}") from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: unreadable ({str(error)[:200]}); {TRAIN}") from None
 
 
 def _file_digest(path: Path) -> str:

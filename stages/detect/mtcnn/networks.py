@@ -18,7 +18,6 @@ from pathlib import Path
 import joblib
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -113,7 +112,7 @@ def load_networks(weights: Path | None = None) -> Networks:
         return networks.eval()
     try:
         state = load_file(weights)
-    except (OSError, SafetensorError) as error:
+    except Exception as error:  # whatever a damaged file runs the reader into
         raise UserError(f"{weights}: no safetensors file ({error}); {OURS}") from error
     expected = networks.state_dict()
     wrong = [k for k, v in expected.items() if k not in state or state[k].shape != v.shape]
