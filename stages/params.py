@@ -37,6 +37,8 @@ DetectorName = Literal[
 Aligner = Literal[DetectorName, "aligned"]
 Head = Literal["magface", "arcface", "cosface", "curricularface", "triplet"]
 
+SHOWN = 5  # faults of params.yaml that are told at once
+
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0)]
@@ -407,8 +409,8 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     Raises
     ------
     UserError
-        If it is missing, no YAML, or has a wrong, unknown or missing value: a line for each,
-        naming the parameter, what it is and what is allowed.
+        If it is missing, no YAML, or has wrong, unknown or missing values, of which it tells the
+        first: the parameter, what it is and what is allowed.
     """
     check_regular(path)
     try:
@@ -421,7 +423,9 @@ def load_params(path: Path = Path("params.yaml")) -> Params:
     try:
         return Params.model_validate(raw)
     except ValidationError as error:
-        raise UserError("; ".join(_describe(path, item) for item in error.errors())) from None
+        faults = [_describe(path, item)[:300] for item in error.errors()]
+        more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+        raise UserError("; ".join([*faults[:SHOWN], *more])) from None
 
 
 def _describe(path: Path, item: Any) -> str:
