@@ -13,9 +13,16 @@ from typing import NoReturn
 from stages.threads import limit_libraries
 from stages.walking import left_out
 
+LONGEST = 1500  # characters of a message, which may cite what is in a file
+
 
 class UserError(Exception):
     """Something the user can mend: a bad file, a bad parameter, an empty folder."""
+
+    def __init__(self, message: str) -> None:
+        if len(message) > LONGEST:
+            message = f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 :]}"
+        super().__init__(message)
 
 
 def run_stage(main: Callable[[], None], alone_as: str = "") -> None:

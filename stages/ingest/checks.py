@@ -78,6 +78,8 @@ def _check_lights(session: Session, max_condition: float) -> None:
         raise UserError(f"{where}: {len(lights)} lights, need at least {MIN_LIGHTS}")
     if len(lights) != len(session.frames):
         raise UserError(f"{where}: {len(session.frames)} frames but {len(lights)} lights")
+    if not np.isfinite(lights).all():
+        raise UserError(f"{where}: a light direction that is not a number; correct it")
     if (lights[:, 2] <= 0).any():
         behind = int(np.argmax(lights[:, 2] <= 0)) + 1
         raise UserError(
