@@ -8,9 +8,11 @@ largest value but 255 and 65535.
 from __future__ import annotations
 
 import io
+import logging
 import struct
 import warnings
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import cast
 
@@ -24,8 +26,10 @@ from stages.errors import UserError
 
 # A broken file is reported by us, with its session; OpenCV's own lines would repeat it unnamed.
 cv2.utils.logging.setLogLevel(0)
+logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 MAX_PIXELS = 150_000_000  # more than any camera of faces has
 PNG = b"\x89PNG\r\n\x1a\n"
+MOST_PAGES = 16  # of a TIFF: a picture and its thumbnails
 SUSPICIOUS = 14  # bits: no 16-bit sample over their range looks like a camera's, right-aligned
 LIMITS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
 # What a file begins with, at which byte, for kinds that are not read.
@@ -181,7 +185,8 @@ def _pnm(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> n
 def _tiff(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> np.ndarray:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         file.pages.useframes = False
-        every = [cast(tifffile.TiffPage, page) for page in file.pages]  # useframes is off
+        # A few, since in a damaged file they may follow each other in a circle; useframes is off.
+        every = [cast(tifffile.TiffPage, page) for page in islice(file.pages, MOST_PAGES)]
         pages = [page for page in every if not page.is_reduced]
         if not pages:
             raise UserError(f"{path}: truncated or not an image; copy it again")
