@@ -105,6 +105,8 @@ def _in_turns(
 def _account(image: np.ndarray) -> None:
     """Print what one image takes on one thread, and what its multiplications alone would."""
     threads, cv_threads = torch.get_num_threads(), cv2.getNumThreads()
+    told = os.environ.get("OMP_NUM_THREADS")
+    os.environ["OMP_NUM_THREADS"] = "1"  # so the detector computes in this thread
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     detector = MTCNN(MIN_FACE_SIZE)
@@ -126,6 +128,9 @@ def _account(image: np.ndarray) -> None:
     ideal = operations / _speed()
     torch.set_num_threads(threads)
     cv2.setNumThreads(cv_threads)
+    del os.environ["OMP_NUM_THREADS"]
+    if told is not None:
+        os.environ["OMP_NUM_THREADS"] = told
     print(f"one thread: {1000 * total:.1f} ms, of which")
     for part, seconds in spent.items():
         print(f"  {part:16}{1000 * seconds:6.1f} ms")
