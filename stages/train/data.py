@@ -69,6 +69,8 @@ class Faces:
                     raise ValueError("not an array of crops")
                 if array.shape[2] != array.shape[3]:
                     raise ValueError("crops that are not square")
+            except FileNotFoundError:
+                raise UserError(f"{path}: missing; run `dvc repro crop`") from None
             except Exception as error:  # whatever a damaged header runs the reader into
                 reason = " ".join(str(error).split())[:200]
                 raise UserError(
