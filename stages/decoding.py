@@ -23,11 +23,11 @@ import tifffile
 from PIL import Image
 
 from stages.errors import UserError
+from stages.params import MAX_PIXELS
 
 # A broken file is reported by us, with its session; OpenCV's own lines would repeat it unnamed.
 cv2.utils.logging.setLogLevel(0)
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
-MAX_PIXELS = 150_000_000  # more than any camera of faces has
 PNG = b"\x89PNG\r\n\x1a\n"
 MOST_PAGES = 16  # of a TIFF: a picture and its thumbnails
 SUSPICIOUS = 14  # bits: no 16-bit sample over their range looks like a camera's, right-aligned
@@ -86,7 +86,8 @@ def decode(
             return _tiff(data, path, bits, max_pixels)
         if data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace():
             return _pnm(data, path, bits, max_pixels)
-        _check_size(*_header_size(data, path), max_pixels, path)
+        if max_pixels is not None:
+            _check_size(*_header_size(data, path), max_pixels, path)
         return _opencv(data, path, bits)
     except UserError:
         raise

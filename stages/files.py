@@ -8,11 +8,15 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stages.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 WRITING = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM,
@@ -112,7 +116,7 @@ def writing(path: Path) -> Iterator[None]:
 
 def disk_is_full(path: Path) -> bool:
     """Whether next to nothing can be written where ``path`` is, or would be."""
-    folder = next((p for p in path.absolute().parents if p.is_dir()), Path("/"))
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     try:
         return shutil.disk_usage(folder).free < ROOM
     except OSError:
@@ -225,6 +229,24 @@ def is_utf8(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def is_path_part(name: str) -> bool:
+    """Whether a name can be that of a file or folder of ours."""
+    return bool(name) and not name.startswith(".") and not any(c in name for c in "/\\\0")
+
+
+def digest_of(*texts: str) -> str:
+    """Hash of some texts, of which a result depends."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def array_digest(arrays: Iterable[np.ndarray]) -> str:
+    """Hash of arrays' bytes, by which a file knows those that are its own."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:32]
 
 
 def code_digest(room: Path) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stages.decoding import LIMITS, MAX_PIXELS, decode
+from stages.decoding import LIMITS, decode
 from stages.errors import UserError
 from stages.files import check_regular
+from stages.params import MAX_PIXELS
 from stages.recordio import read_record
 from stages.tables import whole
 

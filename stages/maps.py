@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,7 +9,7 @@ import numpy as np
 import OpenEXR
 
 from stages.errors import UserError
-from stages.files import check_regular, replacing
+from stages.files import array_digest, check_regular, replacing
 from stages.images import to_uint8
 from stages.params import Map
 
@@ -57,7 +55,7 @@ def write_maps(path: Path, maps: Maps) -> None:
         "type": OpenEXR.scanlineimage,
         "zipCompressionLevel": 1,
         **maps.notes,
-        "content": _content(planes),
+        "content": array_digest(planes),
     }
     with replacing(path) as partial, OpenEXR.File(header, channels) as exr:
         exr.write(str(partial))
@@ -83,7 +81,7 @@ def read_maps(path: Path) -> Maps:
             notes = {k: v for k, v in exr.header().items() if isinstance(v, str)}
         if len({plane.shape for plane in stored}) != 1:
             raise ValueError("channels of several sizes")
-        if notes.pop("content", None) != _content(stored):
+        if notes.pop("content", None) != array_digest(stored):
             raise ValueError("not the values that were written")
     except UserError:
         raise
@@ -93,14 +91,6 @@ def read_maps(path: Path) -> Maps:
         plane.astype(np.float32) for plane in stored
     )
     return Maps(np.stack([normal_x, normal_y, normal_z]), albedo, depth, mask > 0.5, notes)
-
-
-def _content(planes: Sequence[np.ndarray]) -> str:
-    """Hash of a file's channels, by which those that a disk has let rot are known."""
-    digest = hashlib.sha256()
-    for plane in planes:
-        digest.update(plane.astype("<f2").tobytes())
-    return digest.hexdigest()[:32]
 
 
 def read_notes(path: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-IMPOSTORS = 5_000_000  # of more, so many are drawn, where not params.yaml but nobody says how many
+IMPOSTORS = 5_000_000  # pairs of two people: of more, so many are drawn
 BLOCK = 8192
 
 

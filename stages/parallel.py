@@ -6,7 +6,6 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -17,7 +16,7 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from stages.errors import UserError
-from stages.threads import available_cpus
+from stages.threads import available_cpus, environment, in_order
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -58,30 +57,25 @@ def map_sessions(
         return
     with (
         bar,
-        _environment({name: "1" for name in THREAD_VARIABLES}),
+        environment({name: "1" for name in THREAD_VARIABLES}),
         ProcessPoolExecutor(
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
         ) as pool,
     ):
-        waiting: deque[Future[Result]] = deque()
+
+        def submit(item: Item) -> Future[Result]:
+            with _no_interrupt():
+                return pool.submit(function, item)
+
         try:
-            for item in items:
-                with _no_interrupt():
-                    waiting.append(pool.submit(function, item))
-                if len(waiting) > IN_FLIGHT_PER_WORKER * workers:
-                    yield waiting.popleft().result()
-                    bar.update()
-            while waiting:
-                yield waiting.popleft().result()
+            for result in in_order(submit, items, IN_FLIGHT_PER_WORKER * workers):
+                yield result
                 bar.update()
         except BrokenProcessPool:
             raise UserError(
                 f"{description}: a worker process was killed, most likely for want of memory; "
                 "free some and run `dvc repro` again"
             ) from None
-        finally:
-            for future in waiting:
-                future.cancel()
 
 
 def _begin_worker() -> None:
@@ -111,17 +105,3 @@ def _no_interrupt() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

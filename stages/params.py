@@ -37,6 +37,7 @@ DetectorName = Literal[
 Aligner = Literal[DetectorName, "aligned"]
 Head = Literal["magface", "arcface", "cosface", "curricularface", "triplet"]
 
+MAX_PIXELS = 150_000_000  # of a picture: more than any camera of faces has
 SHOWN = 5  # faults of params.yaml that are told at once
 
 Count = Annotated[int, Field(ge=1)]
@@ -180,7 +181,7 @@ class CaptureLimits(Section):
     max_saturated: Fraction
     min_brightness: Fraction
     bits: Annotated[int, Field(ge=9, le=16)] | None = None
-    max_pixels: Annotated[int, Field(ge=1, le=300_000_000)] = 150_000_000
+    max_pixels: Annotated[int, Field(ge=1, le=300_000_000)] = MAX_PIXELS
 
 
 class IngestParams(CaptureLimits):

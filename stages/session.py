@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from stages.errors import UserError
-from stages.files import check_regular, replacing
+from stages.files import check_regular, is_path_part, replacing
 from stages.tables import plain_cell, safe
 from stages.walking import one_form
 
@@ -145,7 +145,7 @@ def _session(row: dict[str, Any]) -> Session:
     if not all(isinstance(text, str) for text in texts) or not np.isfinite(session.lights).all():
         raise ValueError(f"{session.name} is no session")
     for part in (session.identity, session.session):
-        if not part or part.startswith(".") or any(c in part for c in "/\\\0"):
+        if not is_path_part(part):
             raise ValueError(f"{part!r} is no name")
     return session
 

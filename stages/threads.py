@@ -20,7 +20,7 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-IN_FLIGHT = 2  # pieces of work a thread, so that memory does not grow with their number
+IN_FLIGHT = 2  # pieces of work a thread
 
 
 def available_cpus() -> int:
@@ -57,20 +57,43 @@ def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) ->
     count = thread_count()
     if count == 1:
         with one_thread_each():
-            results = map(function, items)
-            yield from results
+            yield from map(function, items)
         return
-    pool, waiting = _pool(count), deque[Future[Result]]()
+    pool = _pool(count)
+    yield from in_order(lambda item: pool.submit(function, item), items, IN_FLIGHT * count - 1)
+
+
+def in_order(
+    submit: Callable[[Item], Future[Result]], items: Iterable[Item], ahead: int
+) -> Iterator[Result]:
+    """Yield what a pool makes of every item, in order; at most so many ``ahead`` of the one that
+    is waited for, so that memory does not grow with their number."""
+    waiting = deque[Future[Result]]()
     try:
         for item in items:
-            waiting.append(pool.submit(function, item))
-            if len(waiting) >= IN_FLIGHT * count:
+            waiting.append(submit(item))
+            if len(waiting) > ahead:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
         for future in waiting:
             future.cancel()
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Within, these environment variables are set."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @cache

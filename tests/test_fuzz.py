@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import resource
 import signal
 from collections.abc import Callable, Iterable
@@ -35,6 +36,7 @@ from stages.evaluate.scores import read_scores, write_scores
 from stages.identify.gallery import build_gallery, read_gallery, write_gallery
 from stages.images import read_frame
 from stages.ingest import READERS
+from stages.ingest.checks import check_session
 from stages.maps import Maps, read_maps, read_notes, write_maps
 from stages.params import load_params
 from stages.session import Session, read_sessions, write_sessions
@@ -95,8 +97,6 @@ def changed(data: bytes, rng: random.Random) -> bytes:
 
 
 def _words(data: bytes) -> list[tuple[int, int]]:
-    import re
-
     return [m.span() for m in re.finditer(rb"[0-9A-Za-z_.+-]+", data[:20_000])]
 
 
@@ -152,8 +152,6 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
 
     def ingest(source: str, root: Path) -> None:
         params = settings.ingest.model_copy(update={"source": source, "root": str(root)})
-        from stages.ingest.checks import check_session
-
         for item in READERS[source](root, params, 0):
             check_session(item, params)
 
@@ -337,7 +335,7 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
         ),
         lambda root: load_checkpoint(root / "c.pt", "mark"),
     )
-    card = replace_size(untrained_card(settings, "raw"))
+    card = untrained_card(settings, "raw").model_copy(update={"embedding": 4})
     model = good(lambda f: save_untrained(f, card), base / "model")
     out["card.json"] = Target(
         model, lambda root: load_model(root, torch.device("cpu")), ("card.json",)
@@ -359,10 +357,6 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
 
     out["maps"] = Target(good(lambda f: write_maps(f / "m.exr", maps), base / "maps"), use_maps)
     return out
-
-
-def replace_size(card):
-    return card.model_copy(update={"embedding": 4})
 
 
 NAMES = [

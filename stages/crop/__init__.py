@@ -16,7 +16,7 @@ from stages.crop.detection import find_face
 from stages.crop.packing import Crop, Form, Packed, Previous
 from stages.crop.picture import draw_faces
 from stages.errors import UserError
-from stages.files import code_digest, replacing
+from stages.files import code_digest, digest_of, replacing
 from stages.images import decode, read_bytes, rgb
 from stages.maps import Maps, read_maps, read_notes
 from stages.parallel import map_sessions
@@ -193,5 +193,4 @@ def _fingerprint(session: Session, stereo: Path, params: CropParams, code: str) 
         "" if session.is_picture else read_notes(map_path(stereo, session)).get("fingerprint", "")
     )
     given = "" if session.landmarks is None else session.landmarks.tobytes().hex()
-    parts = (session.name, session.digest, maps, given, params.model_dump_json(), code)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return digest_of(session.name, session.digest, maps, given, params.model_dump_json(), code)

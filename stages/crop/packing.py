@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from stages.files import leftovers, partial_path, writing
+from stages.files import array_digest, leftovers, partial_path, writing
 from stages.params import MAPS, Map
 from stages.session import ROWS_AT_ONCE
 
@@ -150,10 +149,7 @@ class Previous:
 
 def content(planes: dict[Map, np.ndarray]) -> str:
     """Hash of a crop's planes, by which the table knows those that are its own."""
-    digest = hashlib.sha256()
-    for name in sorted(planes):
-        digest.update(planes[name].tobytes())
-    return digest.hexdigest()[:32]
+    return array_digest(planes[name] for name in sorted(planes))
 
 
 class Packed:

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from stages.decoding import MAX_PIXELS
 from stages.detect import DETECTORS, build_detector
 from stages.detect.media import Picture, Unreadable, find_media, frame_count, read_media
 from stages.detect.output import COLUMNS, Pictures, Table, face_row
 from stages.errors import UserError, run_stage
+from stages.params import MAX_PIXELS
 from stages.tables import whole
 
 # Pictures that are read ahead, and that a detector may batch.

@@ -11,10 +11,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stages.decoding import MAX_PIXELS
 from stages.errors import UserError
 from stages.files import is_utf8
 from stages.images import OTHER_PICTURES, PICTURE_SUFFIXES, decode, read_bytes
+from stages.params import MAX_PIXELS
 from stages.walking import visible
 
 VIDEOS = (

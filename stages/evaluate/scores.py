@@ -16,7 +16,7 @@ from stages.tasks import UNKNOWN, Tasks, class_indices
 
 NEAREST = 10  # gallery captures that are kept of each probe
 ROWS_AT_ONCE = 1024
-ARRAYS = ("identity", "session", "gallery", "magnitude", "cosine", "nearest", "some")
+ARRAYS = ("identity", "session", "gallery", "magnitude", "cosine", "nearest")
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ def _nearest(probes: np.ndarray, gallery: np.ndarray) -> np.ndarray:
 def write_scores(path: Path, scores: Scores) -> None:
     """Write a compressed ``.npz`` of plain arrays; labels and classes as ``label.<attribute>`` and
     ``classes.<attribute>``."""
-    arrays = {
-        name: getattr(scores, name) for name in ARRAYS if name != "some" or scores.some is not None
-    }
+    arrays = {name: getattr(scores, name) for name in ARRAYS}
+    if scores.some is not None:
+        arrays["some"] = scores.some
     for name, labels in scores.labels.items():
         arrays |= {f"label.{name}": labels.astype(np.int8), f"classes.{name}": scores.classes[name]}
     with replacing(path) as partial:
@@ -148,7 +148,7 @@ def read_scores(path: Path) -> Scores:
             arrays = dict(file)
         labels = {n.removeprefix("label."): v for n, v in arrays.items() if n.startswith("label.")}
         scores = Scores(
-            **{name: arrays[name] for name in ARRAYS if name != "some"},
+            **{name: arrays[name] for name in ARRAYS},
             some=arrays.get("some"),
             labels={name: values.astype(int) for name, values in labels.items()},
             classes={name: arrays[f"classes.{name}"] for name in labels},

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from stages.errors import UserError
-from stages.files import is_utf8
+from stages.files import is_path_part, is_utf8
 from stages.images import decode, grey, read_bytes
 from stages.params import CaptureLimits
 from stages.session import Refusal, Session
@@ -52,7 +52,7 @@ def _check_names(session: Session) -> None:
             raise UserError(f"{frame}: its name is not UTF-8; rename it")
     # The two become a path of every later stage's output.
     for part in (session.identity, session.session):
-        if not part or part.startswith(".") or any(c in part for c in "/\\\0"):
+        if not is_path_part(part):
             raise UserError(f"{part!r} cannot be a folder name; rename it")
         if len(part.encode()) > LONGEST:
             raise UserError(

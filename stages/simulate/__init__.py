@@ -1,11 +1,10 @@
 """A rig that renders captures with known truth: the data the pipeline runs on by default."""
 
-import hashlib
 import shutil
 from functools import partial
 from pathlib import Path
 
-from stages.files import code_digest, replacing
+from stages.files import code_digest, digest_of, replacing
 from stages.parallel import map_sessions
 from stages.params import SimulateParams
 from stages.simulate.session import simulate_session
@@ -34,8 +33,7 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
         Number of sessions written.
     """
     begun = out / ".partial-of"  # there while sessions are missing: what is being made
-    parts = (params.model_dump_json(), str(seed), code_digest(Path(__file__).parent))
-    mark = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    mark = digest_of(params.model_dump_json(), str(seed), code_digest(Path(__file__).parent))
     if not begun.is_file() or begun.read_bytes() != mark.encode():
         shutil.rmtree(out, ignore_errors=True)
         with replacing(begun) as path:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from functools import partial
 from pathlib import Path
 
 from stages.errors import UserError
-from stages.files import code_digest, replacing
+from stages.files import code_digest, digest_of, replacing
 from stages.maps import read_maps, read_notes, write_maps
 from stages.parallel import map_sessions
 from stages.params import StereoParams
@@ -42,12 +41,14 @@ def stereo(
     wanted = {map_path(out, s): fingerprint(s, params, code) for s in sessions}
     for stale in set(out.glob("*/*.exr")) - set(wanted):
         stale.unlink()
-    marks = [wanted[map_path(out, s)] for s in sessions]
-    whole = partial(_is_whole, out=out)
-    kept = list(
-        map_sessions(whole, list(zip(sessions, marks, strict=True)), "stereo: what is done")
-    )
-    todo = [s for s, done in zip(sessions, kept, strict=True) if not done]
+    marked = [
+        s
+        for s in sessions
+        if read_notes(map_path(out, s)).get("fingerprint") == wanted[map_path(out, s)]
+    ]
+    whole = map_sessions(partial(_is_whole, out=out), marked, "stereo: what is done")
+    kept = {s.name for s, right in zip(marked, whole, strict=True) if right}
+    todo = [s for s in sessions if s.name not in kept]
     work = partial(_write_session, params=params, code=code, out=out)
     failures = [f for f in map_sessions(work, todo, "stereo") if f is not None]
     if failures and len(failures) == len(sessions):
@@ -67,18 +68,14 @@ def map_path(out: Path, session: Session) -> Path:
 
 def fingerprint(session: Session, params: StereoParams, code: str) -> str:
     """Hash of everything that a session's maps depend on."""
-    parts = (session.digest, session.lights.tobytes().hex(), params.model_dump_json(), code)
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    lights = session.lights.tobytes().hex()
+    return digest_of(session.digest, lights, params.model_dump_json(), code)
 
 
-def _is_whole(session_and_mark: tuple[Session, str], out: Path) -> bool:
-    """Whether a session's maps are up to date, and as they were written."""
-    session, mark = session_and_mark
-    path = map_path(out, session)
-    if read_notes(path).get("fingerprint") != mark:
-        return False
+def _is_whole(session: Session, out: Path) -> bool:
+    """Whether a session's maps are as they were written."""
     try:
-        read_maps(path)
+        read_maps(map_path(out, session))
     except UserError:
         return False
     return True

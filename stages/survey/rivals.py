@@ -28,6 +28,7 @@ from stages.detect.mtcnn import MTCNN
 from stages.errors import run_stage
 from stages.params import load_params
 from stages.scenes import render_scene
+from stages.threads import environment, one_thread_each
 
 WIDTH, HEIGHT = 584, 780
 MIN_FACE_SIZE = 20  # the default of all
@@ -104,17 +105,21 @@ def _in_turns(
 
 def _account(image: np.ndarray) -> None:
     """Print what one image takes on one thread, and what its multiplications alone would."""
-    threads, cv_threads = torch.get_num_threads(), cv2.getNumThreads()
-    told = os.environ.get("OMP_NUM_THREADS")
-    os.environ["OMP_NUM_THREADS"] = "1"  # so the detector computes in this thread
-    torch.set_num_threads(1)
+    cv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    detector = MTCNN(MIN_FACE_SIZE)
-    detector.detect([image])
-    repeats = 5
-    with cProfile.Profile() as profile:
-        for _ in range(repeats):
+    # In this thread, where the profiler and the counter see it.
+    with environment({"OMP_NUM_THREADS": "1"}), one_thread_each():
+        detector = MTCNN(MIN_FACE_SIZE)
+        detector.detect([image])
+        repeats = 5
+        with cProfile.Profile() as profile:
+            for _ in range(repeats):
+                detector.detect([image])
+        with FlopCounterMode(display=False) as counter:
             detector.detect([image])
+        operations = counter.get_total_flops()
+        ideal = operations / _speed()
+    cv2.setNumThreads(cv_threads)
     functions = pstats.Stats(profile)
     cumulative = {
         (Path(file).stem, name): row[3]
@@ -122,15 +127,6 @@ def _account(image: np.ndarray) -> None:
     }
     total = functions.total_tt / repeats  # type: ignore[attr-defined]
     spent = {part: cumulative.get(key, 0.0) / repeats for part, key in PARTS.items()}
-    with FlopCounterMode(display=False) as counter:
-        detector.detect([image])
-    operations = counter.get_total_flops()
-    ideal = operations / _speed()
-    torch.set_num_threads(threads)
-    cv2.setNumThreads(cv_threads)
-    del os.environ["OMP_NUM_THREADS"]
-    if told is not None:
-        os.environ["OMP_NUM_THREADS"] = told
     print(f"one thread: {1000 * total:.1f} ms, of which")
     for part, seconds in spent.items():
         print(f"  {part:16}{1000 * seconds:6.1f} ms")
