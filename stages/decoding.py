@@ -87,7 +87,7 @@ def decode(
         if data[:1] == b"P" and data[1:2] in b"1234567" and data[2:3].isspace():
             return _pnm(data, path, bits, max_pixels)
         if max_pixels is not None:
-            _check_size(*_header_size(data, path), max_pixels, path)
+            check_size(*_header_size(data, path), max_pixels, path)
         return _opencv(data, path, bits)
     except UserError:
         raise
@@ -111,7 +111,14 @@ def _header_size(data: bytes, path: Path) -> tuple[int, int]:
             raise UserError(f"{path}: truncated or not an image; copy it again") from None
 
 
-def _check_size(width: int, height: int, most: int | None, path: Path) -> None:
+def check_size(width: int, height: int, most: int | None, path: Path) -> None:
+    """Refuse a picture whose header states more than so many pixels.
+
+    Raises
+    ------
+    UserError
+        Before anything is decoded.
+    """
     if most is not None and width * height > most:
         size = f"{width} x {height}" if width < 2**31 else "hundreds of millions of"
         raise UserError(
@@ -168,7 +175,7 @@ def _pnm(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> n
         kind, white, count = file.magicnumber, int(file.maxval), int(file.frames)
         if count != 1:
             raise UserError(f"{path}: more than one picture; save the one that is meant by itself")
-        _check_size(int(file.width), int(file.height), max_pixels, path)
+        check_size(int(file.width), int(file.height), max_pixels, path)
         image = np.asarray(file.asarray())
         image = image.astype(image.dtype.newbyteorder("="))
     if image.dtype.kind not in "bu" or not 1 <= white <= 65535:
@@ -199,7 +206,7 @@ def _tiff(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> 
         kind = page.photometric
         if page.axes not in ("YX", "YXS", "SYX"):
             raise UserError(f"{path}: axes {page.axes}; save it as one picture")
-        _check_size(page.imagewidth, page.imagelength, max_pixels, path)
+        check_size(page.imagewidth, page.imagelength, max_pixels, path)
         _check_whole(page, data, path)
         image = page.asarray()
         image = np.moveaxis(image, 0, -1) if page.axes == "SYX" else image

@@ -13,6 +13,7 @@ from stages.files import check_regular
 from stages.params import MAX_PIXELS
 from stages.recordio import read_record
 from stages.tables import whole
+from stages.walking import exists
 
 PICTURE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm",
@@ -60,7 +61,7 @@ def read_bytes(path: Path) -> bytes:
     ``<file>::<byte>`` is the picture of a record in a RecordIO file (`stages.recordio`).
     """
     file, inside, byte = path.name.rpartition("::")
-    if inside and (offset := whole(byte)) is not None and not path.exists():
+    if inside and (offset := whole(byte)) is not None and not exists(path):
         return read_record(path.with_name(file), offset)[1]
     check_regular(path)
     try:

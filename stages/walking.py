@@ -56,6 +56,14 @@ def one_form(name: str) -> str:
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; there is none of a name that no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def find_path(root: Path, text: str) -> Path:
     """The file or folder that a list means: ``text`` relative to ``root``, or absolute.
 

@@ -87,6 +87,14 @@ def test_ctrl_c_is_one_line(tmp_path):
     assert running(process.pid) == []
 
 
+def test_ctrl_c_while_a_command_still_loads_is_one_line(tmp_path):
+    code = "import stages, signal, os; os.kill(os.getpid(), signal.SIGINT)"
+    stopped = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert stopped.stderr == "stopped before it began\n" and stopped.returncode != 0
+
+
 def test_two_at_once_are_refused(tmp_path):
     process = start(tmp_path)
     second = subprocess.run(

@@ -142,7 +142,10 @@ class Previous:
         """The crop of a fingerprint; None if the arrays do not hold what the table says."""
         run, row = self.index[fingerprint]
         arrays, found = self.runs[run]
-        own = dict(found(row))
+        try:
+            own = dict(found(row))
+        except Exception:  # whatever a damaged file runs its reader into
+            return None
         planes = {name: array[row] for name, array in arrays.items()}
         return Crop(planes, own) if own.pop("content") == content(planes) else None
 

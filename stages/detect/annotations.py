@@ -12,6 +12,7 @@ ellipses as ``major minor angle x y 1``, half axes in pixels and the major axis'
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from stages.errors import UserError
 from stages.images import PICTURE_SUFFIXES
 from stages.params import AnnotatedParams, AnnotationFormat
 from stages.tables import read_text, whole
-from stages.walking import find_path
+from stages.walking import exists, find_path
 
 # Of dlib's 68 points: the eyes' outlines, the tip of the nose and the corners of the mouth.
 FIVE_OF_68 = (range(36, 42), range(42, 48), (30,), (48,), (54,))
@@ -76,7 +77,7 @@ def read_annotations(
     if not out:
         raise UserError(f"{path}: no picture is annotated in it")
     for picture in out:
-        if not picture.path.is_file():
+        if not exists(picture.path) or not picture.path.is_file():
             raise UserError(f"{path}: names {picture.path}, which does not exist")
     return out
 
@@ -103,7 +104,7 @@ def _dlib(file: Path, folder: Path) -> Iterator[Annotated]:
             boxes, points, ignored = [], [], []
             for box in image.iter("box"):
                 x, y, width, height = (
-                    float(box.attrib[k]) for k in ("left", "top", "width", "height")
+                    _finite(box.attrib[k]) for k in ("left", "top", "width", "height")
                 )
                 boxes.append([x, y, x + width, y + height])
                 parts = {p.attrib["name"]: p.attrib for p in box.iter("part")}
@@ -119,7 +120,7 @@ def _dlib(file: Path, folder: Path) -> Iterator[Annotated]:
 def _five(parts: dict[str, dict[str, str]]) -> list[list[float]]:
     # Of those of 68 points that are numbered; others have names of their own.
     numbered = {n: p for name, p in parts.items() if (n := whole(name)) is not None}
-    known = {number: (float(p["x"]), float(p["y"])) for number, p in numbered.items()}
+    known = {number: (_finite(p["x"]), _finite(p["y"])) for number, p in numbered.items()}
     if not all(i in known for group in FIVE_OF_68 for i in group):
         return [[np.nan, np.nan]] * 5
     return [np.mean([known[i] for i in group], axis=0).tolist() for group in FIVE_OF_68]
@@ -190,12 +191,19 @@ def _fddb(file: Path, folder: Path) -> Iterator[Annotated]:
 
 def _numbers(file: Path, number: int, line: str, least: int) -> list[float]:
     try:
-        values = [float(word) for word in line.split()]
+        values = [_finite(word) for word in line.split()]
     except ValueError:
         values = []
     if len(values) < least:
         raise _wrong(file, number, line, f"{least} numbers" if least > 1 else "a number of faces")
     return values
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is not a number of pixels")
+    return number
 
 
 def _wrong(file: Path, number: int, line: str, wanted: str) -> UserError:

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from stages.decoding import check_size
 from stages.errors import UserError
 from stages.files import is_utf8
 from stages.images import OTHER_PICTURES, PICTURE_SUFFIXES, decode, read_bytes
@@ -118,12 +119,16 @@ def read_media(
         if not is_utf8(str(path)):  # OpenCV dies of it
             yield Unreadable(path, "its name is not UTF-8; rename it")
             return
-        yield from _frames(path)
+        yield from _frames(path, max_pixels)
         return
     try:
         yield Picture(path, None, read_picture(path, bits, max_pixels))
     except UserError as error:
-        yield Unreadable(path, str(error).removeprefix(f"{path}: "))
+        yield Unreadable(path, _without_path(error, path))
+
+
+def _without_path(error: UserError, path: Path) -> str:
+    return str(error).removeprefix(f"{path}: ")
 
 
 def frame_count(path: Path) -> int:
@@ -152,10 +157,18 @@ def _open(path: Path) -> cv2.VideoCapture:
     return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
 
 
-def _frames(path: Path) -> Iterator[Picture | Unreadable]:
+def _frames(path: Path, max_pixels: int) -> Iterator[Picture | Unreadable]:
     video = _open(path)
     seconds = 0.0
     try:
+        width, height = (
+            int(video.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT)
+        )
+        try:
+            check_size(width, height, max_pixels, path)
+        except UserError as error:
+            yield Unreadable(path, _without_path(error, path))
+            return
         count, rate = video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)
         number = 0
         while True:

@@ -12,6 +12,8 @@ from stages.threads import map_in_threads
 from stages.train.model import autocast
 from stages.train.network import Branch, Network, Separated
 
+Gradients = Sequence[Tensor | None]
+
 SHARD = 16  # faces: fewer, and their mean and variance tell batch normalisation too little
 
 
@@ -77,7 +79,7 @@ class Shards:
         branches = list(self.network.branches)
         weights = [[p for p in b.parameters() if p.requires_grad] for b in branches]
 
-        def run(one: tuple[int, int, list[Tensor]]) -> Sequence[Tensor | None]:
+        def run(one: tuple[int, int, list[Tensor]]) -> Gradients:
             branch, number, outputs = one
             pairs = [
                 (out, whole.grad.tensor_split(count)[number])
@@ -93,14 +95,7 @@ class Shards:
         found = list(map_in_threads(run, self.done))
         for branch, own in enumerate(weights):
             shards = [g for (b, _, _), g in zip(self.done, found, strict=True) if b == branch]
-            for weight, parts in zip(own, zip(*shards, strict=True), strict=True):
-                gradients = [part for part in parts if part is not None]
-                if gradients:
-                    # Laid out as the weight is: a fused optimiser goes through both as they lie.
-                    total = torch.empty_like(weight).copy_(gradients[0])
-                    for gradient in gradients[1:]:
-                        total += gradient
-                    weight.grad = total
+            set_gradients(own, shards)
         self.done, self.joined = [], []
         self._average_statistics(count)  # now: the passes above have read them
 
@@ -123,6 +118,18 @@ class Shards:
             means = torch._foreach_div(sums, count)
             for statistics in every:
                 torch._foreach_copy_(statistics, means)
+
+
+def set_gradients(weights: Sequence[nn.Parameter], shards: Sequence[Gradients]) -> None:
+    """Give each weight the sum of its gradients of all shards, in their order."""
+    for weight, parts in zip(weights, zip(*shards, strict=True), strict=True):
+        gradients = [part for part in parts if part is not None]
+        if gradients:
+            # Laid out as the weight is: a fused optimiser goes through both as they lie.
+            total = torch.empty_like(weight).copy_(gradients[0])
+            for gradient in gradients[1:]:
+                total += gradient
+            weight.grad = total
 
 
 def _statistics(branches: Sequence[nn.Module]) -> list[Tensor]:

@@ -7,9 +7,10 @@ IEEE SPL 23(10), 2016, section III).
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -25,8 +26,10 @@ from stages.detect.mtcnn.networks import CENTRE, SIDES, SPREAD, Cascaded, Networ
 from stages.detect.mtcnn.proposals import CELL
 from stages.files import code_digest, replacing
 from stages.params import TrainMtcnnParams
+from stages.threads import map_in_threads
 from stages.train.checkpoint import load_checkpoint, save_checkpoint
 from stages.train.model import default_device
+from stages.train.shards import Gradients, set_gradients
 from stages.train_mtcnn.losses import mtcnn_loss
 from stages.train_mtcnn.samples import Samples, mine
 
@@ -35,6 +38,7 @@ THRESHOLDS = (0.5, 0.5, 0.5)
 PICTURES_AT_ONCE = 16
 # Held for a network, about 7 kB each for O-Net: of many pictures, each gives fewer.
 SAMPLES = 300_000
+SHARD = 64  # windows a thread takes at once
 WARMUP = 0.1
 WEIGHT_DECAY = 1e-4
 
@@ -156,11 +160,8 @@ def _fit(
         generator = torch.Generator().manual_seed(seed * 1000 + epoch)
         sums: dict[str, float] = {}
         for rows in torch.randperm(len(samples), generator=generator).split(params.batch_size):
-            x, face, box, landmarks = _batch(samples, rows.numpy(), name, generator, device)
-            out = {head: value.flatten(1) for head, value in network(x).items()}
-            losses = mtcnn_loss(out, face, box, landmarks, name)
-            optimizer.zero_grad(set_to_none=True)
-            losses["total"].backward()
+            x, labels = _batch(samples, rows.numpy(), name, generator, device)
+            losses = _step(network, x, labels, name)
             optimizer.step()
             schedule.step()
             for key, value in losses.items():
@@ -179,13 +180,39 @@ def _fit(
     bar.close()
 
 
+def _step(
+    network: Cascaded, x: Tensor, labels: tuple[Tensor, Tensor, Tensor], name: str
+) -> dict[str, Tensor]:
+    """Losses of a batch, and the weights' gradients; side by side over parts of it."""
+    weights = list(network.parameters())
+    shards = x.tensor_split(-(-len(x) // SHARD)) if x.device.type == "cpu" else [x]
+    parts = list(map_in_threads(network, shards))
+    out = {
+        head: torch.cat([part[head].detach().flatten(1) for part in parts]).requires_grad_()
+        for head in parts[0]
+    }
+    losses = mtcnn_loss(out, *labels, name)
+    losses["total"].backward()
+    ends = list(itertools.accumulate((len(shard) for shard in shards), initial=0))
+
+    def gradients(number: int) -> Gradients:
+        own = parts[number]
+        rows = slice(ends[number], ends[number + 1])
+        wanted = [value.flatten(1) for value in own.values()]
+        given = [cast(Tensor, out[head].grad)[rows] for head in own]
+        return torch.autograd.grad(wanted, weights, given)
+
+    set_gradients(weights, list(map_in_threads(gradients, range(len(shards)))))
+    return losses
+
+
 def _batch(
     samples: Samples,
     rows: np.ndarray,
     name: str,
     generator: torch.Generator,
     device: torch.device,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
     """Windows (B, 3, side, side) and labels, half of them mirrored, of random brightness."""
     x = torch.from_numpy(samples.pixels[rows]).float()
     face = torch.from_numpy(samples.face[rows])
@@ -204,4 +231,4 @@ def _batch(
     offset = 25 * (2 * torch.rand(len(rows), generator=generator) - 1)
     x = (x - CENTRE) * gain[:, None, None, None] + offset[:, None, None, None]
     x = x.clamp(-CENTRE, CENTRE).permute(0, 3, 1, 2) / SPREAD
-    return x.to(device), face.to(device), box.to(device), landmarks.to(device)
+    return x.to(device), (face.to(device), box.to(device), landmarks.to(device))

@@ -17,7 +17,7 @@ from stages.recognise.cutting import picture_session
 from stages.session import Refusal, Session
 from stages.tables import read_text, read_user_table, whole
 from stages.verify.binary import read_bin
-from stages.walking import find_path, one_form
+from stages.walking import exists, find_path, one_form
 
 FOLDS = 10
 SAME = {"1": True, "true": True, "same": True, "0": False, "false": False, "different": False}
@@ -129,7 +129,7 @@ def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
         for picture, person in zip((line.first, line.second), line.people or ("", ""), strict=True):
             if picture not in found:
                 found[picture] = len(captures)
-                if not picture.exists():
+                if not exists(picture):
                     missing.append(f"line {line.number}: {picture}")
                     continue
                 captures.append(capture_at(picture))
@@ -223,4 +223,4 @@ def _lfw_picture(root: Path, name: str, number: int) -> Path:
     stem = find_path(root, f"{name}/{name}_{number:04}")
     names = (stem.name + suffix for suffix in (".jpg", *PICTURE_SUFFIXES))
     candidates = (find_path(stem.parent, name) for name in names)
-    return next((path for path in candidates if path.exists()), stem.with_name(stem.name + ".jpg"))
+    return next((path for path in candidates if exists(path)), stem.with_name(stem.name + ".jpg"))

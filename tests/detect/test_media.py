@@ -141,6 +141,14 @@ def test_video_frame_by_frame(tmp_path):
     assert means == pytest.approx([20 * i for i in range(7)], abs=4)
 
 
+def test_a_video_of_too_many_pixels(tmp_path):
+    path = tmp_path / "a.mp4"
+    write_video(path, 3)
+    assert len(list(read_media(path, max_pixels=64 * 48))) == 3
+    [only] = read_media(path, max_pixels=64 * 48 - 1)
+    assert only.reason.startswith("64 x 48 pixels, more than 3071; make it smaller")
+
+
 @pytest.mark.parametrize("content", [b"", b"no video at all" * 100])
 def test_a_video_without_a_frame(tmp_path, content):
     path = tmp_path / "clip.mp4"

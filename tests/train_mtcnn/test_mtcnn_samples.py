@@ -168,7 +168,7 @@ def test_a_mirrored_window_has_mirrored_labels(name):
     seen = {}
     for seed in range(12):
         generator = torch.Generator().manual_seed(seed)
-        x, _, b, five = _batch(samples, np.array([0]), name, generator, torch.device("cpu"))
+        x, (_, b, five) = _batch(samples, np.array([0]), name, generator, torch.device("cpu"))
         same = np.corrcoef(x[0, 0].ravel(), pixels[0, ..., 0].ravel())[0, 1] > 0.9
         seen[bool(same)] = b.numpy(), five.numpy()
     assert set(seen) == {True, False}

@@ -6,17 +6,18 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import load_file
 
 import stages.train_mtcnn
 from stages.detect.annotations import read_annotations
 from stages.detect.media import read_picture
 from stages.detect.mtcnn import MTCNN
-from stages.detect.mtcnn.networks import load_networks
+from stages.detect.mtcnn.networks import SIDES, load_networks
 from stages.errors import UserError
 from stages.scenes import scenes
 from stages.survey.accuracy import accuracy
-from stages.train_mtcnn import train_mtcnn
+from stages.train_mtcnn import _step, train_mtcnn
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +56,27 @@ def test_a_killed_training_goes_on_to_the_same_networks(params, tmp_path, monkey
     for name, value in load_file(out).items():
         assert value.equal(whole[name]), name
     assert not saved[-1].exists()  # nothing of it is left
+
+
+@pytest.mark.parametrize("name", ["rnet", "onet"])
+def test_shards_of_a_batch_give_the_whole_batch_gradients(name, monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    side = SIDES[name]
+    x = torch.randn(150, 3, side, side, generator=generator)
+    labels = (
+        torch.randint(-1, 2, (150,), generator=generator),
+        torch.randn(150, 4, generator=generator),
+        torch.rand(150, 10, generator=generator),
+    )
+    network = getattr(load_networks(None).requires_grad_(True), name)
+    monkeypatch.setattr(stages.train_mtcnn, "SHARD", 1000)
+    whole = _step(network, x, labels, name)
+    wanted = [weight.grad.clone() for weight in network.parameters()]
+    monkeypatch.setattr(stages.train_mtcnn, "SHARD", 64)
+    losses = _step(network, x, labels, name)
+    assert losses["total"].item() == pytest.approx(whole["total"].item(), rel=1e-5)
+    for weight, own in zip(network.parameters(), wanted, strict=True):
+        torch.testing.assert_close(weight.grad, own, rtol=1e-4, atol=1e-5)
 
 
 def test_a_checkpoint_of_other_parameters_is_not_used(params, tmp_path, monkeypatch):
