@@ -21,10 +21,10 @@ run: setup
 	$(ACTIVATE) dvc repro
 
 experiments: setup
-	$(ACTIVATE) python -m stages.compare.run
+	$(ACTIVATE) psface experiments
 
 comparison: setup
-	$(ACTIVATE) python -m stages.compare
+	$(ACTIVATE) psface compare
 
 test: setup
 	$(ACTIVATE) pytest

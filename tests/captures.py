@@ -5,10 +5,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from stages.images import to_uint8
+from psface.captures.capture import Capture, Refusal
+from psface.captures.capture_table import read_captures
+from psface.captures.images import to_uint8
+from psface.captures.ingest_params import IngestParams
 from stages.ingest import ingest
-from stages.params import IngestParams
-from stages.session import Refusal, Session, read_sessions
 from tests.shapes import FOUR_LIGHTS, lit, sphere
 
 SIZE = 64
@@ -51,8 +52,8 @@ def write_landmarks(folder: Path) -> None:
     (folder / "landmarks.csv").write_text("\n".join(["name,x,y", *lines, ""]))
 
 
-def ingested(params: IngestParams, seed: int, folder: Path) -> tuple[list[Session], list[Refusal]]:
+def ingested(params: IngestParams, seed: int, folder: Path) -> tuple[list[Capture], list[Refusal]]:
     """What `ingest` accepts and refuses, with its tables in ``folder``."""
     table = folder / "sessions.parquet"
     _, _, refused = ingest(params, seed, table, folder / "rejected.csv")
-    return list(read_sessions(table)), refused
+    return list(read_captures(table)), refused

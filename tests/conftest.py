@@ -4,9 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from stages.params import Params, load_params
-from stages.session import Session
-from stages.simulate.session import simulate_session
+from psface.captures.capture import Capture
+from psface.commands.audit.audit_params import AuditParams
+from psface.commands.compare.compare_params import CompareParams
+from psface.commands.overlap.overlap_params import OverlapParams
+from psface.commands.scenes.scenes_params import ScenesParams
+from psface.commands.survey.survey_params import SurveyParams
+from psface.commands.train_detector.train_detector_params import TrainMtcnnParams
+from psface.config import load
+from psface.simulate.recording import simulate_session
+from stages.params import Params
 from tests.captures import ingested
 
 ROOT = Path(__file__).parents[1]
@@ -21,15 +28,26 @@ def shared_data() -> Path:
     return SHARED
 
 
+class Settings(Params):
+    """The whole of params.yaml, with the sections of commands that are not of the pipeline."""
+
+    audit: AuditParams
+    compare: CompareParams
+    overlap: OverlapParams
+    scenes: ScenesParams
+    survey: SurveyParams
+    train_mtcnn: TrainMtcnnParams
+
+
 @pytest.fixture(scope="session")
-def settings() -> Params:
-    return load_params(ROOT / "params.yaml")
+def settings() -> Settings:
+    return load(Settings, ROOT / "params.yaml")
 
 
 @pytest.fixture
 def one_process(monkeypatch) -> None:
     """No pool for a handful of sessions: its start takes longer than they do."""
-    monkeypatch.setattr("stages.parallel.available_cpus", lambda: 1)
+    monkeypatch.setattr("psface.parallel.available_cpus", lambda: 1)
 
 
 @pytest.fixture(scope="session")
@@ -43,11 +61,11 @@ def simulated(settings, tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def simulated_sessions(simulated, settings, tmp_path_factory) -> list[Session]:
+def simulated_captures(simulated, settings, tmp_path_factory) -> list[Capture]:
     out = tmp_path_factory.mktemp("sessions")
     params = settings.ingest.model_copy(update={"source": "photoface", "root": str(simulated)})
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stages.parallel.available_cpus", lambda: 1)
+        patch.setattr("psface.parallel.available_cpus", lambda: 1)
         accepted, refused = ingested(params, 1, out)
     assert not refused
     return accepted

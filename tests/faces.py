@@ -6,7 +6,9 @@ import cv2
 import numpy as np
 import pandas as pd
 
-from stages.params import Map, Params, parse_yaml
+from psface.config import parse_yaml
+from psface.faces.modalities import Map
+from stages.params import Params
 
 SIDE = 32
 CHANNELS: dict[Map, int] = {"albedo": 1, "normalmap": 3, "depthmap": 1, "raw": 1, "frames": 4}

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import torch
 
-from stages.params import CaptureLimits, Modality, Params, maps_of
-from stages.train.data import LIMIT, Scale
-from stages.train.model import Card, save_model
+from psface.captures.limits import CaptureLimits
+from psface.faces.modalities import Modality, maps_of
+from psface.model.card import Card, save_model
+from psface.model.scale import LIMIT, Scale
+from stages.params import Params
 
 CHANNELS = {"normalmap": 3, "frames": 4}
 

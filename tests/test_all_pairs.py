@@ -5,7 +5,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from stages.pairs import all_pairs, pair_cosines, some_pairs, unit
+from psface.measures.pairs import all_pairs, pair_cosines, some_pairs
+from psface.vectors import unit
 
 
 def test_every_pair():

@@ -27,7 +27,12 @@ def run(module: str, *arguments: str) -> int:
 
 
 def test_there_are_commands():
-    assert {"stages.simulate", "stages.compare.run", "stages.detect", "stages.check"} <= set(RUN)
+    assert {
+        "stages.simulate",
+        "stages.compare.run",
+        "psface.detect.detectors",
+        "stages.check",
+    } <= set(RUN)
 
 
 @pytest.mark.parametrize("module", RUN)

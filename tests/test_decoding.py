@@ -8,9 +8,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from stages.decoding import decode
-from stages.errors import UserError
-from stages.images import grey, read_frame
+from psface.captures.decoding import decode
+from psface.captures.images import grey, read_frame
+from psface.errors import UserError
 
 RNG = np.random.default_rng(0)
 LEVELS = cv2.GaussianBlur(RNG.random((40, 30)), (0, 0), 3)

@@ -1,6 +1,7 @@
 import pytest
 
-from stages.files import code_digest, replacing
+from psface.files import replacing
+from psface.fingerprint import code_digest
 
 
 def test_a_file_appears_whole(tmp_path):

@@ -26,27 +26,29 @@ import tifffile
 import torch
 from safetensors.torch import save_file
 
-from stages.audit.people import read_people
-from stages.crop.packing import Form, Packed, Previous
-from stages.detect.annotations import read_annotations
-from stages.detect.media import read_media
-from stages.detect.mtcnn.networks import Networks, load_networks
-from stages.errors import UserError
-from stages.evaluate.scores import read_scores, write_scores
-from stages.identify.gallery import build_gallery, read_gallery, write_gallery
-from stages.images import read_frame
-from stages.ingest import READERS
-from stages.ingest.checks import check_session
-from stages.maps import Maps, read_maps, read_notes, write_maps
+from psface.captures.capture import Capture
+from psface.captures.capture_table import read_captures, write_captures
+from psface.captures.checks import check_capture
+from psface.captures.images import read_frame
+from psface.captures.layouts.readers import READERS
+from psface.captures.media import read_media
+from psface.commands.audit.people import read_people
+from psface.detect.annotations import read_annotations
+from psface.detect.mtcnn.networks import Networks, load_networks
+from psface.errors import UserError
+from psface.faces.arrays import Faces
+from psface.faces.packing import Form, Packed, Previous
+from psface.measures.scores import read_scores, write_scores
+from psface.model.card import load_model
+from psface.recognise.gallery import build_gallery, read_gallery, write_gallery
+from psface.recognise.pair_lists import read_pairs
+from psface.stage_tables import read_table as read_own_table
+from psface.stereo.map_files import Maps, read_maps, read_notes, write_maps
+from psface.tables import whole
+from psface.training.checkpoint import load_checkpoint, save_checkpoint
+from psface.training.initialise import read_weights
+from psface.training.parts import measure_scale, read_part, usable_tasks
 from stages.params import load_params
-from stages.session import Session, read_sessions, write_sessions
-from stages.session import read_table as read_own_table
-from stages.tables import whole
-from stages.train.checkpoint import load_checkpoint, save_checkpoint
-from stages.train.data import Faces, measure_scale, read_part, usable_tasks
-from stages.train.initialise import read_weights
-from stages.train.model import load_model
-from stages.verify.pairs import read_pairs
 from tests.captures import write_capture, write_landmarks
 from tests.evaluate.people import scores_of
 from tests.ingest.test_recordio import RECORDS, packed
@@ -153,7 +155,7 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
     def ingest(source: str, root: Path) -> None:
         params = settings.ingest.model_copy(update={"source": source, "root": str(root)})
         for item in READERS[source](root, params, 0):
-            check_session(item, params)
+            check_capture(item, params)
 
     def photoface(folder: Path) -> None:
         write_landmarks(write_capture(folder / "person" / "session"))
@@ -280,12 +282,12 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
 
     # psface's own files.
     sessions = [
-        Session("p", f"s{i}", ("a.png",) * 4, np.eye(4, 3), {"pose": "l"}, np.eye(5, 2), "d", 12)
+        Capture("p", f"s{i}", ("a.png",) * 4, np.eye(4, 3), {"pose": "l"}, np.eye(5, 2), "d", 12)
         for i in range(3)
     ]
     out["sessions.parquet"] = Target(
-        good(lambda f: write_sessions(f / "sessions.parquet", sessions), base / "sessions"),
-        lambda root: consumed(read_sessions(root / "sessions.parquet")),
+        good(lambda f: write_captures(f / "sessions.parquet", sessions), base / "sessions"),
+        lambda root: consumed(read_captures(root / "sessions.parquet")),
     )
 
     def split(folder: Path) -> None:

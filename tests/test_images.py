@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.errors import UserError
-from stages.images import read_frame, to_uint8
+from psface.captures.images import read_frame, to_uint8
+from psface.errors import UserError
 
 FRAME_SUFFIXES = (".bmp", ".png", ".pgm", ".ppm", ".tif", ".tiff")
 GREY = np.arange(24 * 32, dtype=np.uint8).reshape(24, 32)

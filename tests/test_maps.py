@@ -2,8 +2,9 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from stages.errors import UserError
-from stages.maps import CHANNELS, Maps, normals_as_colours, read_maps, read_notes, write_maps
+from psface.errors import UserError
+from psface.report.map_colours import normals_as_colours
+from psface.stereo.map_files import CHANNELS, Maps, read_maps, read_notes, write_maps
 from tests.shapes import sphere
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from stages.errors import UserError
-from stages.parallel import IN_FLIGHT_PER_WORKER, THREAD_VARIABLES, map_sessions
+from psface.errors import UserError
+from psface.parallel import IN_FLIGHT_PER_WORKER, THREAD_VARIABLES, map_in_processes
 
 
 @pytest.fixture(params=[1, 2], ids=["one process", "pool"])
 def workers(request, monkeypatch) -> int:
-    monkeypatch.setattr("stages.parallel.available_cpus", lambda: request.param)
+    monkeypatch.setattr("psface.parallel.available_cpus", lambda: request.param)
     return request.param
 
 
@@ -37,7 +37,7 @@ class Watched(Sequence[int]):
 
 def test_results_stream_in_order(workers):
     items = Watched(100)
-    results = map_sessions(math.factorial, items, "test")
+    results = map_in_processes(math.factorial, items, "test")
     first = [next(results) for _ in range(3)]
     assert items.read <= 3 + 1 + IN_FLIGHT_PER_WORKER * workers
     assert first + list(results) == [math.factorial(i) for i in range(100)]
@@ -45,25 +45,25 @@ def test_results_stream_in_order(workers):
 
 
 def test_an_exception_of_a_worker_propagates(workers):
-    results = map_sessions(math.sqrt, [4, 9, -1, 16], "test")
+    results = map_in_processes(math.sqrt, [4, 9, -1, 16], "test")
     with pytest.raises(ValueError, match=r"domain|nonnegative"):
         list(results)
 
 
 def test_no_items(workers):
-    assert list(map_sessions(math.sqrt, [], "test")) == []
+    assert list(map_in_processes(math.sqrt, [], "test")) == []
 
 
 def test_workers_run_on_one_thread_each_and_the_parent_is_left_alone(monkeypatch):
-    monkeypatch.setattr("stages.parallel.available_cpus", lambda: 2)
+    monkeypatch.setattr("psface.parallel.available_cpus", lambda: 2)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     monkeypatch.delenv("MKL_NUM_THREADS", raising=False)
-    seen = list(map_sessions(os.getenv, [*THREAD_VARIABLES, "HOME"], "test"))
+    seen = list(map_in_processes(os.getenv, [*THREAD_VARIABLES, "HOME"], "test"))
     assert seen[: len(THREAD_VARIABLES)] == ["1"] * len(THREAD_VARIABLES)
     assert os.environ["OMP_NUM_THREADS"] == "7" and "MKL_NUM_THREADS" not in os.environ
 
 
 def test_a_killed_worker_is_told(monkeypatch):
-    monkeypatch.setattr("stages.parallel.available_cpus", lambda: 2)
+    monkeypatch.setattr("psface.parallel.available_cpus", lambda: 2)
     with pytest.raises(UserError, match=r"stereo: a worker process was killed.*memory"):
-        list(map_sessions(os._exit, [9, 9, 9], "stereo"))
+        list(map_in_processes(os._exit, [9, 9, 9], "stereo"))

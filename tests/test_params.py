@@ -3,8 +3,10 @@ import re
 import pytest
 from ruamel.yaml import YAML
 
-from stages.errors import UserError, run_stage
-from stages.params import MAPS, load_params, maps_of
+from psface.errors import UserError
+from psface.faces.modalities import MAPS, maps_of
+from psface.running import run_stage
+from stages.params import load_params
 from tests.conftest import ROOT
 
 

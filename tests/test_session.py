@@ -4,19 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.errors import UserError
-from stages.session import (
-    Refusal,
-    Session,
-    read_sessions,
-    read_table,
-    write_refusals,
-    write_sessions,
-)
+from psface.captures.capture import Capture, Refusal
+from psface.captures.capture_table import read_captures, write_captures, write_refusals
+from psface.errors import UserError
+from psface.stage_tables import read_table
 from tests.shapes import FOUR_LIGHTS
 
-PLAIN = Session("1001", "2008-03-01", ("a/im0.bmp", "a/im1.bmp"), FOUR_LIGHTS, digest="d")
-FULL = Session(
+PLAIN = Capture("1001", "2008-03-01", ("a/im0.bmp", "a/im1.bmp"), FOUR_LIGHTS, digest="d")
+FULL = Capture(
     "Nguyễn Văn An",
     "draw 0",
     ("b/im0.png",) * 5,
@@ -27,7 +22,7 @@ FULL = Session(
 )
 
 
-def assert_same(first: Session, second: Session) -> None:
+def assert_same(first: Capture, second: Capture) -> None:
     for name in ("identity", "session", "frames", "digest", "attributes", "name"):
         assert getattr(first, name) == getattr(second, name)
     np.testing.assert_array_equal(first.lights, second.lights)
@@ -48,21 +43,21 @@ def assert_same(first: Session, second: Session) -> None:
     ids=["plain", "full", "landmarks first", "landmarks last", "empty"],
 )
 def test_sessions_come_back_as_they_were(tmp_path, sessions):
-    write_sessions(tmp_path / "sessions.parquet", sessions)
-    back = list(read_sessions(tmp_path / "sessions.parquet"))
+    write_captures(tmp_path / "sessions.parquet", sessions)
+    back = list(read_captures(tmp_path / "sessions.parquet"))
     assert len(back) == len(sessions)
     for first, second in zip(sessions, back, strict=True):
         assert_same(first, second)
 
 
 def test_each_session_keeps_the_attributes_that_it_has(tmp_path):
-    write_sessions(tmp_path / "sessions.parquet", [PLAIN, FULL])
-    plain, full = read_sessions(tmp_path / "sessions.parquet")
+    write_captures(tmp_path / "sessions.parquet", [PLAIN, FULL])
+    plain, full = read_captures(tmp_path / "sessions.parquet")
     assert plain.attributes == {} and full.attributes == FULL.attributes
 
 
 def test_tables_are_read_and_written_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.session.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("psface.stage_tables.ROWS_AT_ONCE", 2)
     taken: list[int] = []
 
     def sessions():
@@ -70,14 +65,14 @@ def test_tables_are_read_and_written_in_parts(tmp_path, monkeypatch):
             taken.append(number)
             yield replace(PLAIN, session=f"s{number}")
 
-    write_sessions(tmp_path / "sessions.parquet", sessions())
-    rows = read_sessions(tmp_path / "sessions.parquet")
-    assert [s.session for s in rows] == [f"s{n}" for n in range(5)]
+    write_captures(tmp_path / "sessions.parquet", sessions())
+    rows = read_captures(tmp_path / "sessions.parquet")
+    assert [s.name for s in rows] == [f"s{n}" for n in range(5)]
 
 
 def test_a_missing_table_names_the_stage_to_run(tmp_path):
     with pytest.raises(UserError, match=r"sessions\.parquet: missing; run `dvc repro ingest`"):
-        list(read_sessions(tmp_path / "sessions.parquet"))
+        list(read_captures(tmp_path / "sessions.parquet"))
 
 
 def test_a_damaged_table_is_told(tmp_path):
@@ -91,7 +86,7 @@ def test_a_table_of_an_older_kind_is_told(tmp_path):
     path = tmp_path / "sessions.parquet"
     pd.DataFrame({"identity": ["a"], "session": ["b"]}).to_parquet(path)
     with pytest.raises(UserError, match=r"unreadable \(no column attributes.*-f ingest"):
-        list(read_sessions(path))
+        list(read_captures(path))
 
 
 def test_refusals(tmp_path):

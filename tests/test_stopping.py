@@ -11,20 +11,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.crop.packing import FOUND, Form, Packed, Previous
-from stages.errors import UserError, run_stage
-from stages.files import alone, check_regular, check_room, leftovers, partial_path, replacing
+from psface.errors import UserError
+from psface.faces.packing import FOUND, Form, Packed, Previous
+from psface.files import check_regular, check_room, leftovers, partial_path, replacing
+from psface.running import alone, run_stage
 
 ROOT = Path(__file__).parents[1]
 WORK = """
 import os, sys, time
-from stages.errors import run_stage
-from stages.parallel import map_sessions
-import stages.parallel
-stages.parallel.available_cpus = lambda: 2
+from psface.errors import run_stage
+from psface.parallel import map_in_processes
+import psface.parallel
+psface.parallel.available_cpus = lambda: 2
 def main():
     print("begun", flush=True)
-    for _ in map_sessions(time.sleep, [0.2] * 1000, "work"):
+    for _ in map_in_processes(time.sleep, [0.2] * 1000, "work"):
         print("one", flush=True)
 if __name__ == "__main__":
     run_stage(main, alone_as="work")
@@ -150,7 +151,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
 
 
 def test_whatever_a_library_raises_on_a_full_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.files.disk_is_full", lambda path: True)
+    monkeypatch.setattr("psface.files.disk_is_full", lambda path: True)
     with pytest.raises(UserError, match="the disk is full"), replacing(tmp_path / "a"):
         raise RuntimeError("unexpected pos 64 vs 0")
 

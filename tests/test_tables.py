@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
-from stages.errors import UserError
-from stages.tables import plain_cell, read_text, read_user_table, safe, whole
+from psface.errors import UserError
+from psface.tables import plain_cell, read_text, read_user_table, safe, whole
 from tests.test_walking import COMPOSED, DECOMPOSED
 
 PLAIN = "name,x\nan,1.5\n\n bo ,2\n"

@@ -5,8 +5,8 @@ import threading
 import pytest
 import torch
 
-from stages import threads
-from stages.threads import map_in_threads, one_thread_each, thread_count
+from psface import threads
+from psface.threads import map_in_threads, one_thread_each, thread_count
 
 
 @pytest.mark.parametrize("count", ["1", "2"])

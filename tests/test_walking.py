@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.ingest.folders import read_folders
-from stages.recognise.captures import find_captures
-from stages.session import Refusal, Session
-from stages.walking import find_path, left_out, listed, one_form, visible
+from psface.captures.capture import Capture, Refusal
+from psface.captures.discovery import find_captures
+from psface.captures.layouts.identity_folders import read_folders
+from psface.paths import find_path, left_out, listed, one_form, visible
 
 COMPOSED, DECOMPOSED = "Jos\u00e9", "Jose\u0301"
 CLUTTER = (
@@ -29,13 +29,13 @@ def test_every_walker_leaves_it_out(tmp_path):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         (tmp_path / folder / "1.png").write_bytes(b"")
     found = list(read_folders(tmp_path, None, 0))
-    assert [(s.identity, s.session) for s in found] == [("an", "1.png")]
+    assert [(s.identity, s.name) for s in found] == [("an", "1.png")]
     assert list(find_captures([tmp_path])) == [tmp_path / "an" / "1.png"]
 
 
 def test_one_person_in_two_forms():
     assert one_form(COMPOSED) == one_form(DECOMPOSED) == COMPOSED
-    first, second = (Session(name, "a", (), None) for name in (COMPOSED, DECOMPOSED))
+    first, second = (Capture(name, "a", (), None) for name in (COMPOSED, DECOMPOSED))
     assert first.identity == second.identity
     assert Refusal(DECOMPOSED, DECOMPOSED, "").identity == COMPOSED
 

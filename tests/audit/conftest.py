@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.audit.degraded import portrait, taken
+from psface.commands.audit.degraded import portrait, taken
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from scipy.special import erf
 
-from stages.alignment import TEMPLATE, similarity
-from stages.audit.appearance import SIDE, appearance, blur, face_crop, face_mask
-from stages.audit.degraded import blurred, taken
+from psface.commands.audit.appearance import SIDE, appearance, blur, face_crop, face_mask
+from psface.commands.audit.degraded import blurred, taken
+from psface.faces.template import TEMPLATE, similarity
 
 POINTS = TEMPLATE * 224 + [30, 10]
 

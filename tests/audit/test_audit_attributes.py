@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from psface.recognise.cutting import cut_picture
 
-from stages.audit.attributes import attribute_findings, unchecked
-from stages.audit.faces import find_faces
-from stages.audit.rules import rules_of
-from stages.errors import UserError
-from stages.recognise import Recogniser, cut_picture
+from psface.commands.audit.audit_faces import find_faces
+from psface.commands.audit.rules import rules_of
+from psface.commands.audit.worn import attribute_findings, unchecked
+from psface.errors import UserError
+from psface.recognise.recogniser import Recogniser
 from tests.models import save_untrained, untrained_card
 
 WORN = {"with": ["yes"], "without": ["no"]}

@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.audit import __main__ as command
-from stages.audit import audit
-from stages.audit.report import COLUMNS, SUMMARY, Report
-from stages.audit.rules import Finding, rules_of
-from stages.errors import UserError
+from psface.commands.audit.audit_report import COLUMNS, SUMMARY, Report
+from psface.commands.audit.auditing import __main__ as command
+from psface.commands.audit.auditing import audit
+from psface.commands.audit.rules import Finding, rules_of
+from psface.errors import UserError
 from stages.params import load_params
 
 HOME = Path(__file__).parents[2]
@@ -174,7 +174,7 @@ def test_nothing_half_written_stays(proper, lenient, tmp_path, one_process, monk
     def dies(*_):
         raise UserError("a worker was killed")
 
-    monkeypatch.setattr("stages.audit.judge", dies)
+    monkeypatch.setattr("psface.commands.audit.auditing.judge", dies)
     with pytest.raises(UserError, match="killed"):
         audit(lenient, proper, tmp_path / "out", 1)
     assert list((tmp_path / "out").iterdir()) == []
@@ -184,7 +184,7 @@ def test_the_same_again_in_several_processes(proper, lenient, tmp_path, monkeypa
     names = ("findings.csv", "summary.csv", "audit.html")
     texts = []
     for cpus in (1, 2):
-        monkeypatch.setattr("stages.parallel.available_cpus", lambda cpus=cpus: cpus)
+        monkeypatch.setattr("psface.parallel.available_cpus", lambda cpus=cpus: cpus)
         audit(lenient, proper, tmp_path / "out", 1)
         texts.append([(tmp_path / "out" / name).read_bytes() for name in names])
     assert texts[0] == texts[1]
@@ -206,7 +206,14 @@ def test_examples_are_drawn_evenly_and_bounded(settings, tmp_path):
 def test_as_a_user_runs_it(proper, tmp_path):
     """In a process of its own, with the committed parameters: five pictures each are wanted."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    arguments = [sys.executable, "-m", "stages.audit", str(proper), "--out", str(tmp_path / "o")]
+    arguments = [
+        sys.executable,
+        "-m",
+        "psface.commands.audit.auditing",
+        str(proper),
+        "--out",
+        str(tmp_path / "o"),
+    ]
     done = subprocess.run(arguments, cwd=HOME, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert re.search(r"pictures +>= 5 +10 +10", done.stdout)

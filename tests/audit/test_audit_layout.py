@@ -5,8 +5,8 @@ import unicodedata
 
 import pytest
 
-from stages.audit.layout import groups_in, walk
-from stages.errors import UserError
+from psface.commands.audit.data_set import groups_in, walk
+from psface.errors import UserError
 
 
 def touch(root, *paths):
@@ -112,7 +112,7 @@ def test_a_folder_that_fails_is_said(tmp_path, lenient, monkeypatch):
             raise PermissionError(13, "Permission denied")
         return scandir(folder)
 
-    monkeypatch.setattr("stages.audit.layout.os.scandir", fails)
+    monkeypatch.setattr("psface.commands.audit.data_set.os.scandir", fails)
     entries = found(tmp_path, lenient)
     assert entries["adults/an"].problem == "cannot be listed: Permission denied"
     assert entries["adults/bo/1.png"].problem == ""

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.audit import measure as module
-from stages.audit.measure import measure
+from psface.commands.measure import audit_accuracy as module
+from psface.commands.measure.audit_accuracy import measure
 
 
 def test_measured(settings, one_process):

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.audit.degraded import compressed, display, halftone, taken
-from stages.audit.pattern import LOWEST, _looked_at, _mean_power, pattern
+from psface.commands.audit.degraded import compressed, display, halftone, taken
+from psface.commands.audit.pattern import LOWEST, _looked_at, _mean_power, pattern
 
 
 def waves(x_cycles, y_cycles, height=200, width=190, noise=0.02) -> np.ndarray:

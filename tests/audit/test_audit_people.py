@@ -2,10 +2,10 @@
 
 import pytest
 
-from stages.audit.layout import Entry
-from stages.audit.people import Identities, read_people
-from stages.audit.rules import rules_of
-from stages.errors import UserError
+from psface.commands.audit.data_set import Entry
+from psface.commands.audit.people import Identities, read_people
+from psface.commands.audit.rules import rules_of
+from psface.errors import UserError
 
 
 def table(tmp_path, text, encoding="utf-8"):

@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.audit.degraded import blurred, halftone, portrait, taken
-from stages.audit.faces import find_faces
-from stages.audit.judging import OF_FACE, OF_PICTURE, judge
-from stages.audit.layout import Entry
+from psface.commands.audit.audit_faces import find_faces
+from psface.commands.audit.data_set import Entry
+from psface.commands.audit.degraded import blurred, halftone, portrait, taken
+from psface.commands.audit.judging import OF_FACE, OF_PICTURE, judge
 
 NEVER = np.random.default_rng(9)
 

@@ -4,10 +4,17 @@ import numpy as np
 import pytest
 from scipy.optimize import least_squares
 
-from stages.audit.degraded import portrait, taken
-from stages.audit.faces import find_faces
-from stages.audit.pose import GENERIC, PITCH_GAIN, PITCH_OFFSET, WEIGHTS, fit_pose, head_pose
-from stages.simulate.scene import rotation
+from psface.commands.audit.audit_faces import find_faces
+from psface.commands.audit.degraded import portrait, taken
+from psface.commands.audit.pose import (
+    GENERIC,
+    PITCH_GAIN,
+    PITCH_OFFSET,
+    WEIGHTS,
+    fit_pose,
+    head_pose,
+)
+from psface.simulate.scene import rotation
 
 
 def seen(points, yaw, pitch, roll=0.0, scale=2.0, at=(100.0, 80.0)) -> np.ndarray:

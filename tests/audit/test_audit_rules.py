@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.audit.rules import Rule, rules_of
+from psface.commands.audit.rules import Rule, rules_of
 
 
 @pytest.mark.parametrize(

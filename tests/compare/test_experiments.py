@@ -7,10 +7,16 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from stages.compare import experiments
-from stages.compare.experiments import Experiment, finished, planned, run_experiments, with_settings
-from stages.errors import UserError
-from stages.params import CompareParams
+from psface.commands.compare import experiments
+from psface.commands.compare.compare_params import CompareParams
+from psface.commands.compare.experiments import (
+    Experiment,
+    finished,
+    planned,
+    run_experiments,
+    with_settings,
+)
+from psface.errors import UserError
 
 BASE = """\
 # a comment that must survive

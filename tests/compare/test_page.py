@@ -8,16 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import stages.compare
-from stages.compare import comparison_table, marked, paired_table
-from stages.compare.charts import INK, roc_chart
-from stages.compare.experiments import Experiment
-from stages.compare.results import Result, by_run
-from stages.compare.statistics import measure
-from stages.errors import UserError
-from stages.evaluate.conditions import by_condition
-from stages.evaluate.identification import rank_gallery
-from stages.evaluate.quality import curves_table, reject_curve
+import psface.commands.compare.comparison
+from psface.commands.compare.charts import INK, roc_chart
+from psface.commands.compare.comparison import comparison_table, marked, paired_table
+from psface.commands.compare.experiments import Experiment
+from psface.commands.compare.results import Result, by_run
+from psface.errors import UserError
+from psface.measures.conditions import by_condition
+from psface.measures.identification import rank_gallery
+from psface.measures.paired import measure
+from psface.measures.quality import curves_table, reject_curve
 from tests.compare.test_statistics import NAMES, embeddings
 from tests.evaluate.people import scores_of
 
@@ -75,10 +75,12 @@ class Text(HTMLParser):
 
 
 def render(results, settings, monkeypatch, tmp_path, missing=()):
-    monkeypatch.setattr(stages.compare, "read_results", lambda _: (results, list(missing)))
+    monkeypatch.setattr(
+        psface.commands.compare.comparison, "read_results", lambda _: (results, list(missing))
+    )
     attributes = {name: settings.attributes[name] for name in ("spectacles", "gender")}
     params = settings.model_copy(update={"attributes": attributes})
-    assert stages.compare.compare(params, tmp_path) == (2, list(missing))
+    assert psface.commands.compare.comparison.compare(params, tmp_path) == (2, list(missing))
     return (tmp_path / "comparison.html").read_text(encoding="utf-8")
 
 
@@ -162,6 +164,6 @@ def test_charts_take_the_pages_colour(results):
 
 
 def test_nothing_done(settings, monkeypatch, tmp_path):
-    monkeypatch.setattr("stages.compare.results.finished", lambda *_: None)
+    monkeypatch.setattr("psface.commands.compare.results.finished", lambda *_: None)
     with pytest.raises(UserError, match=r"is done: all-s1, \.\.\. are looked for; run `make exp"):
-        stages.compare.compare(settings, tmp_path)
+        psface.commands.compare.comparison.compare(settings, tmp_path)

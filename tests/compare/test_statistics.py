@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from stages.compare.statistics import check_same_captures, measure, paired_p
-from stages.errors import UserError
-from stages.evaluate.verification import auc
+from psface.errors import UserError
+from psface.measures.paired import check_same_captures, measure, paired_p
+from psface.measures.verification import auc
 from tests.evaluate.people import scores_of
 
 NAMES = np.repeat([f"p{i:02}" for i in range(24)], 5)

@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stages.alignment import TEMPLATE, crop_image, similarity
-from stages.crop.alignment import crop_maps, face_oval
-from stages.maps import Maps
+from psface.faces.cropping import crop_maps, face_oval
+from psface.faces.template import TEMPLATE, crop_image, similarity
+from psface.stereo.map_files import Maps
 from tests.shapes import angle, sphere
 
 SIZE = 96

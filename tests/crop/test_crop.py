@@ -7,28 +7,30 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.alignment import similarity
+from psface.captures.capture import Capture
+from psface.captures.capture_table import read_captures, write_captures
+from psface.errors import UserError
+from psface.faces.cropping import crop_maps, face_oval
+from psface.faces.modalities import MAPS
+from psface.faces.packing import content
+from psface.faces.template import similarity
+from psface.stage_tables import read_table
+from psface.stereo.map_files import map_path, read_maps
 from stages.crop import crop
-from stages.crop.alignment import crop_maps, face_oval
-from stages.crop.packing import content
-from stages.errors import UserError
-from stages.maps import read_maps
-from stages.params import MAPS
-from stages.session import Session, read_sessions, read_table, write_sessions
-from stages.stereo import map_path, stereo
+from stages.stereo import stereo
 from tests.captures import LANDMARKS, ingested, write_capture, write_landmarks
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
 
 class Stage:
-    def __init__(self, tmp_path: Path, sessions: list[Session], maps: Path, params) -> None:
+    def __init__(self, tmp_path: Path, sessions: list[Capture], maps: Path, params) -> None:
         self.sessions = tmp_path / "sessions.parquet"
         self.out = tmp_path / "faces"
         self.picture = tmp_path / "faces.png"
         self.maps = maps
         self.params = params
-        write_sessions(self.sessions, sessions)
+        write_captures(self.sessions, sessions)
 
     def run(self, **changes) -> tuple[int, int, int]:
         params = self.params.model_copy(update=changes)
@@ -46,13 +48,13 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def mapped(simulated_sessions, settings, tmp_path_factory) -> tuple[list[Session], Path]:
+def mapped(simulated_captures, settings, tmp_path_factory) -> tuple[list[Capture], Path]:
     """Four sessions and their maps."""
     out = tmp_path_factory.mktemp("mapped")
-    sessions = simulated_sessions[::2]
-    write_sessions(out / "sessions.parquet", sessions)
+    sessions = simulated_captures[::2]
+    write_captures(out / "sessions.parquet", sessions)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stages.parallel.available_cpus", lambda: 1)
+        patch.setattr("psface.parallel.available_cpus", lambda: 1)
         patch.setattr("stages.stereo.truth_metrics", lambda sessions, params: {})
         stereo(settings.stereo, out / "sessions.parquet", out / "stereo", out / "stereo.json")
     return sessions, out / "stereo"
@@ -66,9 +68,9 @@ def stage(mapped, settings, tmp_path) -> Stage:
 
 def test_every_row_has_its_planes(stage):
     assert stage.run() == (4, 0, 0)
-    sessions, table, arrays = list(read_sessions(stage.sessions)), stage.table(), stage.arrays()
+    sessions, table, arrays = list(read_captures(stage.sessions)), stage.table(), stage.arrays()
     assert list(zip(table["identity"], table["session"], strict=True)) == [
-        (s.identity, s.session) for s in sessions
+        (s.identity, s.name) for s in sessions
     ]
     for name, array in arrays.items():
         channels = {"normalmap": 3, "frames": 4}.get(name, 1)
@@ -114,12 +116,12 @@ def test_frames_are_as_many_as_every_session_has(settings, mapped, tmp_path, mon
     monkeypatch.setattr("stages.stereo.truth_metrics", lambda sessions, params: {})
     first, second = mapped[0][:2]
     few = replace(second, frames=second.frames[:3], lights=second.lights[:3])
-    write_sessions(tmp_path / "sessions.parquet", [first, few])
+    write_captures(tmp_path / "sessions.parquet", [first, few])
     stereo(settings.stereo, tmp_path / "sessions.parquet", tmp_path / "maps", tmp_path / "s.json")
     params = settings.crop.model_copy(update={"size": 64})
     stage = Stage(tmp_path, [first], tmp_path / "maps", params)
     assert stage.run() == (1, 0, 0) and stage.arrays()["frames"].shape[1] == 4
-    write_sessions(stage.sessions, [first, few])
+    write_captures(stage.sessions, [first, few])
     assert stage.run() == (2, 0, 0) and stage.arrays()["frames"].shape[1] == 3
     assert stage.run() == (0, 2, 0)
 
@@ -149,10 +151,10 @@ def test_sessions_come_and_go_without_the_others_being_cut_again(stage, mapped):
     stage.run()
     before = stage.arrays()["albedo"]
     sessions, _ = mapped
-    write_sessions(stage.sessions, [sessions[3], sessions[1]])
+    write_captures(stage.sessions, [sessions[3], sessions[1]])
     assert stage.run() == (0, 2, 0)
     np.testing.assert_array_equal(stage.arrays()["albedo"], before[[3, 1]])
-    write_sessions(stage.sessions, sessions)
+    write_captures(stage.sessions, sessions)
     assert stage.run() == (2, 2, 0)
     np.testing.assert_array_equal(stage.arrays()["albedo"], before)
 
@@ -161,7 +163,7 @@ def test_changed_labels_are_taken_over_without_cutting_again(stage, mapped):
     stage.run()
     sessions, _ = mapped
     sessions[0].attributes["gender"], old = "other", sessions[0].attributes["gender"]
-    write_sessions(stage.sessions, sessions)
+    write_captures(stage.sessions, sessions)
     sessions[0].attributes["gender"] = old
     assert stage.run() == (0, 4, 0)
     assert stage.table()["gender"][0] == "other"
@@ -176,8 +178,8 @@ def test_a_damaged_last_run_is_not_built_upon(stage, name):
 
 def test_a_session_without_maps_is_listed(stage, mapped, tmp_path):
     sessions, _ = mapped
-    lost = Session("9999", "lost", sessions[0].frames, sessions[0].lights)
-    write_sessions(stage.sessions, [lost, *sessions])
+    lost = Capture("9999", "lost", sessions[0].frames, sessions[0].lights)
+    write_captures(stage.sessions, [lost, *sessions])
     assert stage.run() == (4, 0, 1)
     assert "9999/lost.exr" in stage.failures()["lost"]
     assert len(stage.table()) == len(stage.arrays()["raw"]) == 4
@@ -215,8 +217,8 @@ def test_a_failure_is_listed_again_by_the_next_run(faceless):
 def test_no_face_at_all_stops_the_run_and_keeps_the_last_one_whole(faceless):
     faceless.run()
     before = faceless.arrays()["albedo"]
-    sessions = list(read_sessions(faceless.sessions))
-    write_sessions(faceless.sessions, [s for s in sessions if s.session == "untold"])
+    sessions = list(read_captures(faceless.sessions))
+    write_captures(faceless.sessions, [s for s in sessions if s.name == "untold"])
     with pytest.raises(UserError, match=r"no face in any of 1 sessions; .*crop\.padding"):
         faceless.run()
     np.testing.assert_array_equal(faceless.arrays()["albedo"], before)
@@ -255,8 +257,8 @@ def rows_fit(stage: Stage) -> bool:
 def test_a_kill_between_the_files_never_leaves_faces_of_others(stage, monkeypatch, moved):
     stage.run()
     whole = {name: array.tobytes() for name, array in stage.arrays().items()}
-    sessions = list(read_sessions(stage.sessions))
-    write_sessions(stage.sessions, sessions[::-1])
+    sessions = list(read_captures(stage.sessions))
+    write_captures(stage.sessions, sessions[::-1])
     replace_file, count = Path.replace, 0
 
     def killed(path, target):
@@ -274,7 +276,7 @@ def test_a_kill_between_the_files_never_leaves_faces_of_others(stage, monkeypatc
     assert not (stage.out / "faces.parquet").exists() or rows_fit(stage)
     stage.run()
     assert rows_fit(stage)
-    write_sessions(stage.sessions, sessions)
+    write_captures(stage.sessions, sessions)
     stage.run()
     assert {name: array.tobytes() for name, array in stage.arrays().items()} == whole
 

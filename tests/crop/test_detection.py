@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from stages.crop import detection
-from stages.crop.detection import detect_padded, find_face
-from stages.detect import Face
-from stages.images import read_frame
-from stages.ingest.yale import read_yale
-from stages.stereo.maps import read_frames
-from stages.stereo.registration import align, register
+from psface.captures.images import read_frame
+from psface.captures.layouts.yale import read_yale
+from psface.detect.face import Face
+from psface.faces import locate as detection
+from psface.faces.locate import detect_padded, find_face
+from psface.stereo.compute import read_frames
+from psface.stereo.registration import align, register
 
 
 @pytest.fixture
@@ -18,13 +18,13 @@ def params(settings):
 
 
 @pytest.fixture(scope="module")
-def registered(simulated_sessions) -> list[np.ndarray]:
-    frames = [read_frames(s) for s in simulated_sessions]
+def registered(simulated_captures) -> list[np.ndarray]:
+    frames = [read_frames(s) for s in simulated_captures]
     return [align(f, register(f)) for f in frames]
 
 
-def test_simulated_faces_are_found_at_their_landmarks(registered, simulated_sessions, params):
-    for frames, session in zip(registered, simulated_sessions, strict=True):
+def test_simulated_faces_are_found_at_their_landmarks(registered, simulated_captures, params):
+    for frames, session in zip(registered, simulated_captures, strict=True):
         found = find_face(frames, frames.mean(axis=0), None, params)
         assert found is not None and found.image == "mean" and found.score > 0.8
         eyes = np.linalg.norm(session.landmarks[1] - session.landmarks[0])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.detect.media import read_picture
+from psface.captures.media import read_picture
 
 STORED = Path(__file__).with_suffix(".json")
 

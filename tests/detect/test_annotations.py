@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from stages.detect.annotations import Annotated, read_annotations, write_wider
-from stages.errors import UserError
+from psface.detect.annotations import Annotated, read_annotations, write_wider
+from psface.errors import UserError
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""python -m stages.detect on pictures, a folder and video."""
+"""python -m psface.detect.detectors on pictures, a folder and video."""
 
 import csv
 import json
@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from stages.detect import Face
-from stages.detect import __main__ as command
-from stages.detect.media import Picture, read_media
-from stages.detect.output import COLUMNS, annotated
-from stages.errors import UserError
+from psface.captures.media import Picture, read_media
+from psface.detect.detectors import Face
+from psface.detect.detectors import __main__ as command
+from psface.errors import UserError
+from psface.report.annotated import COLUMNS, annotated
 
 FIVE = np.array([[20, 20], [40, 20], [30, 30], [22, 40], [38, 40]], np.float32)
 

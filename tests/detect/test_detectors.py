@@ -8,16 +8,16 @@ from typing import get_args
 import numpy as np
 import pytest
 from PIL import Image
+from psface.detect.names import DetectorName
 
-from stages.detect import DETECTORS, build_detector, detect_faces
-from stages.detect import onnx as onnx_module
-from stages.detect.faces import pixels, rgb8
-from stages.detect.media import read_picture
-from stages.detect.onnx import best_faces
-from stages.detect.retinaface import RetinaFace, _anchors
-from stages.detect.yolo import YoloFace, _decode, _letterbox
-from stages.errors import UserError
-from stages.params import DetectorName
+from psface.captures.media import read_picture
+from psface.detect import onnx_runtime as onnx_module
+from psface.detect.detectors import DETECTORS, build_detector, detect_faces
+from psface.detect.face import pixels, rgb8
+from psface.detect.onnx_runtime import best_faces
+from psface.detect.retinaface import RetinaFace, _anchors
+from psface.detect.yolo import YoloFace, _decode, _letterbox
+from psface.errors import UserError
 
 PHOTOGRAPH = "dlib_faces/2008_002506.jpg"  # three frontal faces
 
@@ -171,7 +171,7 @@ def test_retinaface_anchors_are_decoded(monkeypatch, tmp_path):
     boxes[0, chosen] = [1.0, -2.0, np.log(2) / 0.2, 0.0]
     points[0, chosen, :2] = [5.0, 10.0]
     monkeypatch.setattr(
-        "stages.detect.retinaface.open_session",
+        "psface.detect.retinaface.open_session",
         lambda *_: session_of([boxes, scores, points], OPEN),
     )
     [[face]] = RetinaFace(weights=tmp_path / "w.onnx").detect([np.zeros((height, width), np.uint8)])
@@ -183,7 +183,7 @@ def test_retinaface_anchors_are_decoded(monkeypatch, tmp_path):
 
 
 def test_a_model_for_one_size_alone_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr("stages.detect.retinaface.open_session", lambda *_: session_of([]))
+    monkeypatch.setattr("psface.detect.retinaface.open_session", lambda *_: session_of([]))
     with pytest.raises(UserError, match=r"w\.onnx: made for pictures of \[640, 640\] px alone"):
         RetinaFace(weights=tmp_path / "w.onnx")
 
@@ -204,7 +204,7 @@ def test_yolo_outputs_are_decoded(monkeypatch, tmp_path, family):
         output = np.zeros((1, 15, 9))
         output[0, :, 4] = [*centre, 0.7, *five.ravel()]
         score = 0.7
-    monkeypatch.setattr("stages.detect.yolo.open_session", lambda *_: session_of([output]))
+    monkeypatch.setattr("psface.detect.yolo.open_session", lambda *_: session_of([output]))
     # 1280 x 640: halved, with a border of 160 px above and below.
     [[face]] = YoloFace(weights=tmp_path / "w.onnx").detect([np.zeros((640, 1280), np.uint8)])
     assert face.score == pytest.approx(score)
@@ -215,12 +215,12 @@ def test_yolo_outputs_are_decoded(monkeypatch, tmp_path, family):
 def test_another_model_s_outputs_are_refused(monkeypatch, tmp_path):
     assert _decode(np.zeros((1, 84, 8400))) is None and _decode(np.zeros((3, 4))) is None
     monkeypatch.setattr(
-        "stages.detect.yolo.open_session", lambda *_: session_of([np.zeros((1, 84, 10))])
+        "psface.detect.yolo.open_session", lambda *_: session_of([np.zeros((1, 84, 10))])
     )
     with pytest.raises(UserError, match=r"w\.onnx: outputs \[\[1, 84, 10\]\] are not those"):
         YoloFace(weights=tmp_path / "w.onnx").detect([np.zeros((64, 64), np.uint8)])
     monkeypatch.setattr(
-        "stages.detect.retinaface.open_session", lambda *_: session_of([np.zeros((1, 8, 4))], OPEN)
+        "psface.detect.retinaface.open_session", lambda *_: session_of([np.zeros((1, 8, 4))], OPEN)
     )
     with pytest.raises(UserError, match=r"w\.onnx: its outputs are not RetinaFace's"):
         RetinaFace(weights=tmp_path / "w.onnx").detect([np.zeros((64, 64), np.uint8)])

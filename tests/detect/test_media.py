@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stages.detect.media import (
+from psface.captures.media import (
     Picture,
     Unreadable,
     find_media,
@@ -19,8 +19,8 @@ from stages.detect.media import (
     read_media,
     read_picture,
 )
-from stages.detect.output import storable
-from stages.errors import UserError
+from psface.errors import UserError
+from psface.report.annotated import storable
 
 RED = np.zeros((40, 60, 3), np.uint8)
 RED[:20, :, 0] = 250  # the upper half

@@ -11,18 +11,19 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from stages.detect.annotations import read_annotations
-from stages.detect.faces import overlaps
-from stages.detect.media import read_picture
-from stages.detect.mtcnn import MTCNN, networks, proposals
-from stages.detect.mtcnn import boxes as boxes_module
-from stages.detect.mtcnn.boxes import suppress
-from stages.detect.mtcnn.inference import for_inference
-from stages.detect.mtcnn.networks import load_networks, onet, pnet, rnet
-from stages.detect.mtcnn.proposals import level
-from stages.errors import UserError
-from stages.images import read_frame
-from stages.survey.accuracy import accuracy
+from psface.captures.images import read_frame
+from psface.captures.media import read_picture
+from psface.commands.survey.detection_accuracy import accuracy
+from psface.detect.annotations import read_annotations
+from psface.detect.face import overlaps
+from psface.detect.mtcnn import boxes as boxes_module
+from psface.detect.mtcnn import networks, proposals
+from psface.detect.mtcnn.boxes import suppress
+from psface.detect.mtcnn.cascade import MTCNN
+from psface.detect.mtcnn.inference import for_inference
+from psface.detect.mtcnn.networks import load_networks, onet, pnet, rnet
+from psface.detect.mtcnn.proposals import level
+from psface.errors import UserError
 
 SMALLEST = 40
 # What the package finds on TensorFlow, by `python -m tests.detect.mtcnn_package`: of each face its

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from stages.evaluate.scores import Scores, score_captures
+from psface.measures.scores import Scores, score_captures
 
 
 def scores_of(

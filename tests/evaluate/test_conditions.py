@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from stages.evaluate.conditions import by_condition, misses_and_hits, probes_that_differ
-from stages.evaluate.identification import rank_gallery
+from psface.measures.conditions import by_condition, misses_and_hits, probes_that_differ
+from psface.measures.identification import rank_gallery
 from tests.evaluate.people import scores_of
 
 

@@ -5,12 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.errors import UserError
-from stages.evaluate import evaluate, project, small_faces
-from stages.pairs import cosine_auc
-from stages.session import Session, write_sessions
+from psface.captures.capture import Capture
+from psface.captures.capture_table import write_captures
+from psface.errors import UserError
+from psface.measures.floors import project, small_faces
+from psface.measures.pairs import cosine_auc
+from psface.training.loop import train
+from stages.evaluate import evaluate
 from stages.split import split
-from stages.train import train
 from tests.faces import small_params, write_faces
 
 
@@ -28,7 +30,7 @@ def run(tmp_path_factory):
         folder / "split_reports",
     )
     train(params, folder / "faces", folder / "splits", folder / "models", folder / "history")
-    write_sessions(folder / "sessions.parquet", [Session("a", "b", ("c/im0.bmp",), np.eye(3))])
+    write_captures(folder / "sessions.parquet", [Capture("a", "b", ("c/im0.bmp",), np.eye(3))])
     return folder, params
 
 

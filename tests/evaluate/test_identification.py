@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from stages.evaluate.attributes import attribute_scores
-from stages.evaluate.identification import rank_gallery
-from stages.tasks import UNKNOWN
+from psface.measures.attribute_scores import attribute_scores
+from psface.measures.identification import rank_gallery
+from psface.tasks import UNKNOWN
 from tests.evaluate.people import scores_of
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from stages.evaluate.leakage import leakage
+from psface.measures.leakage import leakage
 from tests.evaluate.people import scores_of
 
 

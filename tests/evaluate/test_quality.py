@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stages.evaluate.quality import (
+from psface.captures.capture import Capture
+from psface.measures.quality import (
     REJECTED,
     correlation_within_people,
     curves_table,
     reject_curve,
     true_conditions,
 )
-from stages.session import Session
 from tests.evaluate.people import scores_of
 
 
@@ -75,7 +75,7 @@ def test_true_conditions_are_read_where_a_capture_has_them(tmp_path):
         folder.mkdir()
         if told:
             (folder / "truth.json").write_text(json.dumps(told))
-        sessions.append(Session(name, session, (str(folder / "im0.bmp"),), np.eye(3)))
+        sessions.append(Capture(name, session, (str(folder / "im0.bmp"),), np.eye(3)))
     truth = true_conditions(scores, sessions)
     assert truth.iloc[0].tolist() == [2.5, 12.0]
     assert truth.iloc[1:].isna().all(axis=None)

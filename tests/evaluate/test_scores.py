@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from stages.errors import UserError
+from psface.errors import UserError
+from psface.measures.scores import ARRAYS, read_scores, write_scores
 from stages.evaluate import recognition_metrics
-from stages.evaluate.scores import ARRAYS, read_scores, write_scores
 from tests.evaluate.people import scores_of
 
 

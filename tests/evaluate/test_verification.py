@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from stages.evaluate.verification import (
+from psface.measures.pairs import cosine_auc
+from psface.measures.verification import (
     auc,
     draw_people,
     equal_error_rate,
@@ -12,7 +13,6 @@ from stages.evaluate.verification import (
     tar_at_far,
     threshold_at_far,
 )
-from stages.pairs import cosine_auc
 from tests.evaluate.people import scores_of
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from stages.errors import UserError
-from stages.identify import search
-from stages.identify.gallery import build_gallery, read_gallery, write_gallery
-from stages.identify.measure import open_set
-from stages.identify.search import nearest
+from psface.commands.measure.promised_rates import open_set
+from psface.errors import UserError
+from psface.recognise import search
+from psface.recognise.gallery import build_gallery, read_gallery, write_gallery
+from psface.search import nearest
 
 
 def directions(count: int, seed: int = 0, size: int = 12) -> np.ndarray:

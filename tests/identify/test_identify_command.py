@@ -1,4 +1,4 @@
-"""python -m stages.identify: enrolment and recognition of pictures, captures and video."""
+"""python -m psface.recognise.identify: enrolment and recognition of pictures, captures and video."""
 
 import csv
 import json
@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.detect.media import read_media
-from stages.errors import UserError
-from stages.identify import __main__ as command
+from psface.captures.media import read_media
+from psface.errors import UserError
+from psface.recognise.identify import __main__ as command
 from tests.models import save_untrained, untrained_card
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -30,13 +30,13 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture
-def people(simulated_sessions, tmp_path) -> Path:
+def people(simulated_captures, tmp_path) -> Path:
     """Three people's pictures: two of each, of one session."""
     for name, index in (("Nguyễn Văn A", 0), ("b c", 2), ("d", 4)):
         folder = tmp_path / "people" / name
         folder.mkdir(parents=True)
         for shot in (0, 1):
-            frame = cv2.imread(simulated_sessions[index].frames[shot], cv2.IMREAD_GRAYSCALE)
+            frame = cv2.imread(simulated_captures[index].frames[shot], cv2.IMREAD_GRAYSCALE)
             (folder / f"ảnh {shot}.png").write_bytes(cv2.imencode(".png", frame)[1].tobytes())
     return tmp_path / "people"
 
@@ -142,13 +142,13 @@ def test_places_that_cannot_be_written_to_are_told_before_any_work(
         run(monkeypatch, "enrol", people, *common, tmp_path)
 
 
-def test_captures_that_lie_in_one_folder(monkeypatch, simulated_sessions, settings, tmp_path):
+def test_captures_that_lie_in_one_folder(monkeypatch, simulated_captures, settings, tmp_path):
     model, gallery, out = (tmp_path / name for name in ("model", "g.safetensors", "out"))
     save_untrained(model, untrained_card(settings, "albedo"))
     flat = tmp_path / "flat"
     flat.mkdir()
     lines = ["identity,session,frame,light_x,light_y,light_z"]
-    for number, session in enumerate(simulated_sessions[::2]):
+    for number, session in enumerate(simulated_captures[::2]):
         for frame, light in zip(session.frames, session.lights, strict=True):
             name = f"{number}-{Path(frame).name}"
             shutil.copy(frame, flat / name)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from stages.errors import UserError
-from stages.ingest.celeba import photoface_labels, read_celeba
-from stages.ingest.photoface import KNOWN_LABELS
+from psface.captures.layouts.celeba import photoface_labels, read_celeba
+from psface.captures.layouts.photoface import KNOWN_LABELS
+from psface.errors import UserError
 
 NAMES = "5_o_Clock_Shadow Eyeglasses Goatee Male Mustache No_Beard Smiling Young"
 ROWS = {

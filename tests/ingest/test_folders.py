@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from psface.captures.capture_table import read_captures
+from psface.errors import UserError
+from psface.faces.arrays import Faces
+from psface.faces.modalities import MAPS
+from psface.stage_tables import read_table
 from stages.crop import crop
-from stages.errors import UserError
-from stages.params import MAPS
-from stages.session import read_sessions, read_table
 from stages.stereo import stereo
-from stages.train.data import Faces
 from tests.captures import ingested
 
 
@@ -49,13 +50,13 @@ def test_every_picture_is_a_session(params, tmp_path, one_process):
         "bo b/2.webp",
     ]
     assert all(s.is_picture and s.digest for s in accepted)
-    reasons = {r.session: r.reason for r in refused}
+    reasons = {r.name: r.reason for r in refused}
     assert "cv.pdf: not a picture that is read" in reasons["cv.pdf"]
     assert "3.jpg: truncated or not an image" in reasons["3.jpg"]
     assert (
         "notes.txt: not a picture that is read" in reasons["notes.txt"]
     )  # by way of the loop, once
-    assert [s.is_picture for s in read_sessions(tmp_path / "sessions.parquet")] == [True] * 4
+    assert [s.is_picture for s in read_captures(tmp_path / "sessions.parquet")] == [True] * 4
 
 
 def test_an_empty_root(params, tmp_path):

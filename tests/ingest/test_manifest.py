@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.errors import UserError
-from stages.session import LANDMARKS
+from psface.captures.capture import LANDMARKS
+from psface.errors import UserError
 from tests.captures import LANDMARKS as POINTS
 from tests.captures import capture_frames, ingested
 from tests.shapes import FOUR_LIGHTS

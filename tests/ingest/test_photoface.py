@@ -8,9 +8,16 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.errors import UserError
-from stages.ingest.photoface import KNOWN_LABELS, read_labels, read_landmarks, read_light_source
-from stages.session import Refusal, Session, read_sessions, read_table
+from psface.captures.capture import Capture, Refusal
+from psface.captures.capture_table import read_captures
+from psface.captures.layouts.photoface import (
+    KNOWN_LABELS,
+    read_labels,
+    read_landmarks,
+    read_light_source,
+)
+from psface.errors import UserError
+from psface.stage_tables import read_table
 from tests.captures import (
     LANDMARKS,
     ROWS,
@@ -30,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("one_process")
 def run(settings, tmp_path):
     """Ingest a root in the Photoface layout."""
 
-    def run(root: Path) -> tuple[list[Session], list[Refusal]]:
+    def run(root: Path) -> tuple[list[Capture], list[Refusal]]:
         params = settings.ingest.model_copy(update={"source": "photoface", "root": str(root)})
         return ingested(params, 1, tmp_path)
 
@@ -159,9 +166,9 @@ def test_a_bad_session_is_refused_alone(run, tmp_path, damage, reason):
     damage(write_capture(tmp_path / "root" / "1001" / "bad"))
     accepted, refused = run(tmp_path / "root")
     assert [s.name for s in accepted] == ["1001/good"]
-    assert [(r.identity, r.session) for r in refused] == [("1001", "bad")]
+    assert [(r.identity, r.name) for r in refused] == [("1001", "bad")]
     assert reason in refused[0].reason and "\n" not in refused[0].reason
-    assert [s.name for s in read_sessions(tmp_path / "sessions.parquet")] == ["1001/good"]
+    assert [s.name for s in read_captures(tmp_path / "sessions.parquet")] == ["1001/good"]
     assert read_table(tmp_path / "rejected.csv", "ingest")["reason"][0] == refused[0].reason
 
 
@@ -369,7 +376,7 @@ def test_one_picture_for_two_lights_is_refused_with_both_names(run, tmp_path, ho
     write_capture(tmp_path / "root" / "1001" / "good", seed=1)
     TWICE[how](write_capture(tmp_path / "root" / "1001" / "bad"))
     [session], [refusal] = run(tmp_path / "root")
-    assert session.session == "good" and refusal.session == "bad"
+    assert session.name == "good" and refusal.name == "bad"
     assert len(set(re.findall(r"im\d+\.(?:bmp|png)", refusal.reason))) == 2
 
 

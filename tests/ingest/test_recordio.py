@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.errors import UserError
-from stages.images import read_frame
-from stages.ingest.recordio import read_recordio
-from stages.recordio import MAGIC, read_record
-from stages.session import Refusal, Session
+from psface.captures.capture import Capture, Refusal
+from psface.captures.images import read_frame
+from psface.captures.layouts.insightface import read_recordio
+from psface.captures.recordio import MAGIC, read_record
+from psface.errors import UserError
 from tests.captures import ingested
 
 
@@ -88,7 +88,7 @@ def test_a_file_cut_in_the_middle(write, settings, tmp_path, one_process):
     (root / "train.rec").write_bytes(whole[:cut])
     results = list(read_recordio(root, settings.ingest, 0))
     refused = [r for r in results if isinstance(r, Refusal)]
-    assert len([r for r in results if isinstance(r, Session)]) == 2
+    assert len([r for r in results if isinstance(r, Capture)]) == 2
     assert "cut off; copy the file again" in refused[0].reason
     params = settings.ingest.model_copy(update={"source": "recordio", "root": str(root)})
     accepted, all_refused = ingested(params, 0, tmp_path)
@@ -122,9 +122,9 @@ def test_what_is_no_record(write, settings, tmp_path):
 def test_a_label_that_is_nobodys_costs_its_record(write, settings, label):
     root = write([*RECORDS[:2], pictured((label,), png(60)), *RECORDS[3:]])
     found = list(read_recordio(root, settings.ingest, 0))
-    assert [item.session for item in found if isinstance(item, Session)] == ["00000001", "00000003"]
+    assert [item.name for item in found if isinstance(item, Capture)] == ["00000001", "00000003"]
     [refusal] = [item for item in found if isinstance(item, Refusal)]
-    assert refusal.session == "00000002" and "is not a person's number" in refusal.reason
+    assert refusal.name == "00000002" and "is not a person's number" in refusal.reason
 
 
 @pytest.mark.parametrize("line", ["1\t" + "9" * 400, "\u00b2\t8", "1", "a\tb"])

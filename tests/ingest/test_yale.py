@@ -4,10 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.errors import UserError
-from stages.images import read_frame
-from stages.ingest.yale import light_direction, read_yale
-from stages.session import Refusal, Session
+from psface.captures.capture import Capture, Refusal
+from psface.captures.images import read_frame
+from psface.captures.layouts.yale import light_direction, read_yale
+from psface.errors import UserError
 from tests.captures import ingested
 
 FACE = "extended_yale_b"
@@ -37,7 +37,7 @@ def write_person(root: Path, name: str, angles) -> Path:
 
 def split_results(results):
     results = list(results)
-    sessions = [r for r in results if isinstance(r, Session)]
+    sessions = [r for r in results if isinstance(r, Capture)]
     return sessions, [r for r in results if isinstance(r, Refusal)]
 
 
@@ -114,7 +114,7 @@ def test_a_person_with_few_lights_gets_refusals_for_the_rest(params, tmp_path):
     write_person(tmp_path, "one-sided", [(20, 20), (30, 20), (40, -20), (30, -20)])
     sessions, refusals = split_results(read_yale(tmp_path, params, 1))
     assert [s.name for s in sessions] == ["few/draw0"]
-    assert [(r.identity, r.session) for r in refusals] == [
+    assert [(r.identity, r.name) for r in refusals] == [
         *[("few", f"draw{i}") for i in (1, 2, 3)],
         *[("one-sided", f"draw{i}") for i in range(4)],
     ]
@@ -171,4 +171,4 @@ def test_poses_are_never_mixed(tmp_path, params):
     assert not refusals and len(sessions) == 9
     for session in sessions:
         [pose] = {Path(frame).name.split("_")[1][:3] for frame in session.frames}
-        assert session.session == ("draw0" if pose == "P00" else f"{pose}-draw0")
+        assert session.name == ("draw0" if pose == "P00" else f"{pose}-draw0")

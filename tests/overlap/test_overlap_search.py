@@ -4,9 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.overlap import search
-from stages.overlap.hashing import picture_hash
-from stages.overlap.search import near_pairs
+from psface.commands.overlap import near_hashes as search
+from psface.commands.overlap.hashing import picture_hash
+from psface.commands.overlap.near_hashes import near_pairs
 
 
 def plain_pairs(hashes, limit):

@@ -6,16 +6,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from psface.recognise.cutting import cut_picture, cut_session
 
+from psface.captures.capture import Capture, Refusal, picture_capture
+from psface.captures.capture_table import write_captures
+from psface.captures.discovery import find_captures, people_in
+from psface.errors import UserError
+from psface.model.export import export
+from psface.model.network import attention
+from psface.recognise.recogniser import Recogniser
 from stages.crop import crop
-from stages.errors import UserError
-from stages.export import export
-from stages.recognise import Recogniser, cut_picture, cut_session
-from stages.recognise.captures import find_captures, people_in
-from stages.recognise.cutting import picture_session
-from stages.session import Refusal, Session, write_sessions
 from stages.stereo import stereo
-from stages.train.network import attention
 from tests.captures import write_capture
 from tests.models import save_untrained, untrained_card
 
@@ -24,12 +25,12 @@ pytestmark = pytest.mark.usefixtures("one_process")
 
 @pytest.mark.parametrize("modality", ["all", "frames", "raw"])
 def test_a_capture_becomes_what_the_pipeline_makes_of_it(
-    simulated_sessions, settings, tmp_path, modality, monkeypatch
+    simulated_captures, settings, tmp_path, modality, monkeypatch
 ):
     card = untrained_card(settings, modality)
-    session = simulated_sessions[3]
+    session = simulated_captures[3]
     table = tmp_path / "sessions.parquet"
-    write_sessions(table, [session])
+    write_captures(table, [session])
     monkeypatch.setattr("stages.stereo.truth_metrics", lambda sessions, params: {})
     stereo(settings.stereo, table, tmp_path / "stereo", tmp_path / "stereo.json")
     crop(card.crop, table, tmp_path / "stereo", tmp_path / "faces", tmp_path / "faces.png")
@@ -43,17 +44,17 @@ def test_a_capture_becomes_what_the_pipeline_makes_of_it(
     assert cut.face.box[0] < cut.face.landmarks[:, 0].mean() < cut.face.box[2]
 
 
-def test_a_picture_is_cut_like_a_session_of_one_frame(simulated_sessions, settings, tmp_path):
+def test_a_picture_is_cut_like_a_session_of_one_frame(simulated_captures, settings, tmp_path):
     card = untrained_card(settings, "raw")
-    path = Path(simulated_sessions[0].frames[1])
+    path = Path(simulated_captures[0].frames[1])
     [from_picture] = cut_picture(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), card)
-    from_file = cut_session(picture_session("a", path), card)
+    from_file = cut_session(picture_capture("a", path), card)
     np.testing.assert_array_equal(from_picture.values, from_file.values)
 
 
-def test_every_face_of_a_picture_is_cut(simulated_sessions, settings):
+def test_every_face_of_a_picture_is_cut(simulated_captures, settings):
     card = untrained_card(settings, "raw")
-    faces = [cv2.imread(simulated_sessions[i].frames[0], cv2.IMREAD_GRAYSCALE) for i in (0, 2)]
+    faces = [cv2.imread(simulated_captures[i].frames[0], cv2.IMREAD_GRAYSCALE) for i in (0, 2)]
     cuts = cut_picture(np.hstack(faces), card)
     assert len(cuts) == 2
     alone = [cut_picture(face, card)[0].values.astype(float) for face in faces]
@@ -62,13 +63,13 @@ def test_every_face_of_a_picture_is_cut(simulated_sessions, settings):
     assert max(far[0][0], far[1][1]) < 0.02 < min(far[0][1], far[1][0])
 
 
-def test_colour_comes_in_the_order_of_the_card(simulated_sessions, settings, tmp_path):
-    grey = cv2.imread(simulated_sessions[0].frames[0], cv2.IMREAD_GRAYSCALE)
+def test_colour_comes_in_the_order_of_the_card(simulated_captures, settings, tmp_path):
+    grey = cv2.imread(simulated_captures[0].frames[0], cv2.IMREAD_GRAYSCALE)
     tinted = np.stack([grey * 0.25, grey * 0.5, grey * 1.0], axis=-1)  # OpenCV's order: B, G, R
     path = tmp_path / "tinted.png"
     cv2.imwrite(str(path), tinted.round().astype(np.uint8))
     card = untrained_card(settings, "raw", colour=True, oval=False)
-    red, green, blue = cut_session(picture_session("a", path), card).values.astype(float)
+    red, green, blue = cut_session(picture_capture("a", path), card).values.astype(float)
     lit = red > 0.2
     assert (green[lit] / red[lit]).mean() == pytest.approx(0.5, abs=0.02)
     assert (blue[lit] / red[lit]).mean() == pytest.approx(0.25, abs=0.02)
@@ -76,16 +77,16 @@ def test_colour_comes_in_the_order_of_the_card(simulated_sessions, settings, tmp
     assert untrained_card(settings, "raw").crop.oval and (red[0] != 0).any()
 
 
-def test_even_exposure_undoes_a_darker_picture(simulated_sessions, settings, tmp_path):
-    grey = cv2.imread(simulated_sessions[0].frames[0], cv2.IMREAD_GRAYSCALE)
+def test_even_exposure_undoes_a_darker_picture(simulated_captures, settings, tmp_path):
+    grey = cv2.imread(simulated_captures[0].frames[0], cv2.IMREAD_GRAYSCALE)
     paths = [tmp_path / "bright.png", tmp_path / "dark.png"]
     for path, gain in zip(paths, (1.0, 0.5), strict=True):
         cv2.imwrite(str(path), (grey * gain).round().astype(np.uint8))
     uneven, even = (untrained_card(settings, "raw", even_exposure=e) for e in (False, True))
-    bright, dark = (cut_session(picture_session("a", p), even).values.astype(float) for p in paths)
+    bright, dark = (cut_session(picture_capture("a", p), even).values.astype(float) for p in paths)
     assert np.abs(bright - dark).mean() < 0.03  # landmarks move a little with the light
     assert bright[bright > 0].mean() == pytest.approx(0.45, rel=0.05)
-    bright, dark = (cut_session(picture_session("a", p), uneven).values for p in paths)
+    bright, dark = (cut_session(picture_capture("a", p), uneven).values for p in paths)
     assert np.abs(bright.astype(float) - dark).mean() > 0.1
 
 
@@ -94,18 +95,18 @@ def test_aligned_pictures_are_taken_as_they_are(settings, tmp_path):
     crop_112 = cv2.GaussianBlur(crop_112, (0, 0), 4)
     cv2.imwrite(str(tmp_path / "aligned.png"), crop_112)
     card = untrained_card(settings, "raw", detector="aligned", oval=False, size=112)
-    values = cut_session(picture_session("a", tmp_path / "aligned.png"), card).values[0]
+    values = cut_session(picture_capture("a", tmp_path / "aligned.png"), card).values[0]
     np.testing.assert_allclose(values.astype(float), crop_112 / 255, atol=2e-3)
     cv2.imwrite(str(tmp_path / "oblong.png"), crop_112[:90])
     with pytest.raises(UserError, match=r"oblong\.png: not square"):
-        cut_session(picture_session("a", tmp_path / "oblong.png"), card)
+        cut_session(picture_capture("a", tmp_path / "oblong.png"), card)
 
 
-def test_what_a_model_cannot_use_says_why(simulated_sessions, settings, tmp_path):
-    picture = picture_session("a", Path(simulated_sessions[0].frames[0]))
+def test_what_a_model_cannot_use_says_why(simulated_captures, settings, tmp_path):
+    picture = picture_capture("a", Path(simulated_captures[0].frames[0]))
     with pytest.raises(UserError, match=r"one picture; the model \(modality all\) needs captures"):
         cut_session(picture, untrained_card(settings, "all"))
-    session = simulated_sessions[0]
+    session = simulated_captures[0]
     three = replace(session, frames=session.frames[:3], lights=session.lights[:3])
     with pytest.raises(UserError, match=r"3 frames; the model \(modality frames\) needs 4"):
         cut_session(three, untrained_card(settings, "frames"))
@@ -115,9 +116,9 @@ def test_what_a_model_cannot_use_says_why(simulated_sessions, settings, tmp_path
     blank = tmp_path / "blank.png"
     cv2.imwrite(str(blank), np.full((200, 200), 128, np.uint8))
     with pytest.raises(UserError, match=r"blank\.png: no face of 60 px or more"):
-        cut_session(picture_session("a", blank), untrained_card(settings, "raw"))
+        cut_session(picture_capture("a", blank), untrained_card(settings, "raw"))
     with pytest.raises(UserError, match=r"none\.png: No such file"):
-        cut_session(picture_session("a", tmp_path / "none.png"), untrained_card(settings, "raw"))
+        cut_session(picture_capture("a", tmp_path / "none.png"), untrained_card(settings, "raw"))
 
 
 def test_what_is_found_under_a_path(tmp_path):
@@ -131,14 +132,14 @@ def test_what_is_found_under_a_path(tmp_path):
     broken = write_capture(tmp_path / "all" / "an" / "tuesday")
     (broken / "im2.bmp").unlink()
     found = list(find_captures([tmp_path / "all"]))
-    sessions = [item for item in found if isinstance(item, Session)]
+    sessions = [item for item in found if isinstance(item, Capture)]
     assert [s.name for s in sessions] == ["an/monday"]
     [refusal] = [item for item in found if isinstance(item, Refusal)]
     assert "im2.bmp missing" in refusal.reason
     assert {p.name for p in found if isinstance(p, Path)} == {"video.mp4", "ảnh một.jpg"}
 
     people = list(people_in(tmp_path / "all"))
-    by_person = sorted((p.identity, p.session) for p in people if isinstance(p, Session))
+    by_person = sorted((p.identity, p.name) for p in people if isinstance(p, Capture))
     assert by_person == [("Nguyễn Văn A", "ảnh một.jpg"), ("an", "monday")]
     reasons = " ".join(item.reason for item in people if isinstance(item, Refusal))
     for said in ("video.mp4: a video", "notes.pdf: no picture", "loop: a link to a folder"):
@@ -158,10 +159,10 @@ def test_a_manifest_names_its_people(tmp_path):
     assert session.identity == "Bình" and len(session.frames) == 4
 
 
-def test_an_exported_model_is_the_same_model(settings, simulated_sessions, tmp_path, monkeypatch):
+def test_an_exported_model_is_the_same_model(settings, simulated_captures, tmp_path, monkeypatch):
     pytest.importorskip("onnxscript")
     card = save_untrained(tmp_path / "model", untrained_card(settings, "normalmap-albedo"))
-    crops = [cut_session(session, card).values for session in simulated_sessions[:3]]
+    crops = [cut_session(session, card).values for session in simulated_captures[:3]]
     faces = tmp_path / "faces"
     faces.mkdir()
     np.save(faces / "normalmap.npy", np.stack(crops)[:, :3])
@@ -188,7 +189,7 @@ def test_an_exported_model_is_the_same_model(settings, simulated_sessions, tmp_p
     np.save(faces / "albedo.npy", np.stack(crops)[:, 3:, :40, :40])
     with pytest.raises((UserError, ValueError)):
         export(tmp_path / "model", tmp_path / "again", faces)
-    monkeypatch.setattr("stages.export.ALIKE", 1.5)
+    monkeypatch.setattr("psface.model.export.ALIKE", 1.5)
     np.save(faces / "albedo.npy", np.stack(crops)[:, 3:])
     with pytest.raises(UserError, match="embeddings differ"):
         export(tmp_path / "model", tmp_path / "again", faces)

@@ -5,12 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.detect.annotations import Annotated, read_annotations
-from stages.detect.faces import overlaps
-from stages.detect.media import read_picture
-from stages.detect.mtcnn import MTCNN
-from stages.scenes import render_scene, scenes
-from stages.survey.accuracy import accuracy
+from psface.captures.media import read_picture
+from psface.commands.scenes.scene_set import render_scene, scenes
+from psface.commands.survey.detection_accuracy import accuracy
+from psface.detect.annotations import Annotated, read_annotations
+from psface.detect.face import overlaps
+from psface.detect.mtcnn.cascade import MTCNN
 
 
 @pytest.fixture

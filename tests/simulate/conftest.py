@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from stages.params import SimulateParams
-from stages.simulate.light import Conditions
-from stages.simulate.scene import Scene, build_scene
-from stages.simulate.session import prepare_session
-from stages.simulate.state import SessionState
+from psface.simulate.light import Conditions
+from psface.simulate.recording import prepare_session
+from psface.simulate.scene import Scene, build_scene
+from psface.simulate.simulate_params import SimulateParams
+from psface.simulate.state import SessionState
 
 SEED = 7
 

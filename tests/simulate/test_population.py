@@ -8,11 +8,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.simulate.attributes import EMOTIONS, FACIAL_HAIR_OF_MEN, pick, pose_label
-from stages.simulate.hair import STYLES
-from stages.simulate.identity import draw_identity
-from stages.simulate.session import prepare_session
-from stages.simulate.state import ATTRIBUTES, HABITS, draw_attributes, draw_habits, stream
+from psface.simulate.hair import STYLES
+from psface.simulate.identity import draw_identity
+from psface.simulate.labels import (
+    EMOTIONS,
+    FACIAL_HAIR_OF_MEN,
+    draw_attributes,
+    draw_habits,
+    pick,
+    pose_label,
+)
+from psface.simulate.recording import prepare_session
+from psface.simulate.state import ATTRIBUTES, HABITS, stream
 
 PEOPLE, SESSIONS = 1500, 7
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from stages.simulate.expression import Expression
-from stages.simulate.light import Conditions, light_directions
-from stages.simulate.mesh import grid_mesh
-from stages.simulate.raster import FAR, Camera, rasterise
-from stages.simulate.scene import SCALE, true_maps
-from stages.simulate.session import render_frames
+from psface.simulate.expression import Expression
+from psface.simulate.light import Conditions, light_directions
+from psface.simulate.mesh import grid_mesh
+from psface.simulate.raster import FAR, Camera, rasterise
+from psface.simulate.recording import render_frames
+from psface.simulate.scene import SCALE, true_maps
 from tests.simulate.conftest import look
 
 

@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.maps import read_maps
-from stages.simulate import simulate
-from stages.simulate.light import light_directions
-from stages.simulate.session import (
+from psface.simulate.light import light_directions
+from psface.simulate.recording import (
     light_source_text,
     prepare_session,
     render_frames,
     session_name,
     simulate_session,
 )
+from psface.stereo.map_files import read_maps
+from stages.simulate import simulate
 from tests.simulate.conftest import SEED, look
 
 FILES = {

@@ -5,12 +5,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.errors import UserError
-from stages.session import read_table
-from stages.simulate.attributes import draw_attributes, draw_habits
-from stages.split import FILES, class_ratios, split
-from stages.split.stratify import assign_people
-from stages.tasks import UNKNOWN, class_indices, unknown_labels
+from psface.errors import UserError
+from psface.simulate.labels import draw_attributes, draw_habits
+from psface.stage_tables import read_table
+from psface.tasks import UNKNOWN, class_indices, unknown_labels
+from psface.training.splitting import FILES, assign_people, class_ratios
+from stages.split import split
 
 TASKS = {
     "gender": {"male": ["male"], "female": ["female"]},

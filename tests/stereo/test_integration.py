@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
+from psface.stereo.integration import INTEGRATORS, frankot_chellappa, least_squares
 
-from stages.errors import UserError
-from stages.stereo.integration import INTEGRATORS, frankot_chellappa, least_squares
+from psface.errors import UserError
 from tests.shapes import grid, normals_of_slopes, sphere
 
 HEIGHT, WIDTH = 60, 80
@@ -124,7 +124,7 @@ def test_normals_that_face_away_stay_finite(integrate):
 
 
 def test_iterations_that_do_not_converge_are_reported(monkeypatch):
-    monkeypatch.setattr("stages.stereo.integration.MAX_ITERATIONS", 1)
+    monkeypatch.setattr("psface.stereo.integration.MAX_ITERATIONS", 1)
     rng = np.random.default_rng(0)
     normal = rng.normal(size=(3, HEIGHT, WIDTH))
     normal[2] = 0.3

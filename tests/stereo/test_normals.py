@@ -2,8 +2,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.images import read_frame
-from stages.stereo.normals import MIN_SPAN, SATURATED, SHADOW, photometric_stereo, usable_lights
+from psface.captures.images import read_frame
+from psface.stereo.normals import MIN_SPAN, SATURATED, SHADOW, photometric_stereo, usable_lights
 from tests.shapes import FOUR_LIGHTS, angle, lit, sphere
 
 

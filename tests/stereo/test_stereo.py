@@ -8,12 +8,12 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.errors import UserError
+from psface.errors import UserError
+from psface.stage_tables import read_table
+from psface.stereo.compute import compute_maps, foreground, read_frames
+from psface.stereo.map_files import map_path, read_maps
 from stages.ingest import ingest
-from stages.maps import read_maps
-from stages.session import read_table
-from stages.stereo import map_path, stereo
-from stages.stereo.maps import compute_maps, foreground, read_frames
+from stages.stereo import stereo
 from tests.captures import SIZE, capture_frames, write_capture
 from tests.shapes import FOUR_LIGHTS, angle, sphere
 
@@ -191,11 +191,11 @@ def test_foreground_is_what_is_lit_with_its_holes_filled():
     assert mask[22:78, 32:68].all() and not mask[:18].any() and not mask[:, :26].any()
 
 
-def test_errors_against_the_truth(simulated_sessions, simulated, settings, tmp_path):
+def test_errors_against_the_truth(simulated_captures, simulated, settings, tmp_path):
     pipeline = Pipeline(tmp_path, settings)
     pipeline.root = simulated
     pipeline.ingest_params = pipeline.ingest_params.model_copy(update={"root": str(simulated)})
-    assert pipeline.run() == (len(simulated_sessions), 0, 0)
+    assert pipeline.run() == (len(simulated_captures), 0, 0)
     errors = json.loads(pipeline.report.read_text())
     assert errors["shift_error_px"] < 0.7
     # Registration helps, and comes near to a head that does not move at all.
@@ -217,8 +217,8 @@ def test_a_lost_capture_that_comes_with_truth_is_left_out(simulated, settings, t
     assert json.loads(pipeline.report.read_text())["angle_deg"] < 10
 
 
-def test_the_nose_is_nearer_than_the_cheeks(simulated_sessions, settings):
-    for session in simulated_sessions[:3]:
+def test_the_nose_is_nearer_than_the_cheeks(simulated_captures, settings):
+    for session in simulated_captures[:3]:
         maps, _ = compute_maps(read_frames(session), session.lights, settings.stereo)
         left_eye, right_eye, nose, *_ = session.landmarks
         tip = maps.depth[round(nose[1]), round(nose[0])]
@@ -226,7 +226,7 @@ def test_the_nose_is_nearer_than_the_cheeks(simulated_sessions, settings):
             assert tip > maps.depth[round(nose[1]), round(eye[0])] + 5
 
 
-def test_map_paths_keep_names(simulated_sessions):
-    session = simulated_sessions[0]
+def test_map_paths_keep_names(simulated_captures):
+    session = simulated_captures[0]
     path = map_path(Path("out"), session)
-    assert path == Path("out") / session.identity / f"{session.session}.exr"
+    assert path == Path("out") / session.identity / f"{session.name}.exr"

@@ -5,10 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.detect import Face
-from stages.detect.annotations import Annotated
-from stages.detect.faces import overlaps
-from stages.survey.accuracy import accuracy
+from psface.commands.survey.detection_accuracy import accuracy
+from psface.detect.annotations import Annotated
+from psface.detect.face import Face, overlaps
 
 NOWHERE = Path("a.jpg")
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from stages.survey import rivals
+from psface.commands.measure import rivals
 
 
 def test_what_it_prints(monkeypatch, capsys):

@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.compare import detectors_table
-from stages.detect.annotations import read_annotations
-from stages.detect.media import Picture, read_media, read_picture
-from stages.errors import UserError
-from stages.params import SurveyedDetector, SurveyParams
-from stages.scenes import scenes
-from stages.survey import survey
-from stages.survey.measure import measure
-from stages.survey.video import FRAMES_EACH, HEIGHT, WIDTH, make_video
+from psface.captures.media import Picture, read_media, read_picture
+from psface.commands.compare.comparison import detectors_table
+from psface.commands.scenes.scene_set import scenes
+from psface.commands.survey.detector_cost import measure
+from psface.commands.survey.panning_video import FRAMES_EACH, HEIGHT, WIDTH, make_video
+from psface.commands.survey.survey_params import SurveyedDetector, SurveyParams
+from psface.commands.survey.surveying import survey
+from psface.detect.annotations import read_annotations
+from psface.errors import UserError
 
 HAAR = SurveyedDetector(detector="opencv-haar", min_face_size=30.0)
 

@@ -1,8 +1,9 @@
 import numpy as np
 import torch
 
-from stages.train.augmentation import augment, mirror
-from stages.train.data import normal_x_channels
+from psface.faces.modalities import normal_x_channels
+from psface.model.embedding import mirror
+from psface.training.augmentation import augment
 
 
 def generator(seed=0):

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from psface.model.network.insightface import IR, IRSE
+from psface.model.network.multitask import BACKBONES, Branch
 from stages import params
-from stages.train.network import BACKBONES, Branch
-from stages.train.network.insightface import IR, IRSE
 
 SMALL = ("iresnet18", "iresnet34", "iresnet50", "ir18", "ir34", "irse50")
 

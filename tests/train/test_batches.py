@@ -1,6 +1,6 @@
 import torch
 
-from stages.train.batches import grouped_batches, shuffled_batches, steps_in
+from psface.training.batches import grouped_batches, shuffled_batches, steps_in
 
 
 def generator(seed=0):

@@ -3,10 +3,10 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
-from stages.pairs import unit
-from stages.tasks import UNKNOWN
-from stages.train.erasure import class_directions
-from stages.train.network import Network
+from psface.model.network.multitask import Network
+from psface.tasks import UNKNOWN
+from psface.training.erasure import class_directions
+from psface.vectors import unit
 
 
 @pytest.fixture

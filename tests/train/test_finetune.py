@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from stages.errors import UserError
+from psface.errors import UserError
+from psface.model.network.multitask import BACKBONES, Network
+from psface.training.finetune import freeze_parts, parameter_groups
 from stages.params import load_params
-from stages.train.finetune import freeze_parts, parameter_groups
-from stages.train.network import BACKBONES, Network
 from tests.faces import small_params
 
 

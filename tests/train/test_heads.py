@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 import torch
 
+from psface.training.heads.base import add_angle
+from psface.training.heads.head_params import (
+    CurricularFaceParams,
+    MagFaceParams,
+    MarginParams,
+    TripletParams,
+)
+from psface.training.heads.magface import MagFace, lambda_bound, margin
+from psface.training.heads.registry import HEADS, build_head
 from stages import params as parameters
-from stages.params import CurricularFaceParams, MagFaceParams, MarginParams, TripletParams
-from stages.train.heads import HEADS, build_head
-from stages.train.heads.base import add_angle
-from stages.train.heads.magface import MagFace, lambda_bound, margin
 
 PARAMS = MagFaceParams(
     scale=8.0,

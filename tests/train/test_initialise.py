@@ -6,9 +6,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from stages.errors import UserError
-from stages.train.initialise import convert_channels, initialise
-from stages.train.network import Network
+from psface.errors import UserError
+from psface.model.network.multitask import Network
+from psface.training.initialise import convert_channels, initialise
 
 
 def network(channels=(3,), backbone="ir18", side=112, embedding=512, **changes) -> Network:

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from stages.tasks import UNKNOWN
-from stages.train.losses import class_weights, focal_loss
+from psface.tasks import UNKNOWN
+from psface.training.losses import class_weights, focal_loss
 
 
 def plain_focal(logits, labels, weights, gamma):

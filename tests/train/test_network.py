@@ -2,10 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from stages.train.network import Network, attention
-from stages.train.network.attention import Attention, _average_matrix, reverse_gradient
-from stages.train.network.iresnet import Block, IResNet
-from stages.train.network.layers import PReLU
+from psface.model.network import attention
+from psface.model.network.attention import Attention, _average_matrix, reverse_gradient
+from psface.model.network.iresnet import Block, IResNet
+from psface.model.network.layers import PReLU
+from psface.model.network.multitask import Network
 
 CLASSES = {"spectacles": 2, "pose": 3}
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from stages.train.network import Network
-from stages.train.objective import Objective, reversal_strength, stage_tasks
+from psface.model.network.multitask import Network
+from psface.training.objective import Objective, reversal_strength, stage_tasks
 from tests.faces import small_params
 
 CLASSES = {"gender": 2, "spectacles": 2}

@@ -5,9 +5,9 @@ import copy
 import pytest
 import torch
 
-from stages.train import shards as module
-from stages.train.network import Network
-from stages.train.shards import Shards
+from psface.model.network.multitask import Network
+from psface.training import shards as module
+from psface.training.shards import Shards
 
 CLASSES = {"spectacles": 2, "pose": 3}
 
@@ -77,7 +77,7 @@ def test_the_same_bits_on_any_number_of_threads(monkeypatch, threads):
     )
     loss, gradients = step(network(dropout=0.3), batch)
     monkeypatch.setenv("OMP_NUM_THREADS", threads)
-    monkeypatch.setattr("stages.threads.available_cpus", lambda: 3)
+    monkeypatch.setattr("psface.threads.available_cpus", lambda: 3)
     again, others = step(network(dropout=0.3), batch)
     assert again == loss
     assert all(torch.equal(gradients[name], others[name]) for name in gradients)

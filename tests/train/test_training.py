@@ -8,14 +8,17 @@ import torch
 from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
-import stages.train
-from stages.errors import UserError
-from stages.pairs import cosine_auc, unit
+import psface.training.loop
+from psface.errors import UserError
+from psface.faces.arrays import Faces
+from psface.measures.pairs import cosine_auc
+from psface.model.card import load_model
+from psface.model.embedding import embed
+from psface.training.checkpoint import load_checkpoint, run_fingerprint, save_checkpoint
+from psface.training.loop import train
+from psface.training.parts import measure_scale
+from psface.vectors import unit
 from stages.split import split
-from stages.train import train
-from stages.train.checkpoint import load_checkpoint, run_fingerprint, save_checkpoint
-from stages.train.data import Faces, measure_scale
-from stages.train.model import embed, load_model
 from tests.faces import small_params, write_faces
 
 CPU = torch.device("cpu")
@@ -74,13 +77,13 @@ def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch):
             raise KeyboardInterrupt
         return embed(*args, **options)
 
-    monkeypatch.setattr(stages.train, "embed", kill_in_third_epoch)
+    monkeypatch.setattr(psface.training.loop, "embed", kill_in_third_epoch)
     with pytest.raises(KeyboardInterrupt):
         run(folders, "killed", params, seconds=0)
     assert (folders / "killed" / "checkpoint.pt").exists()
     assert not (folders / "killed" / "weights.safetensors").exists()
 
-    monkeypatch.setattr(stages.train, "embed", embed)
+    monkeypatch.setattr(psface.training.loop, "embed", embed)
     _, resumed = run(folders, "killed", params)
     assert equal(whole, resumed)
     assert not (folders / "killed" / "checkpoint.pt").exists()
@@ -140,7 +143,7 @@ def test_every_modality_trains_and_its_card_is_enough(folders, modality, fusion,
 
 def test_the_validation_people_pick_the_epoch(folders, monkeypatch):
     aucs = iter([0.6, 0.9, 0.8])
-    monkeypatch.setattr(stages.train, "cosine_auc", lambda *_: next(aucs))
+    monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(aucs))
     card, _ = run(folders, "m", small_params(**{"train.epochs": 3}))
     assert (card.epoch, card.val_auc) == (2, 0.9)
 
@@ -148,7 +151,7 @@ def test_the_validation_people_pick_the_epoch(folders, monkeypatch):
 def test_it_learns(folders, monkeypatch):
     """At the last epoch, people it was trained on are told apart, and their gender is."""
     ever_better = iter(range(1, 100))
-    monkeypatch.setattr(stages.train, "cosine_auc", lambda *_: next(ever_better) / 100)
+    monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(ever_better) / 100)
     # Nothing is erased: of people who are patterns, gender is half of who they are.
     changes = {"train.epochs": 20, "train.erase": False}
     card, _ = run(folders, "m", small_params(**changes))
@@ -226,7 +229,7 @@ def test_ten_steps_in_all_train(folders):
 
 def test_staged_training_keeps_an_epoch_of_the_last_stage(folders, monkeypatch):
     falling = iter([0.9, 0.8, 0.7, 0.6])
-    monkeypatch.setattr(stages.train, "cosine_auc", lambda *_: next(falling))
+    monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(falling))
     card, _ = run(folders, "m", small_params(**{"train.epochs": 4, "train.staged": True}))
     assert card.epoch == 3  # epochs 1 and 2 were gender's, and identity had not begun
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from stages.train_mtcnn.losses import HARD, WEIGHTS, mtcnn_loss
+from psface.commands.train_detector.mtcnn_loss import HARD, WEIGHTS, mtcnn_loss
 
 
 def batch(count: int, dtype: torch.dtype):

@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from stages.detect.annotations import Annotated
-from stages.detect.faces import overlaps
-from stages.detect.mtcnn import _points
-from stages.detect.mtcnn.boxes import shift
-from stages.detect.mtcnn.proposals import CELL
-from stages.train_mtcnn import _batch
-from stages.train_mtcnn.samples import (
-    SIDES,
+from psface.commands.train_detector.cascade_training import _batch
+from psface.commands.train_detector.training_windows import (
     Samples,
     balanced,
     cut_out,
@@ -22,6 +16,12 @@ from stages.train_mtcnn.samples import (
     mine,
     random_windows,
 )
+from psface.detect.annotations import Annotated
+from psface.detect.face import overlaps
+from psface.detect.mtcnn.boxes import shift
+from psface.detect.mtcnn.cascade import _points
+from psface.detect.mtcnn.networks import SIDES
+from psface.detect.mtcnn.proposals import CELL
 
 FIVE = np.array([[60, 70], [90, 70], [75, 85], [62, 100], [88, 100]], float)
 UNKNOWN = np.full((5, 2), np.nan)

@@ -9,15 +9,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-import stages.train_mtcnn
-from stages.detect.annotations import read_annotations
-from stages.detect.media import read_picture
-from stages.detect.mtcnn import MTCNN
-from stages.detect.mtcnn.networks import SIDES, load_networks
-from stages.errors import UserError
-from stages.scenes import scenes
-from stages.survey.accuracy import accuracy
-from stages.train_mtcnn import _step, train_mtcnn
+import psface.commands.train_detector.cascade_training
+from psface.captures.media import read_picture
+from psface.commands.scenes.scene_set import scenes
+from psface.commands.survey.detection_accuracy import accuracy
+from psface.commands.train_detector.cascade_training import _step, train_mtcnn
+from psface.detect.annotations import read_annotations
+from psface.detect.mtcnn.cascade import MTCNN
+from psface.detect.mtcnn.networks import SIDES, load_networks
+from psface.errors import UserError
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,7 @@ def params(settings, pictures):
 def test_a_killed_training_goes_on_to_the_same_networks(params, tmp_path, monkeypatch):
     train_mtcnn(params, 1, tmp_path / "whole.safetensors")
     whole = load_file(tmp_path / "whole.safetensors")
-    save, saved = stages.train_mtcnn.save_checkpoint, []
+    save, saved = psface.commands.train_detector.cascade_training.save_checkpoint, []
 
     def killed(path, *rest):
         save(path, *rest)
@@ -45,7 +45,7 @@ def test_a_killed_training_goes_on_to_the_same_networks(params, tmp_path, monkey
         if len(saved) in (2, 3):  # when P-Net was done, and in the middle of R-Net
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(stages.train_mtcnn, "save_checkpoint", killed)
+    monkeypatch.setattr(psface.commands.train_detector.cascade_training, "save_checkpoint", killed)
     out = tmp_path / "killed.safetensors"
     for _ in range(2):
         with pytest.raises(KeyboardInterrupt):
@@ -69,10 +69,10 @@ def test_shards_of_a_batch_give_the_whole_batch_gradients(name, monkeypatch):
         torch.rand(150, 10, generator=generator),
     )
     network = getattr(load_networks(None).requires_grad_(True), name)
-    monkeypatch.setattr(stages.train_mtcnn, "SHARD", 1000)
+    monkeypatch.setattr(psface.commands.train_detector.cascade_training, "SHARD", 1000)
     whole = _step(network, x, labels, name)
     wanted = [weight.grad.clone() for weight in network.parameters()]
-    monkeypatch.setattr(stages.train_mtcnn, "SHARD", 64)
+    monkeypatch.setattr(psface.commands.train_detector.cascade_training, "SHARD", 64)
     losses = _step(network, x, labels, name)
     assert losses["total"].item() == pytest.approx(whole["total"].item(), rel=1e-5)
     for weight, own in zip(network.parameters(), wanted, strict=True):
@@ -80,7 +80,7 @@ def test_shards_of_a_batch_give_the_whole_batch_gradients(name, monkeypatch):
 
 
 def test_a_checkpoint_of_other_parameters_is_not_used(params, tmp_path, monkeypatch):
-    save = stages.train_mtcnn.save_checkpoint
+    save = psface.commands.train_detector.cascade_training.save_checkpoint
 
     def killed(*given):
         save(*given)
@@ -88,7 +88,7 @@ def test_a_checkpoint_of_other_parameters_is_not_used(params, tmp_path, monkeypa
 
     out = tmp_path / "own.safetensors"
     with monkeypatch.context() as patched:
-        patched.setattr(stages.train_mtcnn, "save_checkpoint", killed)
+        patched.setattr(psface.commands.train_detector.cascade_training, "save_checkpoint", killed)
         with pytest.raises(KeyboardInterrupt):
             train_mtcnn(params, 1, out)
     train_mtcnn(params, 2, out)
@@ -119,7 +119,9 @@ def test_pictures_of_16_bits_and_a_folder_of_annotations(params, pictures, tmp_p
         (folder / "label.txt").write_text(text.replace(".jpg", suffix))
         truth = read_annotations(folder, "wider")
         rng, networks = np.random.default_rng(0), load_networks()
-        mined.append(stages.train_mtcnn._mined(rng, truth, networks, "rnet"))
+        mined.append(
+            psface.commands.train_detector.cascade_training._mined(rng, truth, networks, "rnet")
+        )
     eight, sixteen = mined
     assert np.abs(eight.pixels.astype(int) - sixteen.pixels).max() <= 1
     own = params.model_copy(update={"annotations": str(folder), "epochs": 1})

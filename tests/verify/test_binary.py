@@ -7,8 +7,8 @@ import pickletools
 import numpy as np
 import pytest
 
-from stages.errors import UserError
-from stages.verify.binary import read_bin
+from psface.errors import UserError
+from psface.recognise.insightface_pairs import read_bin
 
 GOOD = ([b"\xff\xd8one", b"two", b"three", b"four"], [True, False])
 

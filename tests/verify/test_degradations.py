@@ -3,11 +3,11 @@
 import cv2
 import numpy as np
 import pytest
+from psface.recognise.cutting import Frames
 
-from stages.alignment import TEMPLATE, crop_image, similarity
-from stages.recognise.cutting import Frames
-from stages.stereo.normals import photometric_stereo
-from stages.verify.degradations import DEGRADATIONS, eye_distance
+from psface.faces.template import TEMPLATE, crop_image, similarity
+from psface.recognise.degradations import DEGRADATIONS, eye_distance
+from psface.stereo.normals import photometric_stereo
 from tests.shapes import FOUR_LIGHTS, lit, sphere
 
 LANDMARKS = TEMPLATE * 160 + [20, 30]

@@ -6,11 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from stages.errors import UserError
-from stages.session import Refusal
-from stages.verify.pairs import Encoded, read_pairs
-from stages.verify.protocol import best_threshold, fold_accuracies
-from stages.verify.scoring import name_of
+from psface.captures.capture import Refusal
+from psface.errors import UserError
+from psface.measures.folds import best_threshold, fold_accuracies
+from psface.recognise.pair_lists import Encoded, read_pairs
+from psface.recognise.scoring import name_of
 
 PICTURE = cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes()
 
@@ -82,7 +82,7 @@ def test_a_folder_is_all_its_pairs(lfw, monkeypatch):
     assert len(pairs.captures) == 15 and len(pairs.same) == 12 * 11 // 2
     assert [isinstance(capture, Refusal) for capture in pairs.captures] == [False] * 12 + [True] * 3
     assert pairs.same.sum() == 4 * 3 and pairs.second.max() == 11
-    monkeypatch.setattr("stages.verify.pairs.IMPOSTORS", 20)
+    monkeypatch.setattr("psface.recognise.pair_lists.IMPOSTORS", 20)
     fewer = read_pairs(lfw, None)
     assert fewer.same.sum() == 12 and (~fewer.same).sum() == 20
     drawn = list(zip(fewer.first.tolist(), fewer.second.tolist(), strict=True))

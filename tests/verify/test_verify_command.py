@@ -1,4 +1,4 @@
-"""python -m stages.verify on pictures, captures and sets."""
+"""python -m psface.report.verification_report on pictures, captures and sets."""
 
 import json
 import pickle
@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.errors import UserError
-from stages.pairs import unit
-from stages.recognise import Recogniser, cut_session
-from stages.recognise.captures import people_in
-from stages.session import read_table
-from stages.verify import __main__ as command
-from stages.verify.degradations import DEGRADATIONS
+from psface.captures.capture import read_table
+from psface.captures.discovery import people_in
+from psface.errors import UserError
+from psface.measures.pairs import unit
+from psface.recognise.degradations import DEGRADATIONS
+from psface.recognise.recogniser import Recogniser, cut_session
+from psface.report.verification_report import __main__ as command
 from tests.models import save_untrained, untrained_card
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -36,13 +36,13 @@ def raw_model(settings, tmp_path_factory) -> Path:
 
 
 @pytest.fixture
-def people(simulated_sessions, tmp_path) -> Path:
+def people(simulated_captures, tmp_path) -> Path:
     """Four people of two pictures each."""
-    for session in simulated_sessions:
+    for session in simulated_captures:
         folder = tmp_path / "people" / session.identity
         folder.mkdir(parents=True, exist_ok=True)
         frame = cv2.imread(session.frames[0], cv2.IMREAD_GRAYSCALE)
-        cv2.imwrite(str(folder / f"{session.session}.png"), frame)
+        cv2.imwrite(str(folder / f"{session.name}.png"), frame)
     return tmp_path / "people"
 
 
@@ -50,7 +50,7 @@ def test_a_folder_of_people(monkeypatch, people, raw_model, tmp_path, capsys):
     cv2.imwrite(str(people / "0001" / "blank.png"), np.full((200, 200), 90, np.uint8))
     out = tmp_path / "out"
     few = {name: DEGRADATIONS[name] for name in ("JPEG", "low light")}
-    monkeypatch.setattr("stages.verify.robustness.DEGRADATIONS", few)
+    monkeypatch.setattr("psface.recognise.robustness.DEGRADATIONS", few)
     options = ("--model", raw_model, "--out", out, "--far", 0.1, "--degrade")
     run(monkeypatch, people, *options)
     metrics = json.loads((out / "metrics.json").read_text())
@@ -65,7 +65,7 @@ def test_a_folder_of_people(monkeypatch, people, raw_model, tmp_path, capsys):
     recogniser = Recogniser(raw_model)
     faces = {}
     for session in people_in(people):
-        if "blank" not in session.session:
+        if "blank" not in session.name:
             values = cut_session(session, recogniser.card).values
             faces[session.frames[0]] = unit(recogniser.embed(iter([values])).identity)[0]
     for row in scores.itertuples():

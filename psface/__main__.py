@@ -1,0 +1,3 @@
+from psface.commands.cli import main
+
+main()

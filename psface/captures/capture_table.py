@@ -1,0 +1,91 @@
+"""Tables of captures, and of those that were refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from psface.captures.capture import Capture, Refusal
+from psface.files import is_path_part, replacing
+from psface.stage_tables import _told, read_rows, write_rows
+from psface.tables import safe
+
+SCHEMA = pa.schema(
+    {
+        "identity": pa.string(),
+        "session": pa.string(),
+        "frames": pa.list_(pa.string()),
+        "lights": pa.list_(pa.float64()),
+        "landmarks": pa.list_(pa.float64()),
+        "digest": pa.string(),
+        "attributes": pa.map_(pa.string(), pa.string()),
+        "bits": pa.int8(),
+    }
+)
+
+
+def write_captures(path: Path, captures: Iterable[Capture]) -> None:
+    """Write the table of accepted sessions, one row each, as they come."""
+    rows = (
+        {
+            "identity": s.identity,
+            "session": s.name,
+            "frames": list(s.frames),
+            "lights": s.lights.ravel().tolist(),
+            "landmarks": None if s.landmarks is None else s.landmarks.ravel().tolist(),
+            "digest": s.digest,
+            "attributes": list(s.attributes.items()),
+            "bits": s.bits,
+        }
+        for s in captures
+    )
+    with replacing(path) as partial:
+        write_rows(partial, rows, SCHEMA)
+
+
+def read_captures(path: Path) -> Iterator[Capture]:
+    """The sessions of a table of `write_captures`, one after the other.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or not such a table.
+    """
+    for row in read_rows(path, "ingest", SCHEMA):
+        with _told(path, "ingest"):
+            capture = _session(row)
+        yield capture
+
+
+def _session(row: dict[str, Any]) -> Capture:
+    landmarks = row["landmarks"]
+    capture = Capture(
+        identity=row["identity"],
+        name=row["session"],
+        frames=tuple(row["frames"]),
+        lights=np.array(row["lights"], dtype=np.float64).reshape(-1, 3),
+        attributes=dict(row["attributes"]),
+        landmarks=None if landmarks is None else np.reshape(landmarks, (5, 2)),
+        digest=row["digest"],
+        bits=row["bits"],
+    )
+    texts = (capture.digest, *capture.frames, *capture.attributes, *capture.attributes.values())
+    if not all(isinstance(text, str) for text in texts) or not np.isfinite(capture.lights).all():
+        raise ValueError(f"{capture.key} is no session")
+    for part in (capture.identity, capture.name):
+        if not is_path_part(part):
+            raise ValueError(f"{part!r} is no name")
+    return capture
+
+
+def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
+    """Write a table of refusals with their reasons; a header alone when there are none."""
+    rows = [(r.identity, r.name, r.reason) for r in refusals]
+    with replacing(path) as partial:
+        table = pd.DataFrame(rows, columns=["identity", "session", "reason"])
+        safe(table).to_csv(partial, index=False)

@@ -1,0 +1,126 @@
+"""What may be recognised under some paths: captures, pictures and video."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from psface.captures.capture import Capture, Refusal, picture
+from psface.captures.layouts.manifest import read_manifest_captures
+from psface.captures.layouts.photoface import LIGHTS, people_folder, read_capture
+from psface.captures.media import MEDIA, is_video
+from psface.errors import UserError
+from psface.files import is_utf8
+from psface.paths import listed, visible
+
+
+def find_captures(
+    paths: Iterable[Path], without: Iterable[Path] = (), all_files: bool = False
+) -> Iterator[Capture | Refusal | Path]:
+    """Captures, and the files of pictures and video: the given ones, and all under given folders.
+
+    A folder with a ``LightSource.m`` is one capture in the layout of Photoface, and one with a
+    ``manifest.csv`` holds the captures that it lists (`stages.ingest`). Links to folders are not
+    followed. What lies in the folders ``without`` is left out. With ``all_files`` those that are
+    none of these are refused, not passed over.
+
+    Raises
+    ------
+    UserError
+        If a path does not exist.
+    """
+    closed = {folder.resolve() for folder in without}
+    for path in paths:
+        try:
+            there, is_folder = path.exists(), path.is_dir()
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror}") from error
+        if not there:
+            raise UserError(f"{path}: there is no such file or folder")
+        if is_folder:
+            yield from _inside(path, closed, all_files)
+        else:
+            yield path
+
+
+def people_in(root: Path) -> Iterator[Capture | Refusal]:
+    """The captures and pictures of each person in a folder, ``<root>/<person>/...``.
+
+    A ``manifest.csv`` in it names the people itself; Photoface's folders in it are taken for the
+    root (`psface.captures.layouts.photoface.people_folder`).
+
+    Raises
+    ------
+    UserError
+        If there is no such folder, or it cannot be listed.
+    """
+    try:
+        if not root.is_dir():
+            raise UserError(f"{root}: no such folder")
+        if (root / "manifest.csv").is_file():
+            yield from read_manifest_captures(root)
+            return
+        root = people_folder(root)
+        people = listed(root)
+    except OSError as error:
+        raise UserError(f"{root}: {error.strerror}") from error
+    for person in people:
+        if not is_utf8(person.name):
+            yield Refusal("", person.name, f"{person}: its name is not UTF-8; rename it")
+        elif not person.is_dir():
+            yield Refusal("", person.name, f"{person}: lies in no person's folder")
+        elif person.resolve() in (root.resolve(), *root.resolve().parents):
+            yield Refusal(person.name, "", f"{person}: a link to a folder that it lies in")
+        else:
+            yield from _captures_of(person)
+
+
+def _captures_of(person: Path) -> Iterator[Capture | Refusal]:
+    for item in find_captures([person], all_files=True):
+        if isinstance(item, (Refusal, Capture)):
+            yield replace(item, identity=person.name)
+        elif is_video(item):
+            yield Refusal(person.name, item.name, f"{item}: a video; wanted pictures or captures")
+        else:
+            yield picture(person.name, item)
+
+
+def _inside(folder: Path, closed: set[Path], all_files: bool) -> Iterator[Capture | Refusal | Path]:
+    unlisted: list[OSError] = []
+    for parent, folders, names in os.walk(folder, onerror=unlisted.append):
+        here = Path(parent)
+        folders[:], names = visible(parent, folders), visible(parent, names)
+        captures: list[Capture | Refusal] | None = None
+        if here.resolve() in closed:
+            captures = []
+        elif LIGHTS.lower() in map(str.lower, names):
+            captures = [_capture(here)]
+        elif "manifest.csv" in names:
+            try:
+                captures = list(read_manifest_captures(here))
+            except UserError as error:  # some other program's, beside pictures
+                names.remove("manifest.csv")
+                yield Refusal(folder.name, str(here), str(error))
+        if captures is not None:
+            folders.clear()
+            yield from captures
+            continue
+        for path in (here / name for name in names):
+            if not is_utf8(str(path)):
+                yield Refusal(folder.name, path.name, f"{path}: its name is not UTF-8; rename it")
+            elif path.suffix.lower() in MEDIA and path.is_file():
+                yield path
+            elif all_files:
+                yield Refusal(folder.name, path.name, f"{path}: no picture and no capture")
+    for lost in unlisted:
+        yield Refusal(folder.name, str(lost.filename), f"{lost.filename}: {lost.strerror}")
+
+
+def _capture(folder: Path) -> Capture | Refusal:
+    folder = folder.resolve() if folder.name in ("", "..") else folder
+    try:
+        return read_capture(folder.parent.name, folder)
+    except UserError as error:
+        return Refusal(folder.parent.name, folder.name, str(error))

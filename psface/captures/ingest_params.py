@@ -1,0 +1,32 @@
+"""Section ``ingest`` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from psface.captures.layouts.readers import READERS
+from psface.captures.limits import CaptureLimits
+from psface.config import Count, Section
+
+
+class YaleParams(Section):
+    """How captures are drawn from a sitting under many lights (`psface.captures.layouts.yale`)."""
+
+    sessions_per_identity: Count
+    lights_per_session: Annotated[int, Field(ge=3)]
+    max_angle: Annotated[float, Field(gt=0, le=90)]
+
+
+class IngestParams(CaptureLimits):
+    """Which captures, in which layout."""
+
+    source: Literal[tuple(READERS)]  # type: ignore[valid-type]
+    root: Annotated[str, Field(min_length=1)]
+    yale: YaleParams
+
+    @property
+    def limits(self) -> CaptureLimits:
+        """What is asked of a capture, whatever its layout."""
+        return CaptureLimits(**self.model_dump(include=set(CaptureLimits.model_fields)))

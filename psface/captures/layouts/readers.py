@@ -1,0 +1,34 @@
+"""The layouts of captures on disk, by the name that ``ingest.source`` gives them.
+
+To add one: a module with a function ``(root, params, seed)`` that yields every capture under a
+folder, or why it is refused, and its line below. Parameters of its own are a section of
+`psface.captures.ingest_params.IngestParams`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psface.registry import named
+
+if TYPE_CHECKING:
+    from psface.captures.capture import Capture, Refusal
+    from psface.captures.ingest_params import IngestParams
+
+    Reader = Callable[[Path, IngestParams, int], Iterator[Capture | Refusal]]
+
+READERS = {
+    "photoface": "psface.captures.layouts.photoface:read_photoface",
+    "yale": "psface.captures.layouts.yale:read_yale",
+    "manifest": "psface.captures.layouts.manifest:read_manifest",
+    "folders": "psface.captures.layouts.identity_folders:read_folders",
+    "celeba": "psface.captures.layouts.celeba:read_celeba",
+    "recordio": "psface.captures.layouts.insightface:read_recordio",
+}
+
+
+def reader(source: str) -> Reader:
+    """The function that reads a layout."""
+    return named(READERS[source])

@@ -1,0 +1,116 @@
+"""``psface``: one command for all that people type."""
+
+from __future__ import annotations
+
+import click
+
+from psface.registry import named
+from psface.running import quiet_interrupt, run
+
+# Subcommands: where each is, and what it does. Its module is loaded when it is used.
+COMMANDS = {
+    "detect": (
+        "psface.commands.detect:detect",
+        "Find faces in pictures, folders and video.",
+    ),
+    "enrol": (
+        "psface.commands.enrol:enrol",
+        "Make a gallery of people.",
+    ),
+    "identify": (
+        "psface.commands.identify:identify",
+        "Say who is on captures and pictures.",
+    ),
+    "verify": (
+        "psface.commands.verify:verify",
+        "Measure a model on pairs, or compare two captures.",
+    ),
+    "export": (
+        "psface.commands.export:export",
+        "Write a trained model as ONNX.",
+    ),
+    "audit": (
+        "psface.commands.audit.command:audit",
+        "Check a data set against requirements.",
+    ),
+    "overlap": (
+        "psface.commands.overlap.command:overlap",
+        "Find pictures and people that are in the data twice.",
+    ),
+    "experiments": (
+        "psface.commands.compare.experiments_command:experiments",
+        "Run the experiments that are not done yet.",
+    ),
+    "compare": (
+        "psface.commands.compare.command:compare",
+        "Report the finished experiments side by side.",
+    ),
+    "scenes": (
+        "psface.commands.scenes.command:scenes",
+        "Render annotated pictures of simulated people.",
+    ),
+    "train-detector": (
+        "psface.commands.train_detector.command:train_detector",
+        "Train a face detector.",
+    ),
+    "survey": (
+        "psface.commands.survey.command:survey",
+        "Compare face detectors.",
+    ),
+    "measure": (
+        "psface.commands.measure.command:measure",
+        "Measure how far psface's own tools can be trusted.",
+    ),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are loaded when they are used, so that ``--help`` is quick."""
+
+    def __init__(self, commands: dict[str, tuple[str, str]], **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self.lazy = commands
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.lazy)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return named(self.lazy[cmd_name][0]) if cmd_name in self.lazy else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, does) for name, (_, does) in self.lazy.items()])
+
+
+psface = LazyGroup(
+    COMMANDS,
+    name="psface",
+    help="Face recognition from photometric stereo.\n\nThe pipeline itself is run by `dvc repro`.",
+    epilog="psface COMMAND --help says more, with an example.",
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            help="Show the version and exit.",
+            callback=lambda ctx, _, value: _version(ctx) if value else None,
+        )
+    ],
+)
+
+
+def _version(context: click.Context) -> None:
+    from importlib.metadata import version
+
+    click.echo(f"psface {version('psface')}")
+    context.exit()
+
+
+def main() -> None:
+    quiet_interrupt()
+    run(psface)
+
+
+if __name__ == "__main__":
+    main()

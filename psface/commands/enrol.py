@@ -1,0 +1,57 @@
+"""``psface enrol``: a gallery of people."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from psface.captures.capture import Refusal
+from psface.commands.arguments import gallery_option, model_option
+from psface.errors import UserError
+from psface.files import made_folder
+from psface.running import PATH
+
+
+@click.command(epilog="Example: psface enrol staff/ --strangers visitors/")
+@click.argument("folder", type=PATH)
+@model_option
+@gallery_option
+@click.option(
+    "--strangers", type=PATH, metavar="FOLDER",
+    help="People who are not enrolled, nor trained on, to calibrate with.",
+)  # fmt: skip
+def enrol(folder: Path, model: Path, gallery: Path, strangers: Path | None) -> None:
+    """Make a gallery of a FOLDER with a folder for each person.
+
+    What cannot be used is named. Exit status: 0; 1 if nobody can be enrolled; 2 for wrong
+    arguments.
+    """
+    from psface.recognise.enrolment import enrol as enrol_people
+    from psface.recognise.gallery import write_gallery
+    from psface.recognise.recogniser import Recogniser
+
+    if gallery.is_dir():
+        raise UserError(f"{gallery}: a folder; give --gallery a file")
+    made_folder(gallery.parent)
+    people, refusals = enrol_people(Recogniser(model), folder, strangers)
+    for refusal in refusals:
+        warn(refusal)
+    write_gallery(gallery, people)
+    if strangers is None:
+        print(
+            "enrol: calibrated with the enrolled people themselves; if the model was trained on "
+            "them, strangers are accepted more often than promised: give others as --strangers"
+        )
+    print(
+        f"enrol: {len(people.names)} people enrolled by {people.captures.sum()} captures, "
+        f"calibrated with {len(people.strangers)}, {len(refusals)} not used ({gallery})"
+    )
+
+
+def warn(refusal: Refusal) -> None:
+    """One line on stderr about what is not used."""
+    # A name in it may not be text.
+    tqdm.write(refusal.reason.encode(errors="backslashreplace").decode(), file=sys.stderr)

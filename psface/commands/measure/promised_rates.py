@@ -1,0 +1,102 @@
+"""``psface measure identify``: what a promised rate is worth on people of one's own.
+
+Again and again, some of the people are enrolled with half their captures, and the others are
+strangers.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from psface.commands.arguments import model_option
+from psface.errors import UserError
+from psface.recognise.enrolment import embed_people
+from psface.recognise.gallery import build_gallery
+from psface.recognise.recogniser import Recogniser
+from psface.running import PATH
+from psface.search import nearest
+from psface.vectors import unit
+
+ENROLLED = 0.7  # of the people
+FARS = (0.05, 0.1, 0.2)
+DRAWS, RESAMPLES = 100, 1000
+
+
+def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.DataFrame:
+    """Open-set identification over random draws of who is enrolled, and with which captures.
+
+    Parameters
+    ----------
+    identities : (N,) str
+    embeddings : (N, D) float32
+
+    Returns
+    -------
+    DataFrame
+        A row per promised false accept rate: ``promised``; ``accepted`` of the strangers' captures,
+        with the 95% interval by resampling people, ``low`` and ``high``; of the enrolled people's
+        other captures, those ``identified`` (right, and over the threshold) and ``nearest``
+        (right). A rate that so few people cannot promise has no row.
+
+    Raises
+    ------
+    UserError
+        If there are fewer than four people, or one has a single capture.
+    """
+    rng = np.random.default_rng(0)
+    names, person, counts = np.unique(identities, return_inverse=True, return_counts=True)
+    if len(names) < 4 or counts.min() < 2:
+        raise UserError("wanted four people or more, with two captures or more each")
+    faces = unit(embeddings)
+    shape = (len(FARS), len(names))
+    accepted, strange, identified = np.zeros(shape), np.zeros(shape), np.zeros(len(FARS))
+    right = known = 0
+    for _ in range(draws):
+        chosen = rng.permutation(len(names)) < round(ENROLLED * len(names))
+        rank = pd.Series(rng.random(len(person))).groupby(person).rank().to_numpy()
+        enrolled = chosen[person] & (rank <= counts[person] // 2)
+        probes, strangers = chosen[person] & ~enrolled, ~chosen[person]
+        gallery = build_gallery(identities[enrolled], embeddings[enrolled], None, "")
+        cosines, rows = nearest(faces, gallery.means, 1)
+        hits = np.array(gallery.names)[rows[:, 0]] == identities
+        right, known = right + int(hits[probes].sum()), known + int(probes.sum())
+        for row, far in enumerate(FARS):
+            if (threshold := gallery.threshold(far)) == math.inf:
+                continue
+            over = cosines[:, 0] > threshold
+            np.add.at(accepted[row], person[strangers], over[strangers])
+            np.add.at(strange[row], person[strangers], 1)
+            identified[row] += (hits & over)[probes].sum()
+    table = []
+    for row, far in enumerate(FARS):
+        if not strange[row].any():
+            continue
+        drawn = rng.integers(len(names), size=(RESAMPLES, len(names)))
+        rates = accepted[row][drawn].sum(axis=1) / np.maximum(strange[row][drawn].sum(axis=1), 1)
+        low, high = np.quantile(rates, [0.025, 0.975])
+        mean = accepted[row].sum() / strange[row].sum()
+        table.append((far, mean, low, high, identified[row] / known, right / known))
+    columns = ["promised", "accepted", "low", "high", "identified", "nearest"]
+    return pd.DataFrame(table, columns=columns).round(3)
+
+
+@click.command(epilog="Example: psface measure identify people/")
+@click.argument("folder", type=PATH)
+@model_option
+def promised_rates(folder: Path, model: Path) -> None:
+    """Measure how often strangers are taken for someone, against what is promised.
+
+    FOLDER has a folder for each person. Exit status: 0; 1 if there are too few people; 2 for wrong
+    arguments.
+    """
+    names, embeddings, refusals = embed_people(Recogniser(model), folder, "measure")
+    if not len(names):
+        raise UserError(f"{folder}: nobody in it whom the model can use")
+    print(open_set(names, embeddings, DRAWS).to_string(index=False))
+    people = len(np.unique(names))
+    print(f"measure: {people} people, {len(names)} captures, {len(refusals)} not used")

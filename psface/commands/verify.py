@@ -1,0 +1,72 @@
+"""``psface verify``: a model on pairs of captures, or two captures compared."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from psface.commands.arguments import FAR, model_option, out_option
+from psface.running import PATH
+
+
+@click.command(
+    epilog="Examples: psface verify pairs.txt --root lfw; psface verify one.jpg other.jpg"
+)
+@click.argument("pairs", type=PATH)
+@click.argument("other", type=PATH, required=False)
+@click.option(
+    "--threshold", type=float, metavar="COSINE",
+    help="From which two are taken for one person, as measured on pairs.",
+)  # fmt: skip
+@click.option("--root", type=PATH, metavar="FOLDER", help="Where a list's pictures are.")
+@model_option
+@click.option(
+    "--far", type=FAR, default=1e-3, show_default=True, help="False accept rate of the threshold."
+)
+@click.option("--degrade", is_flag=True, help="Also under blur, noise, masks and the like.")
+@out_option("reports/verify")
+def verify(
+    pairs: Path,
+    other: Path | None,
+    threshold: float | None,
+    root: Path | None,
+    model: Path,
+    far: float,
+    degrade: bool,
+    out: Path,
+) -> None:
+    """Measure a model on PAIRS of pictures or captures, without training.
+
+    PAIRS is a folder with a folder for each person, LFW's pairs.txt, a .csv of first, second, same
+    (and fold), or an InsightFace .bin. With OTHER, the two are pictures or captures, which are
+    compared. Exit status: 0; 1 if nothing can be compared; 2 for wrong arguments.
+    """
+    from psface.recognise.pair_lists import read_pairs
+    from psface.recognise.recogniser import Recogniser
+    from psface.report.verification_report import verify as verify_pairs
+
+    if other is not None:
+        _compare(model, pairs, other, threshold)
+        return
+    listed = read_pairs(pairs, root)
+    metrics = verify_pairs(Recogniser(model), listed, far, degrade, out)
+    width = max(map(len, metrics))
+    print(f"verify: {pairs} ({out})")
+    for name, value in metrics.items():
+        print(f"  {name:{width}}  {'-' if value is None else value}")
+
+
+def _compare(model: Path, first: Path, second: Path, threshold: float | None) -> None:
+    from psface.recognise.pair_lists import one_capture
+    from psface.recognise.recogniser import Recogniser
+
+    captures = [one_capture(path) for path in (first, second)]
+    # In the precision that thresholds are printed in, and compared as it is printed.
+    cosine = np.float32(Recogniser(model).compare(*captures))
+    verdict = ""
+    if threshold is not None:
+        same = cosine >= np.float32(threshold)
+        verdict = f": {'one person' if same else 'different people'} at {threshold}"
+    print(f"verify: {first} and {second}: cosine {cosine}{verdict}")

@@ -1,0 +1,110 @@
+"""params.yaml as typed, checked sections.
+
+A section's class stands beside what it configures. Whoever reads the file says by a `Selection`
+which sections they want; the others are not looked at, so that a wrong value stops only those who
+use it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+
+from psface.errors import UserError
+from psface.files import check_regular
+
+PARAMS = Path("params.yaml")
+SHOWN = 5  # faults that are told at once
+
+Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+NonNegative = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0)]
+Seed = Annotated[int, Field(ge=0)]
+
+# A parameter that names a file is a dependency in dvc.yaml; so "none" is a file, too.
+NO_FILE = "models/none"
+FileName = Annotated[str, AfterValidator(lambda name: "" if name == NO_FILE else name)]
+
+# Parameters of earlier versions, and what they are called now.
+MOVED = {
+    "ingest.sessions_per_identity": "ingest.yale.sessions_per_identity",
+    "ingest.lights_per_session": "ingest.yale.lights_per_session",
+    "ingest.max_angle": "ingest.yale.max_angle",
+}
+
+
+class Section(BaseModel):
+    """One section: unknown keys, other types and infinite numbers are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Selection(BaseModel):
+    """Some of the file's sections and top-level keys; others are ignored."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
+
+
+Selected = TypeVar("Selected", bound=BaseModel)
+
+
+def load(kind: type[Selected], path: Path = PARAMS) -> Selected:
+    """Read and check the sections that ``kind`` names.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, not YAML, or has wrong, unknown or missing values in them; the
+        message tells the first ones: the parameter, its value and what is allowed.
+    """
+    content = read_yaml(path)
+    try:
+        return kind.model_validate(content)
+    except ValidationError as error:
+        faults = [_describe(path, item)[:300] for item in error.errors()]
+        more = [f"and {len(faults) - SHOWN} more"] if len(faults) > SHOWN else []
+        raise UserError("; ".join([*faults[:SHOWN], *more])) from None
+
+
+def read_yaml(path: Path) -> Any:
+    """The content of a YAML file.
+
+    Raises
+    ------
+    UserError
+        If it is missing or not YAML.
+    """
+    check_regular(path)
+    try:
+        return parse_yaml(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run this in the project's root folder") from None
+    except Exception as error:  # the parser raises whatever odd text runs it into
+        reason = " ".join(str(error).split())[:300]
+        raise UserError(f"{path}: not readable as YAML: {reason}") from error
+
+
+def parse_yaml(text: str) -> Any:
+    """YAML 1.2 like DVC, which writes params.yaml: in 1.1, a label `no` would be read as false."""
+    return YAML(typ="safe", pure=True).load(text)
+
+
+def _describe(path: Path, item: Any) -> str:
+    name = ".".join(str(part) for part in item["loc"]) or "the file"
+    match item["type"]:
+        case "literal_error":
+            allowed = item["ctx"]["expected"].replace("'", "").replace(" or ", ", ")
+            return f"{path}: {name}={item['input']} is unknown: use one of {allowed}"
+        case "missing":
+            return f"{path}: {name} is missing"
+        case "extra_forbidden" if name in MOVED:
+            return f"{path}: {name} is now called {MOVED[name]}: rename it"
+        case "extra_forbidden":
+            return f"{path}: unknown parameter {name}: remove it or correct its name"
+    message = item["msg"].removeprefix("Value error, ")
+    given = "" if isinstance(item["input"], dict) else f"={item['input']!r}"
+    return f"{path}: {name}{given}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,19 @@
+"""Which annotated photographs: what several sections of params.yaml have in common."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from psface.config import Section
+
+AnnotationFormat = Literal["dlib", "wider", "fddb"]
+
+
+class AnnotatedParams(Section):
+    """Annotated pictures: the file or folder, its format, and the pictures' folder if another."""
+
+    annotations: Annotated[str, Field(min_length=1)]
+    format: AnnotationFormat
+    images: str

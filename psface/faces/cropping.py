@@ -1,0 +1,106 @@
+"""From a capture to its aligned crops: the only road, for the pipeline and for a trained model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from psface.captures.capture import Pixels
+from psface.detect.face import Face
+from psface.faces.crop_params import CropParams
+from psface.faces.locate import find_face, find_faces
+from psface.faces.map_crops import crop_maps, face_oval
+from psface.faces.modalities import Map
+from psface.faces.template import crop_image, similarity
+from psface.stereo.map_files import Maps
+from psface.stereo.registration import align
+
+BRIGHTNESS = 0.45  # of a picture's range
+
+
+@dataclass(frozen=True)
+class Crop:
+    """One face, cut from all maps of a capture alike.
+
+    Attributes
+    ----------
+    face : Face
+        Where it is, in pixels of frame 0, with the landmarks that it was aligned by.
+    found_on : str
+        The image that it was found on: "mean", "frame 2", "albedo"; "template" where the picture
+        is a crop already, "given" where the capture came with its landmarks.
+    planes : dict of str to (C, size, size) float16
+        By map; of a picture, ``raw`` alone. ``frames`` are in the order of their lights about the
+        axis.
+    """
+
+    face: Face
+    found_on: str
+    planes: dict[Map, np.ndarray]
+
+
+def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop | None:
+    """The face of a capture: the one nearest to the image's centre; None where none is found.
+
+    Parameters
+    ----------
+    pixels : Pixels
+        As they were taken.
+    maps : Maps or None
+        Of a capture under known lights, by which its frames are registered.
+    """
+    if maps is not None and maps.shifts is not None:
+        pixels = registered(pixels, maps.shifts)
+    albedo = None if maps is None else maps.albedo
+    found = find_face(pixels.grey, albedo, pixels.landmarks, params)
+    if found is None:
+        return None
+    face, found_on = found
+    return crop_at(face, found_on, pixels, maps, params)
+
+
+def crop_picture(pixels: Pixels, params: CropParams) -> list[Crop]:
+    """All faces of a picture; the surest first."""
+    faces = find_faces(pixels.grey[0], params)
+    return [crop_at(face, "picture", pixels, None, params) for face in faces]
+
+
+def crop_at(
+    face: Face, found_on: str, pixels: Pixels, maps: Maps | None, params: CropParams
+) -> Crop:
+    """The crops of a face whose landmarks are known, of registered frames."""
+    assert face.landmarks is not None
+    size = params.size
+    matrix = similarity(face.landmarks, size)
+    kept = face_oval(size) if params.oval else np.ones((size, size), bool)
+    frames = np.stack([crop_image(frame, matrix, size) * kept for frame in pixels.grey])
+    planes: dict[Map, np.ndarray] = {"raw": frames[:1]}
+    if params.colour:
+        assert pixels.colour is not None
+        planes["raw"] = np.moveaxis(crop_image(pixels.colour, matrix, size), -1, 0) * kept
+    if params.even_exposure:
+        planes["raw"] = _evenly_exposed(planes["raw"], kept)
+        frames = np.stack([_evenly_exposed(frame, kept) for frame in frames])
+    if maps is not None:
+        cut = crop_maps(maps, matrix, kept)
+        around = np.argsort(np.arctan2(pixels.lights[:, 1], pixels.lights[:, 0]), kind="stable")
+        planes |= {
+            "albedo": cut.albedo[None],
+            "normalmap": cut.normal,
+            "depthmap": cut.depth[None],
+            "frames": frames[around],
+        }
+    halves = {name: plane.astype(np.float16) for name, plane in planes.items()}
+    return Crop(face, found_on, halves)
+
+
+def registered(pixels: Pixels, shifts: np.ndarray) -> Pixels:
+    """A capture whose frames (n, H, W) are moved back by their shifts (n, 2)."""
+    return Pixels(align(pixels.grey, shifts), pixels.colour, pixels.lights, pixels.landmarks)
+
+
+def _evenly_exposed(image: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """A crop (..., size, size) scaled to the mean `BRIGHTNESS` where ``kept``: pictures of one face
+    by two cameras are lit and exposed as it happens."""
+    return image * (BRIGHTNESS / max(float(image[..., kept].mean()), 1e-3))

@@ -1,0 +1,270 @@
+"""The packed crops as files: one array per map, and their table; the last run's, and the new."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from psface.captures.capture import Capture
+from psface.faces.crop_params import CropParams
+from psface.faces.cropping import Crop
+from psface.faces.modalities import MAPS, Map
+from psface.files import array_digest, leftovers, partial_path, writing
+from psface.stage_tables import ROWS_AT_ONCE
+
+TABLE, JOURNAL = "faces.parquet", "faces.jsonl"
+FOUND = ("found_on", "score", "landmarks")  # columns
+
+
+@dataclass(frozen=True)
+class Form:
+    """What all crops of a run have in common.
+
+    Attributes
+    ----------
+    size : int
+        Side in pixels.
+    channels : dict of str to int
+        Of each map; pictures have ``raw`` alone.
+    attributes : tuple of str
+        That any session has.
+    """
+
+    size: int
+    channels: dict[Map, int]
+    attributes: tuple[str, ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns of the table."""
+        texts = ("identity", "session", "fingerprint", "content", "found_on")
+        own = {name: pa.string() for name in texts}
+        places = {"score": pa.float64(), "landmarks": pa.list_(pa.float64())}
+        return pa.schema({**dict.fromkeys(self.attributes, pa.string()), **own, **places})
+
+    def shape(self, name: Map) -> tuple[int, int, int]:
+        return self.channels[name], self.size, self.size
+
+
+def form_of(captures: Iterable[Capture], params: CropParams) -> Form:
+    """What the crops of some captures have in common: ``frames`` as many as the capture of the
+    fewest lights has."""
+    pictures, lights, attributes = False, 0, set[str]()
+    for capture in captures:
+        pictures |= capture.is_picture
+        lights = min(lights or len(capture.frames), len(capture.frames))
+        attributes |= capture.attributes.keys()
+    channels: dict[Map, int] = {"raw": 3 if params.colour else 1}
+    if not pictures:
+        channels |= {"albedo": 1, "normalmap": 3, "depthmap": 1, "frames": lights}
+    return Form(params.size, channels, tuple(sorted(attributes)))
+
+
+@dataclass(frozen=True)
+class Packable:
+    """A crop's rows: of each map's array, and of the table the columns `FOUND`."""
+
+    planes: dict[Map, np.ndarray]
+    found: dict[str, Any]
+
+
+def packable(crop: Crop, form: Form) -> Packable:
+    """A crop as a row of what all crops of a run have in common."""
+    assert crop.face.landmarks is not None
+    found = {
+        "found_on": crop.found_on,
+        "score": crop.face.score,
+        "landmarks": crop.face.landmarks.astype(float).ravel().tolist(),
+    }
+    planes = {name: crop.planes[name][:count] for name, count in form.channels.items()}
+    return Packable(planes, found)
+
+
+class Previous:
+    """The crops of the last run, and of those since that were killed, by fingerprint.
+
+    Attributes
+    ----------
+    index : dict of str to (int, int)
+        Of each fingerprint, which run's it is and the row there.
+    """
+
+    def __init__(self, out: Path, form: Form) -> None:
+        self.index: dict[str, tuple[int, int]] = {}
+        self.runs: list[tuple[dict[Map, np.ndarray], Callable[[int], dict[str, Any]]]] = []
+        for journal in leftovers(out / JOURNAL):
+            self._add_killed(journal, form)
+        self._add_last(out, form)
+
+    def _add_last(self, out: Path, form: Form) -> None:
+        try:
+            table = pq.ParquetFile(out / TABLE)
+            arrays = {name: np.load(out / f"{name}.npy", mmap_mode="r") for name in form.channels}
+            marks = table.read(["fingerprint"])["fingerprint"].to_pylist()
+            ends = np.cumsum([table.metadata.row_group(i).num_rows
+                              for i in range(table.num_row_groups)])  # fmt: skip
+            wanted = {name: (len(marks), *form.shape(name)) for name in arrays}
+            if {name: array.shape for name, array in arrays.items()} != wanted:
+                return
+            if "content" not in table.schema_arrow.names or None in marks:
+                return
+        except Exception:  # whatever a damaged file runs the readers into
+            return
+
+        @lru_cache(maxsize=2)
+        def group(number: int) -> list[dict[str, Any]]:
+            return table.read_row_group(number, [*FOUND, "content"]).to_pylist()
+
+        def found(row: int) -> dict[str, Any]:
+            number = int(np.searchsorted(ends, row, side="right"))
+            return group(number)[row - (int(ends[number - 1]) if number else 0)]
+
+        self._add(arrays, found, marks)
+
+    def _add_killed(self, journal: Path, form: Form) -> None:
+        """What a run that was killed had written: whole rows of its arrays, which have no length
+        in their headers yet, and a line for each."""
+        rows: list[dict[str, Any]] = []
+        with contextlib.suppress(OSError, ValueError), journal.open(encoding="utf-8") as file:
+            rows.extend(json.loads(line) for line in file)  # the last may be cut off
+        arrays: dict[Map, np.ndarray] = {}
+        try:
+            for name in form.channels:
+                path = journal.with_name(journal.name.replace(JOURNAL, f"{name}.npy"))
+                with path.open("rb") as file:
+                    np.lib.format.read_magic(file)
+                    shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+                    start = file.tell()
+                size = dtype.itemsize * int(np.prod(form.shape(name)))
+                count = min(len(rows), (path.stat().st_size - start) // size)
+                if shape[1:] != form.shape(name) or dtype != np.float16 or not count:
+                    return
+                rows = rows[:count]
+                arrays[name] = np.memmap(path, dtype, "r", start, (count, *shape[1:]))
+            marks = [row.pop("fingerprint") for row in rows]
+            if any({*FOUND, "content"} != set(row) for row in rows):
+                return
+        except Exception:  # whatever a damaged file runs the readers into
+            return
+        self._add(arrays, lambda row: rows[row], marks)
+
+    def _add(
+        self,
+        arrays: dict[Map, np.ndarray],
+        found: Callable[[int], dict[str, Any]],
+        marks: Sequence[str],
+    ) -> None:
+        self.index |= {mark: (len(self.runs), row) for row, mark in enumerate(marks)}
+        self.runs.append((arrays, found))
+
+    def get(self, fingerprint: str) -> Packable | None:
+        """The crop of a fingerprint; None if the arrays do not hold what the table says."""
+        run, row = self.index[fingerprint]
+        arrays, found = self.runs[run]
+        try:
+            own = dict(found(row))
+        except Exception:  # whatever a damaged file runs its reader into
+            return None
+        planes = {name: array[row] for name, array in arrays.items()}
+        return Packable(planes, own) if own.pop("content") == content(planes) else None
+
+
+def content(planes: dict[Map, np.ndarray]) -> str:
+    """Hash of a crop's planes, by which the table knows those that are its own."""
+    return array_digest(planes[name] for name in sorted(planes))
+
+
+class Packed:
+    """Writes the arrays and their table beside the old ones and replaces them at the end.
+
+    Attributes
+    ----------
+    count : int
+        Crops so far.
+    """
+
+    def __init__(self, out: Path, form: Form) -> None:
+        self.out, self.form, self.count = out, form, 0
+        self.rows: list[dict[str, Any]] = []
+        self.paths = [out / TABLE, *(out / f"{name}.npy" for name in form.channels), out / JOURNAL]
+        with writing(out / TABLE):
+            out.mkdir(parents=True, exist_ok=True)
+            self.files: dict[Map, BinaryIO] = {
+                name: partial_path(out / f"{name}.npy").open("wb") for name in form.channels
+            }
+            for name, file in self.files.items():
+                _write_header(file, (0, *form.shape(name)))
+            self.journal = partial_path(out / JOURNAL).open("w", encoding="utf-8")
+            self.table = pq.ParquetWriter(partial_path(out / TABLE), form.schema)
+
+    def __enter__(self) -> Packed:
+        return self
+
+    def add(self, crop: Packable, capture: dict[str, str]) -> None:
+        """A crop, and the table's columns about its capture: ``identity``, ``session``,
+        ``fingerprint`` and attributes; an attribute that is not given is unknown."""
+        planes, unknown = crop.planes, dict.fromkeys(self.form.attributes, "")
+        row = {**unknown, **capture, **crop.found, "content": content(planes)}
+        with writing(self.out / TABLE):
+            for name, file in self.files.items():
+                file.write(np.ascontiguousarray(planes[name]).tobytes())
+                file.flush()
+            # After the arrays: what has a line is whole.
+            own = {name: row[name] for name in (*FOUND, "content", "fingerprint")}
+            self.journal.write(json.dumps(own) + "\n")
+            self.journal.flush()
+            self.rows.append(row)
+            self.count += 1
+            if len(self.rows) == ROWS_AT_ONCE:
+                self._write_rows()
+
+    def _remove(self) -> None:
+        for path in self.paths:
+            partial_path(path).unlink(missing_ok=True)
+
+    def _write_rows(self) -> None:
+        self.table.write_table(pa.Table.from_pylist(self.rows, self.form.schema))
+        self.rows = []
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        """Put the files in place; after an error, leave what a next run can go on from."""
+        with contextlib.ExitStack() as closing:
+            for file in (*self.files.values(), self.journal, self.table):
+                closing.callback(file.close)
+            if kind is not None:
+                if not self.count:
+                    closing.callback(self._remove)
+                return
+            with writing(self.out / TABLE):
+                self._write_rows()
+                for name, file in self.files.items():
+                    file.seek(0)
+                    _write_header(file, (self.count, *self.form.shape(name)))
+        with writing(self.out / TABLE):
+            # Without a table there are no faces: it goes first and comes last, so that a killed run
+            # never leaves it beside other arrays than its own.
+            (self.out / TABLE).unlink(missing_ok=True)
+            for name in self.files:
+                path = self.out / f"{name}.npy"
+                partial_path(path).replace(path)
+            for name in set(MAPS) - set(self.files):  # the last run's, of captures of many lights
+                (self.out / f"{name}.npy").unlink(missing_ok=True)
+            partial_path(self.out / TABLE).replace(self.out / TABLE)
+        partial_path(self.out / JOURNAL).unlink(missing_ok=True)
+        for path in self.out.glob(".partial-*"):  # of runs that were killed
+            path.unlink(missing_ok=True)
+
+
+def _write_header(file: BinaryIO, shape: Sequence[int]) -> None:
+    # NumPy pads the header for the first axis to grow, so it can be written again in place.
+    header = {"descr": "<f2", "fortran_order": False, "shape": tuple(shape)}
+    np.lib.format.write_array_header_1_0(file, header)

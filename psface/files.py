@@ -1,0 +1,204 @@
+"""Writing files so that a killed run never leaves a half file that looks whole."""
+
+from __future__ import annotations
+
+import errno
+import glob
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psface.errors import UserError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+WRITING = {
+    errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM,
+    errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
+}  # fmt: skip
+ROOM = 2**20  # bytes: with fewer left on a disk, whatever failed has failed for want of room
+
+
+def partial_path(path: Path) -> Path:
+    """The temporary name, beside ``path``, of what this process writes there."""
+    return path.with_name(f".partial-{os.getpid()}-{path.name}")
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What processes that have ended left of writing ``path``."""
+    left = []
+    for partial in path.parent.glob(f".partial-*-{glob.escape(path.name)}"):
+        process = partial.name.removeprefix(".partial-").removesuffix(f"-{path.name}")
+        if process.isdigit() and int(process) != os.getpid() and not _runs(int(process)):
+            left.append(partial)
+    return sorted(left)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return True
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; move it into place only if the block succeeds.
+
+    The temporary name keeps the suffix, because many writers choose the format by it.
+
+    Raises
+    ------
+    UserError
+        If it cannot be written.
+    """
+    with replacing_together(path) as (partial,):
+        yield partial
+
+
+@contextmanager
+def replacing_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
+    """As `replacing`, for files that belong together: a killed run may leave some of them missing,
+    but never the new ones of some beside the old ones of others."""
+    with ExitStack() as stack:
+        partials = tuple(partial_path(path) for path in paths)
+        with writing(paths[0]):
+            for path, partial in zip(paths, partials, strict=True):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                for old in leftovers(path):
+                    old.unlink(missing_ok=True)
+                stack.callback(partial.unlink, missing_ok=True)
+            yield partials
+            for path in paths if len(paths) > 1 else ():
+                path.unlink(missing_ok=True)
+            for path, partial in zip(paths, partials, strict=True):
+                partial.replace(path)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tell in one line what goes wrong within, in writing ``path``.
+
+    Raises
+    ------
+    UserError
+        If it is the disk, or what may be written to it.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        number = error.errno if isinstance(error, OSError) else None
+        ours = not isinstance(error, OSError) or error.filename in (
+            None, str(path), str(path.parent), str(partial_path(path))
+        )  # fmt: skip
+        if ours and number in WRITING:
+            raise UserError(
+                f"{path}: cannot be written ({os.strerror(number)}); make room, or give a folder "
+                "that may be written to, and run it again"
+            ) from error
+        if disk_is_full(path):
+            raise UserError(
+                f"{path}: cannot be written, the disk is full; make room and run it again"
+            ) from error
+        raise
+
+
+def disk_is_full(path: Path) -> bool:
+    """Whether next to nothing can be written where ``path`` is, or would be."""
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    try:
+        return shutil.disk_usage(folder).free < ROOM
+    except OSError:
+        return False
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Find out, before work is spent on it, whether ``size`` bytes can be written to a folder.
+
+    Raises
+    ------
+    UserError
+        If they cannot.
+    """
+    path = folder / "room"
+    with writing(path):
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = partial_path(path)
+        try:
+            with partial.open("wb") as file:
+                if hasattr(os, "posix_fallocate"):
+                    os.posix_fallocate(file.fileno(), 0, size)
+                elif shutil.disk_usage(folder).free < size:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        finally:
+            partial.unlink(missing_ok=True)
+
+
+def check_regular(path: Path) -> None:
+    """Refuse what is no file of some length: a pipe would be waited for, a device never ends.
+
+    Raises
+    ------
+    UserError
+        If it is such a thing.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return  # whoever reads it says so
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise UserError(f"{path}: a pipe or a device; give a file")
+
+
+def made_folder(path: Path) -> Path:
+    """The folder, made if need be, before work is spent on what goes there.
+
+    Raises
+    ------
+    UserError
+        If it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; give another folder to write to") from error
+    return path
+
+
+def is_utf8(name: str) -> bool:
+    """Whether a name can be written into tables: file systems allow any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_path_part(name: str) -> bool:
+    """Whether a name can be that of a file or folder of ours."""
+    return bool(name) and not name.startswith(".") and not any(c in name for c in "/\\\0")
+
+
+def digest_of(*texts: str) -> str:
+    """Hash of some texts, of which a result depends."""
+    return hashlib.sha256("\n".join(texts).encode()).hexdigest()
+
+
+def array_digest(arrays: Iterable[np.ndarray]) -> str:
+    """Hash of arrays' bytes, by which a file knows those that are its own."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:32]

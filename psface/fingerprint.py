@@ -1,0 +1,83 @@
+"""Which code a result depends on: a module, and all modules of this project that it imports.
+
+The one answer to "has the code changed?": for maps, crops and simulated captures, for a training's
+checkpoint, and for the dependencies in ``dvc.yaml``, which a test holds against `closure`.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+ROOTS = {
+    "psface": Path(__file__).parent,
+    "stages": Path(__file__).parents[1] / "stages",
+}
+
+
+def code_digest(*modules: str) -> str:
+    """Hash of the source of some modules and of all that they import (`closure`)."""
+    digest = hashlib.sha256()
+    for name, path in sorted(closure(*modules).items()):
+        digest.update(name.encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@cache
+def closure(*modules: str) -> dict[str, Path]:
+    """This project's modules that are loaded with some modules, and their files.
+
+    Imports count wherever they stand, also inside functions, but not those for type checkers alone.
+    ``__init__`` files do not: they hold no code. What a registry names (`psface.registry`) is not
+    followed: whoever knows which entry is used gives its module as well.
+
+    Parameters
+    ----------
+    *modules : str
+        ``psface.stereo.compute``, for instance.
+
+    Examples
+    --------
+    >>> sorted(closure("psface.errors"))
+    ['psface.errors']
+    """
+    found: dict[str, Path] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        path = _file(name)
+        if path is None or name in found:
+            continue
+        found[name] = path
+        waiting += _imported(path)
+    return found
+
+
+def _file(module: str) -> Path | None:
+    root, *parts = module.split(".")
+    if root not in ROOTS or not parts:
+        return None
+    path = ROOTS[root].joinpath(*parts).with_suffix(".py")
+    return path if path.is_file() else None
+
+
+@cache
+def _imported(path: Path) -> tuple[str, ...]:
+    return tuple(_imports(ast.parse(path.read_text(encoding="utf-8"))))
+
+
+def _imports(node: ast.AST) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        match child:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING")):
+                continue
+            case ast.Import(names=names):
+                yield from (name.name for name in names)
+            case ast.ImportFrom(module=str(module), names=names):
+                yield module
+                yield from (f"{module}.{name.name}" for name in names)
+        yield from _imports(child)

@@ -1,0 +1,18 @@
+"""Section ``evaluate`` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from psface.config import Count, Section
+
+
+class EvaluateParams(Section):
+    """How much effort goes into intervals, and how much is pictured."""
+
+    resamples: Annotated[int, Field(ge=100)]
+    impostors: Count
+    pictured_probes: Count
+    pictured_per_condition: Count

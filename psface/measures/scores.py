@@ -1,0 +1,207 @@
+"""The scores of all test pairs: one compact file from which every metric can be had again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from psface.errors import UserError
+from psface.files import check_regular, replacing
+from psface.measures.pairs import all_pairs, pair_cosines, some_pairs
+from psface.measures.verification import Verification
+from psface.search import nearest
+from psface.tasks import UNKNOWN, Tasks, class_indices
+from psface.vectors import unit
+
+NEAREST = 10  # gallery captures that are kept of each probe
+ARRAYS = ("identity", "session", "gallery", "magnitude", "cosine", "nearest")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Test captures, and how alike any two of them look.
+
+    Attributes
+    ----------
+    identity, session : (N,) str
+    gallery : (N,) bool
+        Whether the capture is its person's gallery capture; else it is a probe.
+    magnitude : (N,) float32
+        Length of the embedding, which is MagFace's measure of quality.
+    labels : dict of str to (N,) int
+        Class index of each attribute, `UNKNOWN` where not given.
+    classes : dict of str to (classes,) str
+    cosine : (P,) float32
+        Of every unordered pair, in the order of `all_pairs`, or of those in ``some``.
+    nearest : (probes, n) int32
+        Gallery captures by falling cosine, `NEAREST` of them at most, numbered among the gallery.
+    some : (2, P) int32 or None
+        First and second captures, where there are too many pairs for all of them.
+    """
+
+    identity: np.ndarray
+    session: np.ndarray
+    gallery: np.ndarray
+    magnitude: np.ndarray
+    labels: dict[str, np.ndarray]
+    classes: dict[str, np.ndarray]
+    cosine: np.ndarray
+    nearest: np.ndarray
+    some: np.ndarray | None = None
+
+    @cached_property
+    def person(self) -> np.ndarray:
+        """(N,) int: identities as numbers, in the order of their names."""
+        return np.unique(self.identity, return_inverse=True)[1]
+
+    @cached_property
+    def _pairs(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        if self.some is None:
+            return all_pairs(self.person)
+        first, second = self.some
+        return first, second, self.person[first] == self.person[second]
+
+    @property
+    def first(self) -> np.ndarray:
+        """(P,) int: the pairs' first captures."""
+        return self._pairs[0]
+
+    @property
+    def second(self) -> np.ndarray:
+        """(P,) int: the pairs' second captures."""
+        return self._pairs[1]
+
+    @property
+    def same(self) -> np.ndarray:
+        """(P,) bool: genuine pairs."""
+        return self._pairs[2]
+
+    @cached_property
+    def verification(self) -> Verification:
+        """All pairs with their cosines."""
+        return self._verification(self.cosine)
+
+    @cached_property
+    def euclidean(self) -> Verification:
+        """All pairs with the negated distance between their embeddings as they are, so that higher
+        is more alike. By the law of cosines."""
+        a, b = self.magnitude[self.first], self.magnitude[self.second]
+        return self._verification(-np.sqrt(np.maximum(a**2 + b**2 - 2 * a * b * self.cosine, 0)))
+
+    def _verification(self, score: np.ndarray) -> Verification:
+        first, second = self.person[self.first], self.person[self.second]
+        return Verification(score, self.same, first, second)
+
+
+def score_captures(
+    embeddings: np.ndarray,
+    captures: pd.DataFrame,
+    gallery: np.ndarray,
+    attributes: Tasks,
+    impostors: int,
+    seed: int,
+) -> Scores:
+    """Compare (N, D) embeddings of the captures in a split's table, each with each; of more than
+    ``impostors`` pairs of two people, so many drawn by ``seed``."""
+    identity = captures["identity"].to_numpy(dtype=str)
+    first, second, _ = some_pairs(identity, impostors, seed)
+    every = len(first) == len(identity) * (len(identity) - 1) // 2
+    faces = unit(embeddings)
+    indices = class_indices(captures, attributes)
+    return Scores(
+        identity=identity,
+        session=captures["session"].to_numpy(dtype=str),
+        gallery=gallery,
+        magnitude=np.linalg.norm(embeddings, axis=1).astype(np.float32),
+        labels={name: indices[name].to_numpy() for name in attributes},
+        classes={name: np.array(list(groups), dtype=str) for name, groups in attributes.items()},
+        cosine=pair_cosines(faces, first, second).astype(np.float32),
+        nearest=nearest(faces[~gallery], faces[gallery], NEAREST)[1].astype(np.int32),
+        some=None if every else np.stack([first, second]),
+    )
+
+
+def write_scores(path: Path, scores: Scores) -> None:
+    """Write a compressed ``.npz`` of plain arrays; labels and classes as ``label.<attribute>`` and
+    ``classes.<attribute>``."""
+    arrays = {name: getattr(scores, name) for name in ARRAYS}
+    if scores.some is not None:
+        arrays["some"] = scores.some
+    for name, labels in scores.labels.items():
+        arrays |= {f"label.{name}": labels.astype(np.int8), f"classes.{name}": scores.classes[name]}
+    with replacing(path) as partial:
+        np.savez_compressed(partial, **arrays)
+
+
+def read_scores(path: Path) -> Scores:
+    """Read what `write_scores` wrote.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or no such file.
+    """
+    check_regular(path)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = dict(file)
+        labels = {n.removeprefix("label."): v for n, v in arrays.items() if n.startswith("label.")}
+        scores = Scores(
+            **{name: arrays[name] for name in ARRAYS},
+            some=arrays.get("some"),
+            labels={name: values.astype(int) for name, values in labels.items()},
+            classes={name: arrays[f"classes.{name}"] for name in labels},
+        )
+        if fault := _fault(scores):
+            raise UserError(f"{path}: {fault}; run `dvc repro -f evaluate`")
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run `dvc repro evaluate`") from None
+    except UserError:
+        raise
+    except Exception as error:  # whatever a damaged file runs the readers into
+        raise UserError(f"{path}: no table of scores; run `dvc repro -f evaluate`") from error
+    return scores
+
+
+def _fault(scores: Scores) -> str | None:
+    """What does not fit in scores that were read; None if all does."""
+    count = len(scores.identity)
+    probes = int((~scores.gallery).sum()) if scores.gallery.dtype == bool else -1
+    forms = {
+        "identity": (scores.identity, "U", (count,)),
+        "session": (scores.session, "U", (count,)),
+        "gallery": (scores.gallery, "b", (count,)),
+        "magnitude": (scores.magnitude, "f", (count,)),
+        "nearest": (scores.nearest, "i", (probes, *scores.nearest.shape[1:2])),
+        "cosine": (scores.cosine, "f", (scores.cosine.size,)),
+        **{name: (values, "i", (count,)) for name, values in scores.labels.items()},
+    }
+    for name, (array, kind, shape) in forms.items():
+        if array.dtype.kind != kind or array.shape != shape:
+            return f"{name} is not an array of a table of scores"
+    pairs = count * (count - 1) // 2
+    if scores.some is not None:
+        if scores.some.dtype.kind != "i" or scores.some.shape != (2, len(scores.cosine)):
+            return "pairs that are not pairs"
+        pairs = len(scores.cosine)
+        first, second = scores.some
+        if pairs and not (first.min() >= 0 and (first < second).all() and second.max() < count):
+            return "pairs of captures that are not in it"
+    if len(scores.cosine) != pairs:
+        return "not a score for each pair"
+    if not (np.isfinite(scores.cosine).all() and np.isfinite(scores.magnitude).all()):
+        return "scores that are not numbers"
+    gallery = int(scores.gallery.sum())
+    if scores.nearest.size and not 0 <= scores.nearest.min() <= scores.nearest.max() < gallery:
+        return "gallery captures that are not in it"
+    for name, values in scores.labels.items():
+        classes = scores.classes[name]
+        if classes.ndim != 1 or classes.dtype.kind != "U":
+            return f"classes of {name} that are not names"
+        if values.size and not UNKNOWN <= values.min() <= values.max() < len(classes):
+            return f"labels of {name} that are no class"
+    return None

@@ -1,0 +1,213 @@
+"""Verification: are the two captures of a pair of one person?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+FARS_A_DECADE, TARS = 200, 1000  # how finely a thinned curve tells them apart
+
+Metrics = dict[str, float | int | None]
+
+
+@dataclass(frozen=True)
+class Roc:
+    """All operating points, from the strictest threshold to the laxest.
+
+    Attributes
+    ----------
+    far, tar : (n,) float64
+        Share of the impostor and of the genuine pairs whose score is ``threshold`` or more.
+    threshold : (n,)
+        Infinity, at which nothing is accepted, and then every score that occurs, as it is.
+    """
+
+    far: np.ndarray
+    tar: np.ndarray
+    threshold: np.ndarray
+
+    @property
+    def thinned(self) -> Roc:
+        """At most a few thousand of the points, for tables and plots: of those of nearly one FAR
+        and TAR, the laxest. Each still is what its threshold gives."""
+        with np.errstate(divide="ignore"):
+            decades = np.nan_to_num(np.floor(FARS_A_DECADE * np.log10(self.far)), neginf=-9999)
+        keys = np.stack([decades, np.floor(TARS * self.tar)])
+        last = np.append((keys[:, 1:] != keys[:, :-1]).any(axis=0), True)
+        last[0] = True
+        return Roc(self.far[last], self.tar[last], self.threshold[last])
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """Columns far, tar and threshold of the thinned curve; thresholds as they are applied."""
+        thin = self.thinned
+        columns = {"far": thin.far.round(6), "tar": thin.tar.round(6), "threshold": thin.threshold}
+        return pd.DataFrame(columns)
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Pairs of captures with a score each: every figure of verification comes from here.
+
+    The scores are sorted once, when the first figure is asked for.
+
+    Attributes
+    ----------
+    score : (P,) float
+        Higher is more alike.
+    same : (P,) bool
+        Whether the two captures show one person: a genuine pair, else an impostor pair.
+    first, second : (P,) int or None
+        The two captures' people as numbers from 0; only intervals need them.
+
+    Examples
+    --------
+    >>> pairs = Verification(np.array([0.9, 0.8, 0.4, 0.1]), np.array([True, False, True, False]))
+    >>> pairs.auc
+    0.75
+    >>> pairs.tar_at(0.5)
+    1.0
+    """
+
+    score: np.ndarray
+    same: np.ndarray
+    first: np.ndarray | None = None
+    second: np.ndarray | None = None
+
+    @cached_property
+    def impostors(self) -> int:
+        """How many pairs show two people."""
+        return int((~self.same).sum())
+
+    @cached_property
+    def _falling(self) -> np.ndarray:
+        return np.argsort(-self.score, kind="stable")
+
+    @cached_property
+    def roc(self) -> Roc:
+        """Receiver operating characteristic, with a point for every score that occurs."""
+        levels, genuine = self.score[self._falling], self.same[self._falling]
+        last = np.append(levels[1:] != levels[:-1], True)  # equal scores: all or none accepted
+        far, tar = (
+            np.append(0.0, np.cumsum(kind)[last] / max(1, int(kind.sum())))
+            for kind in (~genuine, genuine)
+        )
+        return Roc(far, tar, np.append(levels.dtype.type(np.inf), levels[last]))
+
+    @cached_property
+    def auc(self) -> float:
+        """Area under the ROC; 0.5 if all pairs are of one kind."""
+        if not 0 < self.impostors < len(self.same):
+            return 0.5
+        return float(np.trapezoid(self.roc.tar, self.roc.far))
+
+    @property
+    def eer(self) -> float:
+        """Where the false accepts and the false rejects are equally many, by linear
+        interpolation."""
+        curve = self.roc
+        difference = (1 - curve.tar) - curve.far
+        index = int(np.argmax(difference <= 0))
+        if index == 0:
+            return float(curve.far[0])
+        before, after = difference[index - 1], difference[index]
+        share = before / (before - after)
+        return float(curve.far[index - 1] + share * (curve.far[index] - curve.far[index - 1]))
+
+    def tar_at(self, far: float) -> float | None:
+        """Largest true accept rate whose false accept rate is at most ``far``; None when there are
+        too few impostor pairs to see such a rate."""
+        index = self._operating_point(far)
+        return None if index is None else float(self.roc.tar[index])
+
+    def threshold_at(self, far: float) -> float | None:
+        """The lowest score that, as the threshold from which pairs are accepted, keeps the false
+        accept rate at ``far`` or under; infinity if the impostors' highest scores are too many for
+        any. None when there are too few impostor pairs to see such a rate."""
+        index = self._operating_point(far)
+        return None if index is None else float(self.roc.threshold[index])
+
+    def _operating_point(self, far: float) -> int | None:
+        if not self.impostors or 1 / self.impostors > far:
+            return None
+        return int(np.flatnonzero(self.roc.far <= far)[-1])
+
+    def rates(self, threshold: float) -> tuple[float, float]:
+        """False accept and false reject rate at a threshold."""
+        accepted = self.score >= threshold
+        return float(accepted[~self.same].mean()), float((~accepted)[self.same].mean())
+
+    def among(self, chosen: np.ndarray) -> Verification:
+        """Some of the pairs, by a mask (P,) or indices."""
+        first, second = (None if p is None else p[chosen] for p in (self.first, self.second))
+        return Verification(self.score[chosen], self.same[chosen], first, second)
+
+    def resampled_aucs(self, draws: np.ndarray) -> np.ndarray:
+        """The AUC of every resample of people, (resamples,); NaN where it cannot be told.
+
+        People are resampled, not pairs: pairs share captures and captures share people, so
+        resampling pairs would promise far too much. A genuine pair counts as often as its person,
+        an impostor pair as often as the product of its two people.
+
+        Parameters
+        ----------
+        draws : (resamples, people) int
+            How often each person counts; see `draw_people`.
+        """
+        assert self.first is not None and self.second is not None
+        rising = self._falling[::-1]
+        impostors, genuine = rising[~self.same[rising]], np.flatnonzero(self.same)
+        first, second = self.first[impostors], self.second[impostors]
+        # Between which impostors each genuine score lies.
+        levels, own = self.score[impostors], self.score[genuine]
+        below, not_above = (np.searchsorted(levels, own, side) for side in ("left", "right"))
+        owner = self.first[genuine]
+        del levels, impostors, rising
+        areas = []
+        for times in draws.astype(np.int32):
+            # Whole numbers, so that the order of the sums does not matter.
+            weights = np.concatenate([[0], np.cumsum(times[first] * times[second], dtype=np.int64)])
+            weight = times[owner].astype(np.int64)
+            total = int(weight.sum()) * int(weights[-1])
+            twice = (weight * (weights[below] + weights[not_above])).sum()
+            areas.append(twice / 2 / total if total > 0 else np.nan)
+        return np.array(areas)
+
+    def metrics(self, fars: Sequence[float], draws: np.ndarray | None = None) -> Metrics:
+        """``auc``, ``auc_low`` and ``auc_high`` (the 95% interval, with ``draws`` of people; else
+        None), ``eer`` and ``tar_at_far_<rate>``."""
+        low, high = (None, None) if draws is None else interval(self.resampled_aucs(draws))
+        return {
+            "auc": self.auc,
+            "auc_low": low,
+            "auc_high": high,
+            "eer": self.eer,
+            **{f"tar_at_far_{rate_name(far)}": self.tar_at(far) for far in fars},
+        }
+
+
+def rate_name(rate: float) -> str:
+    """A rate as metrics are named by it.
+
+    Examples
+    --------
+    >>> rate_name(0.001)
+    '1e-3'
+    """
+    return f"{rate:.0e}".replace("e-0", "e-")
+
+
+def draw_people(people: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each person is in each resample, (resamples, people)."""
+    drawn = np.random.default_rng(seed).integers(people, size=(resamples, people))
+    return np.stack([np.bincount(one, minlength=people) for one in drawn])
+
+
+def interval(values: np.ndarray) -> tuple[float, float]:
+    """The 95% interval of resampled values."""
+    low, high = np.nanquantile(values, [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,173 @@
+"""A trained model as files: weights and a card that says all that inference needs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors.torch import load_file, save_file
+
+from psface.captures.limits import CaptureLimits
+from psface.errors import UserError
+from psface.faces.arrays import Faces
+from psface.faces.crop_params import CropParams
+from psface.faces.modalities import Map, Modality
+from psface.files import check_regular, replacing, replacing_together
+from psface.model.network.backbones import Backbone
+from psface.model.network.multitask import Network
+from psface.model.scale import Scale
+from psface.stereo.stereo_params import StereoParams
+from psface.tasks import Tasks
+
+TRAIN = "run `dvc repro train`"
+
+
+class Card(BaseModel):
+    """Everything that turns a capture into the network's input, and says what comes out.
+
+    ``limits`` are what a capture must keep to, ``stereo`` and ``crop`` how it becomes aligned
+    crops; their channels are stacked in the order of ``maps``, so many of each as ``channels``
+    says, and standardised by ``scale``.
+    Labels of a task are its classes in order. ``weights`` is the hash of the weights' file: a card
+    belongs to one.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    modality: Modality
+    fusion: str
+    maps: list[Map]
+    channels: list[int]
+    side: int
+    limits: CaptureLimits
+    stereo: StereoParams
+    crop: CropParams
+    scale: Scale
+    tasks: Tasks
+    backbone: Backbone
+    attention: bool
+    embedding: int
+    dropout: float
+    epoch: int = 0
+    val_auc: float = 0.0
+    weights: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Hash of the card, which names its weights."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+
+    def stacked(self, planes: dict[Map, np.ndarray]) -> np.ndarray:
+        """A crop's planes, by map, as the network takes them: (C, side, side) float16."""
+        channels = zip(self.maps, self.channels, strict=True)
+        return np.concatenate([planes[name][:count] for name, count in channels])
+
+    def build(self) -> Network:
+        """The network with fresh weights."""
+        branches = self.channels if self.fusion == "late" else [sum(self.channels)]
+        classes = {task: len(groups) for task, groups in self.tasks.items()}
+        return Network(
+            branches,
+            self.side,
+            classes,
+            self.embedding,
+            self.dropout,
+            self.backbone,
+            self.attention,
+        )
+
+
+def crops_for(card: Card, folder: Path, remedy: str) -> Faces:
+    """The packed crops of a model's maps.
+
+    Raises
+    ------
+    UserError
+        If they are missing, or none for this model; ``remedy`` is what to do then.
+    """
+    faces = Faces(folder, card.maps)
+    if (faces.channels, faces.side) != (card.channels, card.side):
+        raise UserError(
+            f"{folder}: crops of {faces.channels} channels and {faces.side} px, the model's have "
+            f"{card.channels} and {card.side}; {remedy}"
+        )
+    return faces
+
+
+def save_model(folder: Path, network: Network, card: Card) -> Card:
+    """Write ``weights.safetensors`` and ``card.json``; the card with its weights' hash."""
+    weights = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
+    with replacing_together(folder / "weights.safetensors", folder / "card.json") as (path, own):
+        save_file(weights, path)
+        card = card.model_copy(update={"weights": _file_digest(path)})
+        own.write_text(_card_text(card), encoding="utf-8")
+    return card
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write ``card.json``."""
+    with replacing(folder / "card.json") as path:
+        path.write_text(_card_text(card), encoding="utf-8")
+
+
+def _card_text(card: Card) -> str:
+    return card.model_dump_json(indent=2) + "\n"
+
+
+def load_model(folder: Path, device: torch.device) -> tuple[Network, Card]:
+    """Read what `save_model` wrote.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or does not fit the other.
+    """
+    card = read_card(folder)
+    path = folder / "weights.safetensors"
+    check_regular(path)
+    try:
+        if _file_digest(path) != card.weights:
+            raise UserError(f"{folder}: the weights are not those of the card; {TRAIN}")
+        network = card.build()
+        network.load_state_dict(load_file(path))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; {TRAIN}") from None
+    except UserError:
+        raise
+    except Exception as error:  # whatever numbers that do not fit each other run torch into
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise UserError(f"{folder}: no usable model ({reason}); {TRAIN}") from None
+    return network.to(device).eval(), card
+
+
+def read_card(folder: Path) -> Card:
+    """A model's card.
+
+    Raises
+    ------
+    UserError
+        If it is missing or no such card.
+    """
+    path = folder / "card.json"
+    check_regular(path)
+    try:
+        return Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; {TRAIN}, or give the folder of a model") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UserError(
+            f"{path}: no card of this psface ({where}: {first['msg']}); {TRAIN}"
+        ) from None
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path}: unreadable ({str(error)[:200]}); {TRAIN}") from None
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,106 @@
+"""export: a trained model as ONNX, checked against torch on real crops."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import warnings
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from psface.errors import UserError
+from psface.files import replacing
+from psface.model.card import Card, crops_for, load_model, write_card
+from psface.model.network.multitask import Network
+from psface.model.onnx_model import CARD, IDENTITY, INPUT, MODEL, Exported
+from psface.vectors import unit
+
+INSTALL = "pip install -e '.[export]'"
+CHECKED = 64  # crops, evenly spread
+ALIKE = 0.9999  # the least cosine between the two embeddings of a crop
+
+
+class _Exportable(nn.Module):
+    """What is exported of a network: the identity embedding and each task's logits."""
+
+    def __init__(self, network: Network, tasks: list[str]) -> None:
+        super().__init__()
+        self.network, self.tasks = network, tasks
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        out = self.network(x)
+        return out.identity, *(out.attributes[task] for task in self.tasks)
+
+
+def export(model: Path, out: Path, faces_folder: Path) -> float:
+    """Write ``model.onnx`` and ``card.json``, for any number of faces at once.
+
+    Parameters
+    ----------
+    model : Path
+        The folder of a trained model.
+    out : Path
+        Another folder.
+    faces_folder : Path
+        Packed crops of the model's maps, by which the two are compared in full precision.
+
+    Returns
+    -------
+    float
+        The least cosine between the embeddings of a crop by torch and by onnxruntime.
+
+    Raises
+    ------
+    UserError
+        If a package is missing, or the two differ: then nothing is written.
+    """
+    if out.resolve() == model.resolve():
+        raise UserError(f"{out}: holds the model itself; give another --out")
+    network, card = load_model(model, torch.device("cpu"))
+    faces = crops_for(card, faces_folder, "give --faces those that it was trained on")
+    count = len(faces.arrays[0])
+    crops = faces.read(np.unique(np.linspace(0, count - 1, CHECKED).astype(int)))
+    batch = card.scale.applied(crops, torch.device("cpu"))
+    exportable = _Exportable(network, list(card.tasks)).eval()
+    with torch.inference_mode():
+        ours = network(batch).identity.numpy()
+    with replacing(out / MODEL) as path:
+        try:
+            _write(exportable, batch[:2], [IDENTITY, *card.tasks], path)
+            _sign(path, card)
+        except ImportError as error:
+            raise UserError(f"{error.name} is not installed; `{INSTALL}`") from error
+        with torch.inference_mode():
+            theirs = Exported(path)(batch).identity.numpy()
+        alike = float((unit(ours) * unit(theirs)).sum(axis=1).min())
+        if not alike >= ALIKE:
+            raise UserError(f"{out}: the exported model's embeddings differ (cosine {alike:.5f})")
+    write_card(out, card)
+    return alike
+
+
+def _sign(path: Path, card: Card) -> None:
+    """Note in the file whose it is: another card would cut and scale faces otherwise."""
+    onnx = importlib.import_module("onnx")
+    model = onnx.load(path)
+    onnx.helper.set_model_props(model, {CARD: card.digest})
+    onnx.save(model, path)
+
+
+def _write(module: nn.Module, batch: Tensor, names: list[str], path: Path) -> None:
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it says what it does not need
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # torch's own of its own
+        torch.onnx.export(
+            module,
+            (batch,),
+            path,
+            input_names=[INPUT],
+            output_names=names,
+            dynamic_shapes=({0: torch.export.Dim("faces")},),
+            external_data=False,
+            verbose=False,
+        )

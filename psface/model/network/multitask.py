@@ -1,0 +1,222 @@
+"""The multi-task network: a branch per map, feature separation in a chain over the tasks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from psface.model.network import insightface, iresnet
+from psface.model.network.attention import Attention, reverse_gradient
+from psface.model.network.insightface import IR, IRSE
+from psface.model.network.iresnet import IResNet
+from psface.model.network.layers import Neck
+
+BACKBONES: dict[str, type[IResNet | IR | IRSE]] = {
+    **dict.fromkeys(iresnet.BLOCKS, IResNet),
+    **{name: IRSE if name.startswith("irse") else IR for name in insightface.BLOCKS},
+}
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What a forward pass gives.
+
+    Attributes
+    ----------
+    identity : (B, embedding * branches)
+        Identity embedding; its length is the magnitude that MagFace reads.
+    branches : tuple of (B, embedding)
+        Identity embedding of each branch.
+    attributes : dict of str to (B, classes)
+        Logits of each task from what its attention took.
+    remainders : dict of str to (B, classes)
+        Logits of each task from what was passed on, behind gradient reversal; none where nothing
+        is separated, or the adversaries would work against the heads, whose features they share.
+    """
+
+    identity: Tensor
+    branches: tuple[Tensor, ...]
+    attributes: dict[str, Tensor]
+    remainders: dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Separated:
+    """What a branch gives.
+
+    Attributes
+    ----------
+    identity : (B, width, h, w)
+        Features that no attribute claimed.
+    taken, passed_on : dict of str to (B, width)
+        Per task, what its attention took and, with attention, what it left.
+    """
+
+    identity: Tensor
+    taken: dict[str, Tensor]
+    passed_on: dict[str, Tensor]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self.identity, *self.taken.values(), *self.passed_on.values()
+
+    def like(self, tensors: Sequence[Tensor]) -> Separated:
+        """Other ``tensors`` in the places of these."""
+        identity, *pooled = tensors
+        count = len(self.taken)
+        return Separated(
+            identity,
+            dict(zip(self.taken, pooled[:count], strict=True)),
+            dict(zip(self.passed_on, pooled[count:], strict=True)),
+        )
+
+
+class Branch(nn.Module):
+    """Backbone and separation chain of one input: an embedding per task.
+
+    The chain takes ``x_task = attention(x)`` for a task and passes ``x - x_task`` on to the next;
+    identity comes last and gets what no attribute claimed. Without attention, or without a task
+    to separate from, identity and tasks all read the backbone's features as they are. The neck,
+    which makes the embedding, is run by the `Network`.
+    """
+
+    def __init__(
+        self,
+        backbone: str,
+        channels: int,
+        side: int,
+        tasks: list[str],
+        embedding: int,
+        dropout: float,
+        attention: bool,
+    ) -> None:
+        super().__init__()
+        self.backbone = BACKBONES[backbone](backbone, channels)
+        self.width = self.backbone.out_channels
+        self.tasks = tasks
+        chain = [*tasks, "identity"] if attention and tasks else []
+        self.attention = nn.ModuleDict({name: Attention(self.width) for name in chain})
+        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        cells = math.ceil(side / self.backbone.stride) ** 2
+        self.neck = Neck(self.width, cells, embedding, dropout)
+
+    def forward(self, x: Tensor) -> Separated:
+        """(B, C, side, side) to what each task, and identity, gets of it."""
+        # As convolutions on the CPU read it quickest.
+        x = self.backbone(x.contiguous(memory_format=torch.channels_last))
+        if not self.attention:
+            return Separated(x, dict.fromkeys(self.tasks, self.pool(x)), {})
+        taken: dict[str, Tensor] = {}
+        passed_on: dict[str, Tensor] = {}
+        for task in self.tasks:
+            mine = self.attention[task](x)
+            x = x - mine
+            taken[task], passed_on[task] = self.pool(mine), self.pool(x)
+        return Separated(self.attention["identity"](x), taken, passed_on)
+
+
+class Network(nn.Module):
+    """Branches on groups of input channels, their embeddings concatenated per task.
+
+    Parameters
+    ----------
+    channels : list of int
+        Input channels of each branch; one branch of all channels is early fusion.
+    side : int
+        Height and width of the input.
+    classes : dict of str to int
+        Number of classes of each attribute task, in the order of the chain.
+    embedding : int
+        Size of the identity embedding, per branch.
+    backbone : str
+        One of `BACKBONES`.
+    attention : bool
+        Whether tasks are separated; see `Branch`.
+
+    Attributes
+    ----------
+    erased : (embedding * branches, sum of classes - 1) buffer
+        Orthonormal directions that are taken out of the identity embedding; zero until
+        `psface.training.erasure` fills it.
+    """
+
+    erased: Tensor
+
+    def __init__(
+        self,
+        channels: list[int],
+        side: int,
+        classes: dict[str, int],
+        embedding: int,
+        dropout: float,
+        backbone: str = "iresnet18",
+        attention: bool = True,
+    ) -> None:
+        super().__init__()
+        self.channels = channels
+        branches = [
+            Branch(backbone, count, side, list(classes), embedding, dropout, attention)
+            for count in channels
+        ]
+        self.branches = nn.ModuleList(branches)
+        width = sum(branch.width for branch in branches)
+        self.heads = nn.ModuleDict({t: nn.Linear(width, n) for t, n in classes.items()})
+        self.adversaries = nn.ModuleDict(
+            {t: nn.Linear(width, n) for t, n in classes.items()} if attention else {}
+        )
+        directions = sum(count - 1 for count in classes.values())
+        self.register_buffer("erased", torch.zeros(embedding * len(channels), directions))
+
+    def forward(self, x: Tensor, reversal: float = 0.0) -> Outputs:
+        """(B, sum of channels, side, side) to `Outputs`; ``reversal`` scales the gradient that
+        the adversaries send back into the branches."""
+        return self.combine(self.separate(x), reversal)
+
+    def separate(self, x: Tensor) -> list[Separated]:
+        """(B, sum of channels, side, side) to what each branch gives."""
+        groups = x.split(self.channels, dim=1)
+        return [branch(group) for branch, group in zip(self.branches, groups, strict=True)]
+
+    def combine(self, parts: Sequence[Separated], reversal: float = 0.0) -> Outputs:
+        """What all branches gave, to `Outputs`."""
+        identities = tuple(
+            neck(part.identity) for neck, part in zip(self.necks(), parts, strict=True)
+        )
+        return Outputs(
+            self._without_erased(torch.cat(_of_one_length(identities), dim=1)),
+            identities,
+            {t: head(torch.cat([p.taken[t] for p in parts], 1)) for t, head in self.heads.items()},
+            {
+                t: head(reverse_gradient(torch.cat([p.passed_on[t] for p in parts], 1), reversal))
+                for t, head in self.adversaries.items()
+            },
+        )
+
+    def necks(self) -> list[nn.Module]:
+        """Of each branch, what makes its embedding."""
+        return [branch.neck for branch in self.branches]  # type: ignore[misc]
+
+    def _without_erased(self, identity: Tensor) -> Tensor:
+        """Turned out of the erased directions; its length, which tells quality, stays."""
+        if self.training:  # before anything is erased
+            return identity
+        with torch.autocast(identity.device.type, enabled=False):  # half precision leaves a trace
+            identity = identity.float()
+            clean = identity - identity @ self.erased @ self.erased.T
+            left = clean.norm(dim=1, keepdim=True).clamp(min=1e-6)
+            return clean * (identity.norm(dim=1, keepdim=True) / left)
+
+
+def _of_one_length(parts: tuple[Tensor, ...]) -> list[Tensor]:
+    """Embeddings (B, D) scaled, row by row, to the root mean square of their lengths.
+
+    The cosine of the concatenation is then the mean of the branches' cosines. Else the branch that
+    is most off its ground, and shouts, would outvote the others.
+    """
+    lengths = torch.stack([part.float().norm(dim=1, keepdim=True) for part in parts])
+    common = lengths.square().mean(dim=0).sqrt()
+    return [part * common / n.clamp(min=1e-6) for part, n in zip(parts, lengths, strict=True)]

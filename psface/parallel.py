@@ -1,0 +1,107 @@
+"""The one place that decides how per-session work is spread over processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sized
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import connection
+from typing import TypeVar
+
+from tqdm import tqdm
+
+from psface.errors import UserError
+from psface.threads import available_cpus, environment, in_order
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+# Read by OpenMP, OpenBLAS and MKL when they load, so they must stand before a worker starts.
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+IN_FLIGHT_PER_WORKER = 4  # enough to keep workers busy, few enough to bound memory
+
+
+def map_in_processes(
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    description: str,
+    total: int | None = None,
+) -> Iterator[Result]:
+    """Yield ``function(item)`` for every item, in order, from a pool with a progress bar.
+
+    Each worker is pinned to one thread: two busy OpenMP processes on two cores slow each other
+    down tenfold. ``function`` must be picklable (a module-level function or a
+    ``functools.partial`` of one). At most a few items per worker are in flight, so memory does
+    not grow with the number of sessions. ``total`` is how many items there are, where ``items``
+    has no length.
+
+    Raises
+    ------
+    UserError
+        When a worker dies (as when the machine runs out of memory).
+    """
+    if isinstance(items, Sized):
+        total = len(items)
+    workers = available_cpus() if total is None else min(available_cpus(), total)
+    bar = tqdm(total=total, desc=description, unit="session", mininterval=1.0)
+    if workers <= 1:
+        with bar:
+            for item in items:
+                yield function(item)
+                bar.update()
+        return
+    with (
+        bar,
+        environment({name: "1" for name in THREAD_VARIABLES}),
+        ProcessPoolExecutor(
+            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
+        ) as pool,
+    ):
+
+        def submit(item: Item) -> Future[Result]:
+            with _no_interrupt():
+                return pool.submit(function, item)
+
+        try:
+            for result in in_order(submit, items, IN_FLIGHT_PER_WORKER * workers):
+                yield result
+                bar.update()
+        except BrokenProcessPool:
+            raise UserError(
+                f"{description}: a worker process was killed, most likely for want of memory; "
+                "free some and run `dvc repro` again"
+            ) from None
+
+
+def _begin_worker() -> None:
+    import cv2
+
+    cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Whatever ends it: a worker that nobody asks for anything would stay for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os._exit(1)
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Ctrl-C reaches all processes of a terminal; workers, which inherit what is blocked here,
+    leave it to their parent to end them."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

@@ -1,0 +1,93 @@
+"""What lies in folders, without what systems put there, and names in one Unicode form."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections.abc import Iterable
+from pathlib import Path
+
+# Copies, thumbnails and settings of Synology, QNAP, Windows, macOS and zip; hidden ones besides.
+CLUTTER = {
+    "@eadir", "@tmp", "#recycle", "#snapshot", "@recently-snapshot", "@recycle", "$recycle.bin",
+    "system volume information", "lost+found", "__macosx", "__pycache__", "thumbs.db",
+    "ehthumbs.db", "desktop.ini", "icon\r", "network trash folder", "temporary items",
+}  # fmt: skip
+_left_out: set[str] = set()
+
+
+def visible(folder: Path | str, names: Iterable[str]) -> list[str]:
+    """The names in a folder, sorted, without hidden and thumbnail files and folders.
+
+    What is left out is counted, for `left_out`.
+    """
+    kept = []
+    for name in sorted(names):
+        if name.startswith(".") or name.lower() in CLUTTER:
+            _left_out.add(f"{folder}/{name}")
+        else:
+            kept.append(name)
+    return kept
+
+
+def listed(folder: Path) -> list[Path]:
+    """What is `visible` in a folder."""
+    return [folder / name for name in visible(folder, (path.name for path in folder.iterdir()))]
+
+
+def folders_in(folder: Path) -> list[Path]:
+    """The folders of `listed`."""
+    return [path for path in listed(folder) if path.is_dir()]
+
+
+def linked(root: Path) -> list[Path]:
+    """Folders in a folder, and in these, that are links to folders elsewhere."""
+    people = folders_in(root)
+    captures = (path for person in people for path in folders_in(person))
+    return [path for path in (*people, *captures) if path.is_symlink()]
+
+
+def left_out() -> str:
+    """One line on what `visible` left out since the last call; empty if nothing."""
+    count, example = len(_left_out), min(_left_out, default="")
+    _left_out.clear()
+    if not count:
+        return ""
+    example = example.encode(errors="backslashreplace").decode()
+    return f"{count} hidden or thumbnail files and folders left out, such as {example}"
+
+
+def one_form(name: str) -> str:
+    """A name in Unicode's composed form: a letter with its accent may be written as one character
+    or as two (macOS), and is the same name."""
+    return name if name.isascii() else unicodedata.normalize("NFC", name)
+
+
+def exists(path: Path) -> bool:
+    """Whether there is such a file or folder; there is none of a name that no file can have."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
+def find_path(root: Path, text: str) -> Path:
+    """The file or folder that a list means: ``text`` relative to ``root``, or absolute.
+
+    Backslashes separate folders, as on Windows, and a name may be in another Unicode form than on
+    disk. Where nothing is found, the path as it is written.
+    """
+    plain = root / text
+    if os.path.lexists(plain):
+        return plain
+    if "\\" in text and os.path.lexists(root / text.replace("\\", "/")):
+        return root / text.replace("\\", "/")
+    parts = (root / text.replace("\\", "/")).parts
+    path = Path(parts[0]) if parts else root
+    for part in parts[1:] if parts else ():
+        step = path / part
+        if not part.isascii() and not os.path.lexists(step) and path.is_dir():
+            alike = (p for p in path.iterdir() if one_form(p.name) == one_form(part))
+            step = next(alike, step)
+        path = step
+    return path

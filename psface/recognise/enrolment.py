@@ -1,0 +1,108 @@
+"""From a folder of people to a gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+
+from psface.captures.capture import Capture, Refusal
+from psface.captures.discovery import people_in
+from psface.errors import UserError
+from psface.faces.cropping import Crop
+from psface.model.card import Card
+from psface.parallel import map_in_processes
+from psface.recognise.gallery import Gallery, build_gallery
+from psface.recognise.preprocessing import crop_for
+from psface.recognise.recogniser import Recogniser
+
+
+def enrol(
+    recogniser: Recogniser, root: Path, strangers: Path | None = None
+) -> tuple[Gallery, list[Refusal]]:
+    """Make a gallery of a folder: ``<root>/<person>/``, with any captures and pictures in it.
+
+    Parameters
+    ----------
+    root : Path
+        A ``manifest.csv`` in it names the people itself; ``Photometric_DB`` in it is taken for the
+        root.
+    strangers : Path, optional
+        Such a folder of people who are not enrolled, to calibrate the threshold with; without it
+        the enrolled ones play strangers to each other.
+
+    Returns
+    -------
+    Gallery
+    list of Refusal
+        What could not be used.
+
+    Raises
+    ------
+    UserError
+        If there is nobody to enrol, or one person is in both folders.
+    """
+    if strangers is not None:  # before any work
+        enrolled = {capture.identity for capture in people_in(root)} - {""}
+        for stranger in people_in(strangers):
+            if stranger.identity in enrolled:
+                raise UserError(f"{strangers}: {stranger.identity} is enrolled, and so no stranger")
+    names, embeddings, refusals = embed_people(recogniser, root, "enrol")
+    if not len(names):
+        first = f"; the first is refused because {refusals[0].reason}" if refusals else ""
+        raise UserError(
+            f"{root}: nobody to enrol; it wants a folder for each person, with captures or "
+            f"pictures in it{first}"
+        )
+    others = None
+    if strangers is not None:
+        who, faces, refused = embed_people(recogniser, strangers, "strangers")
+        refusals += refused
+        if not len(who):
+            raise UserError(f"{strangers}: no stranger in it whom the model can use")
+        others = who, faces
+    return build_gallery(names, embeddings, others, recogniser.digest), refusals
+
+
+def embed_people(
+    recogniser: Recogniser, root: Path, description: str
+) -> tuple[np.ndarray, np.ndarray, list[Refusal]]:
+    """(N,) names and (N, D) embeddings of what can be used in a folder of people, and what cannot.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder.
+    """
+    names: list[str] = []
+    refusals: list[Refusal] = []
+    total = sum(1 for _ in people_in(root))
+    work = partial(_crop, card=recogniser.card)
+
+    def crops() -> Iterator[Crop]:
+        for result in map_in_processes(work, people_in(root), description, total):
+            if isinstance(result, Refusal):
+                refusals.append(result)
+            else:
+                name, crop = result
+                names.append(name)
+                yield crop
+
+    found = crops()
+    first = next(found, None)
+    if first is None:
+        return np.empty(0, str), np.empty((0, 0), np.float32), refusals
+    embeddings = recogniser.embed(chain([first], found)).identity
+    return np.array(names), embeddings, refusals
+
+
+def _crop(capture: Capture | Refusal, card: Card) -> tuple[str, Crop] | Refusal:
+    if isinstance(capture, Refusal):
+        return capture
+    try:
+        return capture.identity, crop_for(capture, card)
+    except UserError as error:
+        return Refusal(capture.identity, capture.name, str(error))

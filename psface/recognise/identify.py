@@ -1,0 +1,156 @@
+"""identify: who is on captures, pictures and video, among the people of a gallery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from psface.captures.capture import Capture, Refusal, picture
+from psface.captures.discovery import find_captures
+from psface.captures.media import Picture, Unreadable, is_video, read_media, read_picture
+from psface.detect.face import Face
+from psface.errors import UserError
+from psface.faces.cropping import Crop
+from psface.model.card import Card
+from psface.recognise.gallery import Gallery
+from psface.recognise.preprocessing import check_kind, crop_for, crops_on, no_face
+from psface.recognise.recogniser import Recogniser
+from psface.search import nearest
+from psface.vectors import unit
+
+
+@dataclass(frozen=True)
+class Match:
+    """Whom a face is like.
+
+    Attributes
+    ----------
+    face : Face
+    names : list of str
+        The people of the gallery who are most alike.
+    cosines : (n,) float32
+        How alike they are, falling.
+    known : bool
+        Whether the first is over the threshold.
+    quality : float
+        Length of the embedding.
+    """
+
+    face: Face
+    names: list[str]
+    cosines: np.ndarray
+    known: bool
+    quality: float
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One capture, picture or frame of a video, and the faces on it.
+
+    Attributes
+    ----------
+    picture : Picture
+        Of a capture, its folder and frame 0.
+    matches : list of Match
+    """
+
+    picture: Picture
+    matches: list[Match]
+
+
+def identify(
+    recogniser: Recogniser,
+    gallery: Gallery,
+    paths: Iterable[Path],
+    far: float,
+    without: Sequence[Path] = (),
+    count: int = 5,
+) -> Iterator[Seen | Refusal]:
+    """The faces of everything under some paths, and whom they are like.
+
+    Parameters
+    ----------
+    far : float
+        The false accept rate that is promised: how often a face of a stranger may be taken for
+        someone of the gallery. Where the gallery cannot promise it (`Gallery.least_rate`), no face
+        is known.
+    without : sequence of Path
+        Folders that are left out.
+    count : int
+        How many people of the gallery are named for each face.
+
+    Yields
+    ------
+    Seen
+        With a face or more; of a video, frames without faces, too.
+    Refusal
+        What could not be used, and why.
+
+    Raises
+    ------
+    UserError
+        If a path does not exist.
+    """
+    threshold = gallery.threshold(far)
+    for item in _looked_at(paths, without, recogniser.card):
+        if isinstance(item, Refusal):
+            yield item
+            continue
+        seen, crops = item
+        matches: list[Match] = []
+        if crops:
+            embedded = recogniser.embed(crops).identity
+            cosines, rows = nearest(unit(embedded), gallery.means, count)
+            matches = [
+                Match(
+                    crop.face,
+                    [gallery.names[row] for row in rows[i]],
+                    cosines[i],
+                    bool(cosines[i, 0] > threshold),
+                    float(np.linalg.norm(embedded[i])),
+                )
+                for i, crop in enumerate(crops)
+            ]
+        yield Seen(seen, matches)
+
+
+def _looked_at(
+    paths: Iterable[Path], without: Sequence[Path], card: Card
+) -> Iterator[tuple[Picture, list[Crop]] | Refusal]:
+    for item in find_captures(paths, without):
+        if isinstance(item, Refusal):
+            yield item
+        elif isinstance(item, Capture):
+            yield _capture(item, card)
+        else:
+            yield from _media(item, card)
+
+
+def _capture(capture: Capture, card: Card) -> tuple[Picture, list[Crop]] | Refusal:
+    try:
+        crop = crop_for(capture, card)
+    except UserError as error:
+        return Refusal(capture.identity, capture.name, str(error))
+    return Picture(capture.place, None, read_picture(Path(capture.frames[0]), card.limits.bits)), [
+        crop
+    ]
+
+
+def _media(path: Path, card: Card) -> Iterator[tuple[Picture, list[Crop]] | Refusal]:
+    faces = 0
+    try:
+        check_kind(picture("", path), card)
+        for item in read_media(path, card.limits.bits):
+            if isinstance(item, Unreadable):
+                raise UserError(f"{path}: {item.reason}")
+            crops = crops_on(item.image, card)
+            faces += len(crops)
+            if crops or is_video(path):
+                yield item, crops
+        if not faces:
+            raise UserError(no_face(path, card))
+    except UserError as error:
+        yield Refusal("", str(path), str(error))

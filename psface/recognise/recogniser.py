@@ -1,0 +1,99 @@
+"""A trained model on captures and pictures, by its card alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+
+from psface.captures.capture import Capture
+from psface.faces.arrays import INFERENCE_BATCH
+from psface.faces.cropping import Crop
+from psface.model.card import load_model
+from psface.model.device import default_device
+from psface.model.embedding import Embedded, embed
+from psface.model.onnx_model import is_exported, load_exported
+from psface.recognise.preprocessing import crop_for
+from psface.vectors import unit
+
+
+class Recogniser:
+    """A trained model.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds ``card.json`` beside ``weights.safetensors`` or, exported, ``model.onnx``.
+
+    Attributes
+    ----------
+    card : Card
+        By which captures become crops.
+    digest : str
+        Hash of the card, which names the weights: embeddings of another model mean nothing to this
+        one. An exported model has the digest of its original.
+
+    Raises
+    ------
+    UserError
+        If there is no usable model.
+
+    Examples
+    --------
+    Whether two pictures show one person::
+
+        recogniser = Recogniser(Path("models"))
+        recogniser.compare(picture("", Path("one.jpg")), picture("", Path("other.jpg")))
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.network: nn.Module
+        if is_exported(folder):
+            self.network, self.card = load_exported(folder)
+        else:
+            self.network, self.card = load_model(folder, default_device())
+        self.digest = self.card.digest
+
+    def crop(self, capture: Capture) -> Crop:
+        """The face of a capture or a picture, as the model takes it.
+
+        Raises
+        ------
+        UserError
+            If the model cannot use it, or no face is found; the message says why.
+        """
+        return crop_for(capture, self.card)
+
+    def embed(self, crops: Iterable[Crop]) -> Embedded:
+        """What the network says of crops, of which there must be one or more; each is seen with
+        its mirror image."""
+        return self.embed_stored(self.card.stacked(crop.planes) for crop in crops)
+
+    def embed_stored(self, values: Iterable[np.ndarray]) -> Embedded:
+        """As `embed`, of crops' stacked planes (C, S, S)."""
+        return embed(self.network, self.card, _batches(values))
+
+    def compare(self, first: Capture, second: Capture) -> float:
+        """The cosine of two captures' embeddings, from -1 to 1: higher is more alike.
+
+        Raises
+        ------
+        UserError
+            If one of them cannot be used.
+        """
+        crops = [self.crop(capture) for capture in (first, second)]
+        one, other = (unit(self.embed([crop]).identity)[0] for crop in crops)
+        return float(one @ other)
+
+
+def _batches(values: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    batch: list[np.ndarray] = []
+    for crop in values:
+        batch.append(crop.astype(np.float32))
+        if len(batch) == INFERENCE_BATCH:
+            yield np.stack(batch)
+            batch = []
+    if batch:
+        yield np.stack(batch)

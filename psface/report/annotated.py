@@ -1,0 +1,222 @@
+"""What is written of the faces found: a table, annotated pictures and video, aligned crops."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
+from psface.captures.capture import LANDMARKS
+from psface.captures.media import Picture, frame_rate, is_video
+from psface.detect.face import Face, rgb8
+from psface.errors import UserError
+from psface.faces.template import crop_image, similarity
+from psface.files import made_folder
+from psface.tables import safe_cell
+
+COLOUR = (90, 230, 90)  # RGB
+FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+POINTS = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
+COLUMNS = ["path", "frame", "face", "x1", "y1", "x2", "y2", "score", *POINTS]
+
+
+class Table:
+    """Rows of CSV, or of a JSON array, written as they come; whole when closed."""
+
+    def __init__(self, path: Path, columns: Sequence[str]) -> None:
+        made_folder(path.parent)
+        self.path, self.partial = path, path.with_name(f".partial-{path.name}")
+        try:
+            self.file: IO[str] = self.partial.open(
+                "w", encoding="utf-8", errors="backslashreplace", newline=""
+            )
+        except OSError as error:
+            raise UserError(f"{path.parent}: {error.strerror}; give another --out") from error
+        self.columns, self.json, self.rows = columns, path.suffix == ".json", 0
+        if not self.json:
+            self.csv = csv.writer(self.file)
+            self.csv.writerow(columns)
+
+    def __enter__(self) -> Table:
+        return self
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """A row; a column that it lacks is empty."""
+        values = {name: row.get(name) for name in self.columns}
+        if self.json:
+            self.file.write("[\n" if self.rows == 0 else ",\n")
+            self.file.write(json.dumps(values, ensure_ascii=False))
+        else:
+            cells = map(safe_cell, values.values())
+            self.csv.writerow("" if cell is None else cell for cell in cells)
+        self.rows += 1
+
+    def __exit__(self, kind: object, *rest: object) -> None:
+        if self.json:
+            self.file.write("[]\n" if self.rows == 0 else "\n]\n")
+        self.file.close()
+        if kind is None:
+            self.partial.replace(self.path)
+        else:
+            self.partial.unlink()
+
+
+def face_row(path: Path, frame: int | None, number: int, face: Face) -> dict[str, Any]:
+    """A face's values for `COLUMNS`."""
+    points = np.full(10, np.nan) if face.landmarks is None else face.landmarks.ravel()
+    numbers = {
+        **dict(zip(("x1", "y1", "x2", "y2"), face.box.tolist(), strict=True)),
+        "score": face.score,
+        **dict(zip(POINTS, points.tolist(), strict=True)),
+    }
+    rounded = {name: round(v, 4) if np.isfinite(v) else None for name, v in numbers.items()}
+    return {"path": str(path), "frame": frame, "face": number, **rounded}
+
+
+@dataclass(frozen=True)
+class Label:
+    """What is written at a face, and the colour of its box, RGB."""
+
+    text: str
+    colour: tuple[int, int, int] = COLOUR
+
+
+def annotated(
+    image: np.ndarray, faces: Sequence[Face], labels: Sequence[Label] | None = None
+) -> np.ndarray:
+    """(H, W, 3) uint8 RGB: the image with boxes, landmarks and labels drawn on it; the scores,
+    where there are no labels."""
+    out = rgb8(image).copy()
+    thick = max(1, round(max(out.shape) / 500))
+    for face, label in zip(
+        faces, labels or [Label(f"{face.score:.2f}") for face in faces], strict=True
+    ):
+        x1, y1, x2, y2 = (round(float(side)) for side in face.box)
+        cv2.rectangle(out, (x1, y1), (x2, y2), label.colour, thick)
+        for x, y in [] if face.landmarks is None else face.landmarks:
+            if np.isfinite(x + y):
+                cv2.circle(out, (round(float(x)), round(float(y))), 2 * thick, label.colour, -1)
+        _write_text(out, label, (x1, max(y1 - 4, 0)), thick)
+    return out
+
+
+def _write_text(image: np.ndarray, label: Label, place: tuple[int, int], thick: int) -> None:
+    """A line of text over a place, or as near to it as the image allows."""
+    # OpenCV's letters are ASCII's alone; matplotlib's font, which comes with it, has most of Latin,
+    # Greek and Cyrillic.
+    text = Image.new("L", (1, 1))
+    font = ImageFont.truetype(FONT, 11 * thick)
+    left, top, right, bottom = ImageDraw.Draw(text).textbbox((0, 0), label.text, font)
+    text = Image.new("L", (max(1, round(right - left)), max(1, round(bottom - top))))
+    ImageDraw.Draw(text).text((-left, -top), label.text, 255, font)
+    ink = np.asarray(text)[: image.shape[0], : image.shape[1]]
+    height, width = ink.shape
+    x = min(max(place[0], 0), image.shape[1] - width)
+    y = min(max(place[1] - height, 0), image.shape[0] - height)
+    under = image[y : y + height, x : x + width]
+    share = ink[..., None] / np.float32(255)
+    under[:] = (under * (1 - share) + np.array(label.colour) * share).round()
+
+
+class Pictures:
+    """Annotated pictures and video, and aligned crops, in a folder.
+
+    Names are those of the files, with the folders above them up to ``root``, so that files of one
+    name in different folders stay apart.
+    """
+
+    def __init__(self, folder: Path, draw: bool, crop: int | None, root: Path) -> None:
+        self.folder, self.draw, self.crop, self.root = folder, draw, crop, root
+        self.video: _Video | None = None
+        # What a run writes, the next one must not take for its input, nor write over it.
+        for made in (folder / "pictures", folder / "crops") if draw or crop else ():
+            if made.resolve() == root or made.resolve() in root.parents:
+                raise UserError(f"{root}: lies in {made}, which is written to; give another --out")
+
+    def __enter__(self) -> Pictures:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self.video is not None:
+            self.video.end(whole=kind is None)
+
+    def add(
+        self, picture: Picture, faces: Sequence[Face], labels: Sequence[Label] | None = None
+    ) -> None:
+        """Write what is wanted of one picture; ``labels`` as of `annotated`."""
+        # Of the link, not of what it points to: links into a cache have names of no meaning there.
+        name = (picture.path.parent.resolve() / picture.path.name).relative_to(self.root)
+        if self.draw:
+            drawn = cv2.cvtColor(annotated(picture.image, faces, labels), cv2.COLOR_RGB2BGR)
+            if is_video(picture.path):
+                self._add_frame(picture.path, name, drawn)
+            else:
+                plain = name.suffix.lower() in (".jpg", ".jpeg", ".png")
+                target = name if plain else name.with_name(f"{name.name}.png")
+                _write(self.folder / "pictures" / target, drawn)
+        if self.crop is not None:
+            frame = "" if picture.frame is None else f"-{picture.frame:06}"
+            for number, face in enumerate(faces):
+                if face.landmarks is not None and np.isfinite(face.landmarks).all():
+                    matrix = similarity(face.landmarks, self.crop)
+                    cut = crop_image(rgb8(picture.image), matrix, self.crop)
+                    path = self.folder / "crops" / name.parent / f"{name.name}{frame}-{number}.png"
+                    _write(path, cv2.cvtColor(cut.round().astype(np.uint8), cv2.COLOR_RGB2BGR))
+
+    def _add_frame(self, path: Path, name: Path, drawn: np.ndarray) -> None:
+        if self.video is None or self.video.source != path:
+            if self.video is not None:
+                self.video.end(whole=True)
+            target = name if name.suffix.lower() == ".mp4" else name.with_name(f"{name.name}.mp4")
+            self.video = _Video(path, self.folder / "pictures" / target, drawn.shape)
+        self.video.writer.write(drawn)
+
+
+class _Video:
+    """An annotated video as it is written; under its own name once it is whole."""
+
+    def __init__(self, source: Path, target: Path, shape: tuple[int, ...]) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.source, self.target = source, target
+        self.partial = target.with_name(f".partial-{target.name}").absolute()
+        code = cv2.VideoWriter.fourcc(*"mp4v")
+        rate = storable(frame_rate(source))
+        size = (shape[1], shape[0])
+        self.writer = cv2.VideoWriter(str(self.partial), cv2.CAP_FFMPEG, code, rate, size)
+        if not self.writer.isOpened():
+            tqdm.write(f"{target}: this video cannot be written ({rate:g} frames/s)", sys.stderr)
+
+    def end(self, whole: bool) -> None:
+        self.writer.release()
+        if whole and self.partial.exists():
+            self.partial.replace(self.target)
+        else:
+            self.partial.unlink(missing_ok=True)
+
+
+def storable(rate: float) -> float:
+    """The nearest frame rate that MPEG-4 can hold: a fraction of two numbers up to 65535, which
+    OpenCV makes of as many decimals as it needs."""
+    rate = min(rate, 65535.0)
+    return next(r for n in (3, 2, 1, 0) if (r := round(rate, n) or 1.0) * 10**n <= 65535)
+
+
+def _write(path: Path, image: np.ndarray) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        tqdm.write(f"{path.name[:60]}...: not written, its name is too long", sys.stderr)

@@ -1,0 +1,28 @@
+"""Some of the crops as a picture: what stereo and alignment have made of the captures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from psface.faces.modalities import Map
+from psface.report.map_colours import as_images
+
+SHOWN = 14
+
+
+def draw_faces(faces: Path, path: Path) -> None:
+    """Columns of faces, evenly spread; rows: raw and, where there are such, albedo, normals as
+    colours, depth."""
+    rows = []
+    names: tuple[Map, ...] = ("raw", "albedo", "normalmap", "depthmap")
+    for name in names:
+        if not (faces / f"{name}.npy").exists():
+            continue
+        array = np.load(faces / f"{name}.npy", mmap_mode="r")
+        chosen = np.unique(np.linspace(0, len(array) - 1, SHOWN).astype(int))
+        rows.append(np.hstack(list(as_images(name, array[chosen]))))
+    picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
+    path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())

@@ -1,0 +1,146 @@
+"""The report on a model's verification of pairs of one's own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from psface.captures.capture import Refusal
+from psface.captures.capture_table import write_refusals
+from psface.errors import UserError
+from psface.faces.cropping import Crop
+from psface.files import made_folder, replacing
+from psface.measures.folds import fold_accuracies
+from psface.measures.verification import Metrics, draw_people
+from psface.model.card import Card
+from psface.parallel import map_in_processes
+from psface.recognise.pair_lists import PairSet
+from psface.recognise.recogniser import Recogniser
+from psface.recognise.robustness import degraded_levels
+from psface.recognise.scoring import card_for, crop_or_refusal, embed_crops, name_of, pair_scores
+from psface.report.evaluation_plots import draw_roc
+from psface.report.verification_plots import draw_degradations, draw_scores, draw_worst
+
+FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
+RESAMPLES = 500
+WORST = 10  # pairs of each kind that are pictured
+
+
+def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, out: Path) -> Metrics:
+    """Write ``metrics.json``, ``scores.parquet``, ``roc.csv``, ``failures.csv`` and pictures.
+
+    A pair with a capture in which no face is found counts as rejected: to leave it out would make
+    a model better by its detector's failures.
+
+    Parameters
+    ----------
+    far : float
+        The false accept rate whose threshold is wanted.
+    degrade : bool
+        Also compare each pair's first capture with its second one degraded, by every kind and
+        severity of `psface.recognise.degradations`: ``degradations.csv`` and ``.png``.
+
+    Raises
+    ------
+    UserError
+        If no capture, or none of one kind of pair, can be used.
+    """
+    made_folder(out)
+    work = partial(crop_or_refusal, card=card_for(pairs, recogniser.card))
+    crops = list(map_in_processes(work, pairs.captures, "verify"))
+    names = [name_of(capture) for capture in pairs.captures]
+    failures = [crop for crop in crops if isinstance(crop, Refusal)]
+    if len(failures) == len(crops):
+        raise UserError(f"no capture can be used; the first because {failures[0].reason}")
+    faces = embed_crops(recogniser, crops)
+    cosine = pair_scores(faces, faces, pairs)
+    verification = pairs.verification(cosine)
+    threshold = verification.threshold_at(far)
+    if threshold is not None:  # over all there are, if impostors are the most alike
+        threshold = min(threshold, float(np.nextafter(cosine.max(), 2)))
+    far_there, frr = (None, None) if threshold is None else verification.rates(threshold)
+    draws = None
+    if pairs.identity is not None:
+        draws = draw_people(len(np.unique(pairs.identity)), RESAMPLES, 0)
+    metrics: Metrics = {
+        "pairs": len(pairs.same),
+        "captures": len(crops),
+        "failed_captures": len(failures),
+        **_accuracy(cosine, pairs),
+        **verification.metrics(FARS, draws),
+        "threshold": threshold,
+        "far": far_there,
+        "frr": frr,
+    }
+    # A rounded threshold would be another one: a pair's own score may lie on it.
+    metrics = {
+        k: round(v, 5) if isinstance(v, float) and k != "threshold" else v
+        for k, v in metrics.items()
+    }
+
+    with replacing(out / "metrics.json") as path:
+        text = json.dumps(metrics, indent=2, allow_nan=False)
+        path.write_text(text + "\n", encoding="utf-8")
+    write_refusals(out / "failures.csv", failures)
+    table = {
+        "first": np.array(names)[pairs.first],
+        "second": np.array(names)[pairs.second],
+        "same": pairs.same,
+        "cosine": cosine.astype(np.float32),
+    }
+    with replacing(out / "scores.parquet") as path:
+        pd.DataFrame(table).to_parquet(path, index=False)
+    with replacing(out / "roc.csv") as path:
+        verification.roc.table.to_csv(path, index=False)
+    with replacing(out / "roc.png") as path:
+        draw_roc(verification.roc, f"{len(pairs.same)} pairs: AUC {metrics['auc']}", path)
+    with replacing(out / "scores.png") as path:
+        draw_scores(cosine, pairs.same, threshold, path)
+    with replacing(out / "worst.png") as path:
+        _draw_worst(recogniser.card, crops, names, pairs, cosine, path)
+    if degrade:
+        levels = degraded_levels(recogniser, pairs, crops, faces, threshold)
+        with replacing(out / "degradations.csv") as path:
+            levels.round(5).to_csv(path, index=False)
+        with replacing(out / "degradations.png") as path:
+            draw_degradations(levels, threshold, path)
+    return metrics
+
+
+def _accuracy(cosine: np.ndarray, pairs: PairSet) -> Metrics:
+    if pairs.fold is None or len(np.unique(pairs.fold)) < 2:
+        return {"accuracy": None, "accuracy_std": None}
+    accuracies = fold_accuracies(cosine, pairs.same, pairs.fold)
+    return {"accuracy": float(accuracies.mean()), "accuracy_std": float(accuracies.std())}
+
+
+def _draw_worst(
+    card: Card,
+    crops: Sequence[Crop | Refusal],
+    names: Sequence[str],
+    pairs: PairSet,
+    cosine: np.ndarray,
+    path: Path,
+) -> None:
+    seen = np.array([isinstance(crop, Crop) for crop in crops])
+    both = seen[pairs.first] & seen[pairs.second]
+    rising = np.argsort(cosine, kind="stable")
+    genuine = [i for i in rising if both[i] and pairs.same[i]][:WORST]
+    impostor = [i for i in rising[::-1] if both[i] and not pairs.same[i]][:WORST]
+    count = card.channels[0]
+
+    def shown(index: int) -> tuple[np.ndarray, str]:
+        crop = crops[index]
+        assert isinstance(crop, Crop)
+        return card.stacked(crop.planes)[:count], names[index]
+
+    rows = [
+        [(shown(pairs.first[i]), shown(pairs.second[i]), float(cosine[i])) for i in kind]
+        for kind in (genuine, impostor)
+    ]
+    draw_worst(card.maps[0], rows[0], rows[1], path)

@@ -1,0 +1,51 @@
+"""Exact search for the most alike among vectors of any number."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+QUERIES, ROWS = 256, 65_536  # compared at once: 64 MiB of cosines
+
+
+def nearest(queries: np.ndarray, gallery: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """The most alike of a gallery, for each query.
+
+    All cosines are computed, a part of the gallery at a time, so that memory beyond the gallery
+    itself stays small.
+
+    Parameters
+    ----------
+    queries : (Q, D) float32
+        Unit vectors.
+    gallery : (G, D) float32
+        Unit vectors.
+
+    Returns
+    -------
+    cosines : (Q, min(count, G)) float32
+        Falling.
+    indices : (Q, min(count, G)) int64
+        Rows of the gallery.
+    """
+    count = min(count, len(gallery))
+    found = [_nearest(part, gallery, count) for part in torch.from_numpy(queries).split(QUERIES)]
+    if not found:
+        return np.empty((0, count), np.float32), np.empty((0, count), np.int64)
+    cosines, indices = zip(*found, strict=True)
+    return torch.cat(cosines).numpy(), torch.cat(indices).numpy()
+
+
+def _nearest(
+    queries: torch.Tensor, gallery: np.ndarray, count: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    best = torch.empty(len(queries), 0)
+    where = torch.empty(len(queries), 0, dtype=torch.int64)
+    for start in range(0, len(gallery), ROWS):
+        cosines = queries @ torch.from_numpy(gallery[start : start + ROWS]).T
+        best = torch.cat([best, cosines], dim=1)
+        rows = torch.arange(start, start + cosines.shape[1]).expand_as(cosines)
+        where = torch.cat([where, rows], dim=1)
+        best, order = best.topk(min(count, best.shape[1]), dim=1)
+        where = where.gather(1, order)
+    return best, where

@@ -1,0 +1,27 @@
+"""From normals to depth: the integrators, by the name that ``stereo.integrator`` gives them.
+
+To add one: a module with a function ``(normal, mask)`` as `frankot_chellappa` has it, and its line
+below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from psface.registry import named
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Integrator = Callable[[np.ndarray, np.ndarray], np.ndarray]
+
+INTEGRATORS = {
+    "frankot-chellappa": "psface.stereo.integrators.frankot_chellappa:frankot_chellappa",
+    "least-squares": "psface.stereo.integrators.least_squares:least_squares",
+}
+
+
+def integrator(name: str) -> Integrator:
+    """The function that integrates normals to depth."""
+    return named(INTEGRATORS[name])

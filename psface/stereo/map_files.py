@@ -1,0 +1,131 @@
+"""Reading and writing of normal, albedo and depth maps, one OpenEXR file per session."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+
+from psface.captures.capture import Capture
+from psface.errors import UserError
+from psface.files import array_digest, check_regular, replacing
+
+CHANNELS = ("normal.x", "normal.y", "normal.z", "albedo", "depth", "mask")
+
+
+@dataclass(frozen=True)
+class Maps:
+    """What photometric stereo knows of one session, in the frame x right, y up, z to the camera.
+
+    Attributes
+    ----------
+    normal : (3, H, W) float32
+        Unit vectors inside the mask, zero outside.
+    albedo : (H, W) float32
+        Lambertian reflectance on the scale in which a frame is ``albedo * max(0, n.l)``.
+    depth : (H, W) float32
+        Height towards the camera in pixels, up to an offset; zero outside the mask.
+    mask : (H, W) bool
+        Where the other maps mean something.
+    shifts : (n, 2) float64 or None
+        Where each frame's content lay relative to frame 0, (dx, dy) in pixels.
+    notes : dict of str to str
+        Kept in the EXR header, such as the fingerprint of what they were made from.
+    """
+
+    normal: np.ndarray
+    albedo: np.ndarray
+    depth: np.ndarray
+    mask: np.ndarray
+    shifts: np.ndarray | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+def as_stored(maps: Maps) -> Maps:
+    """The maps as they are read back from a file: in half precision, shifts in thousandths."""
+    normal, albedo, depth = (
+        plane.astype(np.float16).astype(np.float32)
+        for plane in (maps.normal, maps.albedo, maps.depth)
+    )
+    shifts = None if maps.shifts is None else maps.shifts.round(3)
+    return Maps(normal, albedo, depth, maps.mask, shifts, maps.notes)
+
+
+def write_maps(path: Path, maps: Maps) -> None:
+    """Write ``maps`` as a half-float OpenEXR with channels `CHANNELS`, and a hash of them."""
+    planes = [
+        np.ascontiguousarray(plane, dtype=np.float16)
+        for plane in (*maps.normal, maps.albedo, maps.depth, maps.mask)
+    ]
+    channels = {name: OpenEXR.Channel(plane) for name, plane in zip(CHANNELS, planes, strict=True)}
+    # ZIPS compresses single scan lines: the quickest of the lossless codecs to write.
+    header = {
+        "compression": OpenEXR.ZIPS_COMPRESSION,
+        "type": OpenEXR.scanlineimage,
+        "zipCompressionLevel": 1,
+        **maps.notes,
+        **({} if maps.shifts is None else {"shifts": json.dumps(maps.shifts.round(3).tolist())}),
+        "content": array_digest(planes),
+    }
+    with replacing(path) as partial, OpenEXR.File(header, channels) as exr:
+        exr.write(str(partial))
+
+
+def read_maps(path: Path) -> Maps:
+    """Read a file of `write_maps`.
+
+    Raises
+    ------
+    UserError
+        If the file is missing, damaged, or lacks one of `CHANNELS`.
+    """
+    check_regular(path)
+    try:
+        # Without separate_channels the reader joins normal.x/y/z into one array by their prefix.
+        with OpenEXR.File(str(path), separate_channels=True) as exr:
+            planes = exr.channels()
+            missing = [name for name in CHANNELS if name not in planes]
+            if missing:
+                raise UserError(f"{path}: no channel {', '.join(missing)}; run `dvc repro stereo`")
+            stored = [np.asarray(planes[name].pixels) for name in CHANNELS]
+            notes = {k: v for k, v in exr.header().items() if isinstance(v, str)}
+        if len({plane.shape for plane in stored}) != 1:
+            raise ValueError("channels of several sizes")
+        if notes.pop("content", None) != array_digest(stored):
+            raise ValueError("not the values that were written")
+        shifts = np.array(json.loads(notes.pop("shifts"))) if "shifts" in notes else None
+        if shifts is not None and (shifts.ndim != 2 or shifts.shape[1] != 2):
+            raise ValueError("shifts that are not pairs")
+    except UserError:
+        raise
+    except Exception as error:  # the reader raises whatever a broken file runs it into
+        raise UserError(f"{path}: not a readable map file ({error}); remove it, repro") from error
+    normal_x, normal_y, normal_z, albedo, depth, mask = (
+        plane.astype(np.float32) for plane in stored
+    )
+    normal = np.stack([normal_x, normal_y, normal_z])
+    return Maps(normal, albedo, depth, mask > 0.5, shifts, notes)
+
+
+def read_notes(path: Path) -> dict[str, str]:
+    """The header notes of a map file alone; empty if there is no readable file."""
+    if not path.is_file():
+        return {}
+    try:
+        with OpenEXR.File(str(path), header_only=True) as exr:
+            return {k: v for k, v in exr.header().items() if isinstance(v, str)}
+    except Exception:  # the reader raises whatever a broken file runs it into
+        return {}
+
+
+def map_path(out: Path, capture: Capture) -> Path:
+    """Where a session's maps are kept."""
+    return out / capture.identity / f"{capture.name}.exr"
+
+
+def truth_path(capture: Capture) -> Path:
+    """Where the true maps of a session would be."""
+    return Path(capture.frames[0]).parent / "truth.exr"

@@ -1,0 +1,16 @@
+"""Section ``stereo`` of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from psface.config import Section
+from psface.stereo.integrators.registry import INTEGRATORS
+
+
+class StereoParams(Section):
+    """From frames to normals, albedo and depth."""
+
+    register_frames: bool
+    exclude_shadows: bool
+    integrator: Literal[tuple(INTEGRATORS)]  # type: ignore[valid-type]

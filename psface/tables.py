@@ -1,0 +1,176 @@
+"""Tables and lists that users bring, and text cells that are safe to open in a spreadsheet."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psface.errors import UserError
+from psface.files import check_regular
+from psface.paths import one_form
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # fmt: skip # noqa: E501
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_FORMULA = re.compile(r"'*[=+\-@\t\r]")
+
+
+@dataclass(frozen=True)
+class UserTable:
+    """A user's table of text.
+
+    Attributes
+    ----------
+    columns : tuple of str
+    rows : list of dict of str to str
+        Cells by column, stripped of blanks and in one Unicode form.
+    lines : list of int
+        Of the file, on which each row ends.
+    decimal_comma : bool
+        Whether ``0,5`` is a number: where commas separate no cells.
+    """
+
+    columns: tuple[str, ...]
+    rows: list[dict[str, str]]
+    lines: list[int]
+    decimal_comma: bool
+
+    def number(self, cell: str) -> float | None:
+        """A cell as a number; None if it is not one."""
+        if self.decimal_comma and re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell, re.ASCII):
+            cell = cell.replace(",", ".")
+        return float(cell) if _NUMBER.fullmatch(cell) else None
+
+
+def read_user_table(path: Path, required: Collection[str], known: Collection[str]) -> UserTable:
+    """Read a table as CSV, whatever program wrote it.
+
+    Cells are separated by commas, semicolons, tabs or bars; a first line ``sep=;`` says by which.
+    Byte order marks, UTF-16 (Excel's "Unicode text"), blank lines, and commas at the ends of lines
+    are read over. Columns in ``required`` and ``known`` may be written in capitals.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, lacks a required column, has one twice, or has a line with more
+        or fewer cells than the first; the message names the line.
+    """
+    text = read_text(path)
+    skipped = 0
+    separators = list(SEPARATORS)
+    if stated := re.match(r"sep=(.)\r?\n", text, re.IGNORECASE):
+        separators, skipped = [stated.group(1)], 1
+        text = text[stated.end() :]
+    names = {name.casefold(): name for name in (*required, *known)}
+    columns: list[str] = []
+    for separator in separators:
+        header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
+        stripped = [one_form(cell.strip()) for cell in header]
+        columns = [names.get(cell.casefold(), cell) for cell in stripped]
+        if set(required) <= set(columns):
+            break
+    else:
+        shown = text.split("\n", 1)[0].strip()[:80]
+        lacking = [name for name in required if name not in columns]
+        if len(separators) == len(SEPARATORS):
+            # By the separator that shows most of them.
+            seen = {c.strip().casefold() for c in re.split(r"[,;\t|]", shown)}
+            lacking = [name for name in required if name.casefold() not in seen] or lacking
+        raise UserError(
+            f"{path}: no column {', '.join(lacking)} in its first line, `{shown}`; wanted columns "
+            f"{', '.join(required)}, separated by commas, semicolons or tabs"
+        )
+    used = len(columns)
+    while used and not columns[used - 1]:  # commas at the end
+        used -= 1
+    folded = [name.casefold() for name in columns[:used]]
+    if twice := sorted({name for name in folded if not name or folded.count(name) > 1}):
+        what = f"column {twice[0]!r} twice" if twice[0] else "a column without a name"
+        raise UserError(f"{path}: {what} in its first line; rename or remove one")
+    table = UserTable(tuple(columns[:used]), [], [], separator != ",")
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    try:
+        next(reader)
+        for row in reader:
+            cells = [one_form(cell.strip()) for cell in row]
+            if not any(cells):
+                continue
+            line = reader.line_num + skipped
+            if len(cells) < used or any(cells[used:]):
+                raise UserError(
+                    f"{path}, line {line}: {len(cells)} cells, the first line has {used}; correct "
+                    "it, with quotes about a cell that holds the separator"
+                )
+            table.rows.append(dict(zip(table.columns, cells[:used], strict=True)))
+            table.lines.append(line)
+    except csv.Error as error:
+        raise UserError(f"{path}, line {reader.line_num + skipped}: {error}; correct it") from error
+    return table
+
+
+def read_text(path: Path) -> str:
+    """A user's text file: UTF-8, or UTF-16 with a byte order mark.
+
+    Raises
+    ------
+    UserError
+        If it cannot be read, or is in another encoding; the message names the line.
+    """
+    check_regular(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}; restore it or give another") from error
+    return decode_text(data, path)
+
+
+def decode_text(data: bytes, path: Path) -> str:
+    """The text of a file; see `read_text`."""
+    encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
+    try:
+        text = data.decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise UserError(
+            f"{path}, line {line}: neither UTF-8 nor marked as UTF-16; save it as UTF-8 "
+            '(in Excel, "CSV UTF-8")'
+        ) from error
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UserError(f"{path}, line {line}: a null character; save it as UTF-8 text")
+    return text
+
+
+def whole(text: str) -> int | None:
+    """A number of plain digits, at most 18 of them; None if it is not one."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def safe(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose text cells no spreadsheet takes for formulas; see `safe_cell`."""
+    texts = table.select_dtypes(include=["object", "string"]).columns
+    return table.assign(**{name: table[name].map(safe_cell) for name in texts})
+
+
+def safe_cell(value: object) -> object:
+    """A cell for a CSV file: an apostrophe before text that a spreadsheet would run as a formula
+    (OWASP, "CSV injection"), which `plain_cell` takes away again."""
+    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
+        return f"'{value}"
+    return value
+
+
+def plain_cell(value: object) -> object:
+    """What `safe_cell` was given."""
+    if isinstance(value, str) and value.startswith("'") and _FORMULA.match(value):
+        return value[1:]
+    return value

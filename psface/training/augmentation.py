@@ -1,0 +1,63 @@
+"""Augmentation: the same draw for all maps of a session."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from psface.model.embedding import mirror
+
+SHIFT = 0.06  # of the side: a random crop moves by up to this much
+MIRROR_PROBABILITY = 0.5
+PATCH_PROBABILITY = 0.5
+PATCH_SIDE = (0.1, 0.35)  # of the crop's side
+
+
+def augment(batch: Tensor, x_channels: list[int], generator: torch.Generator) -> Tensor:
+    """Random crop, mirror and patch noise, one draw per session for all its channels.
+
+    Parameters
+    ----------
+    batch : (B, C, S, S) float32
+        Standardised maps, stacked.
+    x_channels : list of int
+        Channels that hold the x component of a normal: a mirrored surface turns it round. They
+        must be standardised without an offset.
+    """
+    out = _random_crop(batch, generator)
+    out = _mirror(out, x_channels, generator)
+    return _patch_noise(out, generator)
+
+
+def _random_crop(batch: Tensor, generator: torch.Generator) -> Tensor:
+    count, channels, side, _ = batch.shape
+    reach = round(SHIFT * side)
+    padded = functional.pad(batch, [reach] * 4, mode="replicate")
+    corner = torch.randint(0, 2 * reach + 1, (2, count), generator=generator).to(batch.device)
+    steps = torch.arange(side, device=batch.device)
+    rows = (corner[0, :, None] + steps)[:, None, :, None]
+    columns = (corner[1, :, None] + steps)[:, None, None, :]
+    sample = torch.arange(count, device=batch.device)[:, None, None, None]
+    channel = torch.arange(channels, device=batch.device)[None, :, None, None]
+    return padded[sample, channel, rows, columns]
+
+
+def _mirror(batch: Tensor, x_channels: list[int], generator: torch.Generator) -> Tensor:
+    chosen = torch.rand(len(batch), generator=generator) < MIRROR_PROBABILITY
+    return torch.where(
+        chosen.to(batch.device)[:, None, None, None], mirror(batch, x_channels), batch
+    )
+
+
+def _patch_noise(batch: Tensor, generator: torch.Generator) -> Tensor:
+    count, _, side, _ = batch.shape
+    chosen = torch.rand(count, generator=generator) < PATCH_PROBABILITY
+    low, high = PATCH_SIDE
+    size = (low + (high - low) * torch.rand(2, count, generator=generator)) * side
+    corner = torch.rand(2, count, generator=generator) * (side - size)
+    steps = torch.arange(side)
+    inside = (steps >= corner[..., None]) & (steps < (corner + size)[..., None])
+    patch = inside[0, :, :, None] & inside[1, :, None, :] & chosen[:, None, None]
+    noise = torch.randn(batch.shape, generator=generator)
+    return torch.where(patch[:, None].to(batch.device), noise.to(batch.device), batch)

@@ -1,0 +1,190 @@
+"""Starting from a published checkpoint, or from a model of our own.
+
+How published names become ours, in every branch of the network:
+
+=========================================  =========================================
+InsightFace arcface_torch, MagFace         ``ir18`` to ``ir100``
+=========================================  =========================================
+``conv1 bn1 prelu layer1`` to ``layer4``   ``backbone.`` and the same
+``bn2 fc features``                        ``neck.`` and the same
+=========================================  =========================================
+
+=========================================  =========================================
+face.evoLVe, InsightFace_Pytorch           ``irse50`` to ``irse152``
+=========================================  =========================================
+``input_layer body``                       ``backbone.`` and the same
+``output_layer.0``, ``.3``, ``.4``         ``neck.bn2``, ``neck.fc``, ``neck.features``
+=========================================  =========================================
+
+Wrappers are taken off first: ``state_dict`` around the whole, ``features.module.`` and ``module.``
+before the names. Attention and heads are ours alone and start fresh.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from psface.errors import UserError
+from psface.model.network.multitask import Network
+
+WRAPPERS = ("features.module.", "module.features.", "module.", "backbone.")
+NECK = {
+    "bn2": "neck.bn2",
+    "fc": "neck.fc",
+    "features": "neck.features",
+    "output_layer.0": "neck.bn2",
+    "output_layer.3": "neck.fc",
+    "output_layer.4": "neck.features",
+}
+
+
+@dataclass(frozen=True)
+class Match:
+    """What a checkpoint gave: names of the network's state.
+
+    Attributes
+    ----------
+    taken : list of str
+        Filled from the file.
+    converted : list of str
+        Filled from the file, for another number of input channels.
+    misfits : list of str
+        In the file, but of another shape; left fresh.
+    fresh : list of str
+        Not in the file.
+    unused : list of str
+        Names in the file that the network has not.
+    """
+
+    taken: list[str]
+    converted: list[str]
+    misfits: list[str]
+    fresh: list[str]
+    unused: list[str]
+
+    def __str__(self) -> str:
+        parts = [f"{len(self.taken) + len(self.converted)} tensors taken"]
+        for said, names in (
+            ("converted for its input channels", self.converted),
+            ("of another shape and left fresh", self.misfits),
+            ("fresh", self.fresh),
+            ("in the file unused", self.unused),
+        ):
+            if names:
+                shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+                parts.append(f"{len(names)} {said} ({shown})")
+        return "; ".join(parts)
+
+
+def initialise(network: Network, path: Path) -> Match:
+    """Fill ``network`` with what fits it in a weight file.
+
+    Parameters
+    ----------
+    network : Network
+        Changed in place. A published checkpoint goes into each of its branches.
+    path : Path
+        ``.safetensors``, or a torch file of tensors. No code in it is run.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, holds more than tensors and plain values, or has nothing that
+        fits.
+    """
+    given = read_weights(path)
+    state = network.state_dict()
+    if any(name.startswith("branches.") for name in given):
+        source = dict(given)
+    else:
+        source = {}
+        published = _our_names(given)
+        for index in range(len(network.branches)):
+            source |= {f"branches.{index}.{name}": value for name, value in published.items()}
+
+    stems = {f"branches.{i}.{_stem(branch)}.weight" for i, branch in enumerate(network.branches)}
+    taken, converted, misfits = [], [], []
+    for name, value in source.items():
+        if name not in state:
+            continue
+        if value.shape == state[name].shape:
+            taken.append(name)
+        elif name in stems and value.shape[2:] == state[name].shape[2:]:
+            value = convert_channels(value, state[name].shape[1])
+            converted.append(name)
+        else:
+            misfits.append(name)
+            continue
+        state[name] = value.to(state[name].dtype)
+    if not any("backbone" in name for name in taken):
+        raise UserError(
+            f"{path}: nothing in it fits this backbone; set train.backbone to the one it was "
+            "trained with (params.yaml)"
+        )
+    network.load_state_dict(state)
+    known = set(taken) | set(converted) | set(misfits)
+    return Match(
+        taken,
+        converted,
+        misfits,
+        [name for name in state if name not in known],
+        sorted({name for name in source if name not in state}),
+    )
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """The tensors of a weight file by name, without running any code in it."""
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; mend train.init_from (params.yaml)") from None
+    except pickle.UnpicklingError:
+        raise UserError(
+            f"{path}: holds more than tensors and plain values, which could run code when "
+            "loaded, so it is refused; convert it to .safetensors where you trust it"
+        ) from None
+    except Exception as error:  # what torch raises on bytes that are no weights is not documented
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path}: no weight file ({reason}); mend train.init_from") from None
+    if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
+        content = content["state_dict"]
+    tensors = content.items() if isinstance(content, dict) else ()
+    found = {name: value for name, value in tensors if isinstance(value, Tensor)}
+    if not found:
+        raise UserError(f"{path}: no tensors by name in it; mend train.init_from (params.yaml)")
+    return found
+
+
+def _our_names(given: dict[str, Tensor]) -> dict[str, Tensor]:
+    for wrapper in WRAPPERS:
+        inside = {n.removeprefix(wrapper): v for n, v in given.items() if n.startswith(wrapper)}
+        if len(inside) > len(given) / 2:
+            given = inside  # what lies outside the wrapper is the classifier of its training
+    out = {}
+    for name, value in given.items():
+        layer, _, leaf = name.rpartition(".")
+        out[f"{NECK[layer]}.{leaf}" if layer in NECK else f"backbone.{name}"] = value
+    return out
+
+
+def _stem(branch: torch.nn.Module) -> str:
+    """Name of the convolution that sees the input."""
+    return next(n for n, m in branch.named_modules() if isinstance(m, torch.nn.Conv2d))
+
+
+def convert_channels(weight: Tensor, channels: int) -> Tensor:
+    """First convolution (out, n, h, w) for another number of input channels.
+
+    Each gets the mean over the old ones, scaled so that an input equal in all channels gives what
+    it gave before.
+    """
+    mean = weight.mean(dim=1, keepdim=True)
+    return mean.expand(-1, channels, -1, -1) * (weight.shape[1] / channels)

@@ -1,0 +1,124 @@
+"""All that changes while a network is trained, in one object that saves and loads itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from psface.model.card import Card
+from psface.model.device import default_device
+from psface.model.network.multitask import Network
+from psface.training.checkpoint import load_checkpoint, save_checkpoint
+from psface.training.finetune import freeze_parts, parameter_groups
+from psface.training.initialise import initialise
+from psface.training.losses import class_weights
+from psface.training.objective import Objective
+from psface.training.parts import TrainingData
+from psface.training.train_params import TrainParams
+
+WARMUP = 0.1  # of all steps
+DECAY = 0.97  # of the average of the weights, per step
+
+
+class TrainingState:
+    """A training that goes on: weights, optimiser, random numbers, and what has been found so far.
+
+    Attributes
+    ----------
+    network : Network
+    average : AveragedModel
+        The running average of the weights, which is validated and kept: a small training set makes
+        single epochs jump.
+    objective : Objective
+    optimizer, schedule
+        AdamW, and one cycle of its learning rate.
+    generator : torch.Generator
+        Of batches and augmentation.
+    log : list of dict of str to float
+        What each finished epoch gave.
+    card : Card
+        With the best epoch so far.
+    best : dict of str to Tensor
+        Its weights.
+    """
+
+    def __init__(self, params: TrainParams, card: Card, data: TrainingData, steps: int) -> None:
+        self.card = card
+        self.generator = torch.Generator().manual_seed(params.seed)
+        self.network = card.build()
+        if params.init_from:
+            matched = initialise(self.network, Path(params.init_from))
+            print(f"train: from {params.init_from}: {matched}")
+            self.network.erased.zero_()  # what is taken out is found anew
+        freeze_parts(self.network, params.frozen_parts)
+        self.device = default_device()
+        self.network.to(self.device)
+        mean = get_ema_multi_avg_fn(DECAY)
+        self.average = AveragedModel(self.network, multi_avg_fn=mean, use_buffers=True)
+        weights = {
+            task: class_weights(data.part.labels[task], len(classes))
+            for task, classes in data.tasks.items()
+        }
+        people = class_weights(data.identities, data.people)
+        self.objective = Objective(params, len(self.network.branches), people, weights)
+        self.objective.to(self.device)
+        groups = parameter_groups(self.network, self.objective, params)
+        self.optimizer = torch.optim.AdamW(groups, fused=True)
+        # Ten steps of which the first is all of the warm-up would divide by zero.
+        warmup = 2 / steps if steps > 2 and round(WARMUP * steps, 6) <= 1 else WARMUP
+        rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.schedule = torch.optim.lr_scheduler.OneCycleLR(
+            self.optimizer, rates, steps, pct_start=warmup
+        )
+        self.log: list[dict[str, float]] = []
+        self.best: dict[str, Tensor] = {}
+
+    @property
+    def averaged(self) -> Network:
+        """The network of the averaged weights."""
+        return cast(Network, self.average.module)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the network's weights."""
+        return sum(value.nbytes for value in self.network.state_dict().values())
+
+    def keep_best(self, auc: float) -> None:
+        """Keep the averaged weights if their validation AUC is the best so far."""
+        if auc >= self.card.val_auc:
+            found = {"epoch": len(self.log), "val_auc": round(auc, 6)}
+            self.card = self.card.model_copy(update=found)
+            averaged = self.averaged.state_dict()
+            self.best = {k: v.detach().cpu().clone() for k, v in averaged.items()}
+
+    def save(self, path: Path, fingerprint: str) -> None:
+        """Write a checkpoint, from which the same run goes on."""
+        content = {
+            name: getattr(self, name).state_dict()
+            for name in ("network", "average", "objective", "optimizer", "schedule")
+        }
+        content |= {
+            "generator": self.generator.get_state(),
+            "rng": torch.get_rng_state(),
+            "log": self.log,
+            "best": self.best,
+            "card": self.card.model_dump(include={"epoch", "val_auc"}),
+        }
+        save_checkpoint(path, fingerprint, content)
+
+    def load(self, path: Path, fingerprint: str) -> None:
+        """Go on from a checkpoint, if there is one of this very run."""
+        content = load_checkpoint(path, fingerprint)
+        if content is None:
+            return
+        for name in ("network", "average", "objective", "optimizer", "schedule"):
+            getattr(self, name).load_state_dict(content[name])
+        self.generator.set_state(content["generator"])
+        torch.set_rng_state(content["rng"])
+        self.log, self.best = content["log"], content["best"]
+        self.card = self.card.model_copy(update=content["card"])
+        print(f"train: goes on from epoch {len(self.log)} of {path}")

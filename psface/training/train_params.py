@@ -1,0 +1,89 @@
+"""Section ``train`` of params.yaml, and all that a training depends on."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from psface.captures.limits import CaptureLimits
+from psface.config import Count, FileName, NonNegative, Positive, Section, Seed
+from psface.faces.crop_params import CropParams
+from psface.faces.modalities import Modality
+from psface.model.network.backbones import Backbone
+from psface.stereo.stereo_params import StereoParams
+from psface.tasks import Attributes, Tasks
+from psface.training.heads.head_params import HeadsParams
+from psface.training.heads.registry import HEADS
+
+Fusion = Literal["late", "early"]
+
+
+class TrainParams(Section):
+    """The network, its losses and its schedule."""
+
+    seed: Seed
+    backbone: Backbone
+    init_from: FileName
+    frozen_parts: Annotated[int, Field(ge=0, le=5)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
+    embedding: Count
+    dropout: Annotated[float, Field(ge=0, lt=1)]
+    head: Literal[tuple(HEADS)]  # type: ignore[valid-type]
+    heads: HeadsParams
+    tasks: list[str]
+    attention: bool
+    task_weights: dict[str, NonNegative]
+    focal_gamma: NonNegative
+    reversal_weight: NonNegative
+    erase: bool
+    epochs: Count
+    batch_size: Annotated[int, Field(ge=4)]  # halves of it must still have batch statistics
+    learning_rate: Positive
+    weight_decay: NonNegative
+
+    @model_validator(mode="after")
+    def _steps_fit(self) -> TrainParams:
+        if len(set(self.tasks)) < len(self.tasks):
+            raise ValueError("tasks: one is named twice")
+        if self.frozen_parts and not self.init_from:
+            raise ValueError("frozen_parts needs init_from: what is frozen would stay random")
+        return self
+
+
+class Recipe(Section):
+    """What a model is made by: its card keeps all that inference needs of it."""
+
+    modality: Modality
+    fusion: Fusion
+    attributes: Attributes
+    limits: CaptureLimits
+    stereo: StereoParams
+    crop: CropParams
+    train: TrainParams
+
+    @model_validator(mode="after")
+    def _tasks_are_attributes(self) -> Recipe:
+        check_tasks(self.train, self.attributes)
+        return self
+
+    @property
+    def tasks(self) -> Tasks:
+        """The attributes that the network is trained on, in the order of its chain."""
+        return {task: self.attributes[task] for task in self.train.tasks}
+
+
+def check_tasks(train: TrainParams, attributes: Tasks) -> None:
+    """Whether the tasks are attributes, each with a weight.
+
+    Raises
+    ------
+    ValueError
+        If they are not; the message says which.
+    """
+    for task in train.tasks:
+        if task not in attributes:
+            known = ", ".join(attributes)
+            raise ValueError(f"train.tasks: {task} is unknown: use some of {known}")
+        if task not in train.task_weights:
+            raise ValueError(f"train.task_weights lacks {task}, which is in train.tasks")

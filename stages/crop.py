@@ -1,0 +1,131 @@
+"""crop: find the face of each capture and cut all its maps alike."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import click
+
+from psface.captures.capture import Capture, Refusal
+from psface.captures.capture_table import read_captures, write_refusals
+from psface.captures.images import read_bytes
+from psface.config import Selection, load
+from psface.detect.detectors import DETECTORS
+from psface.errors import UserError
+from psface.faces.crop_params import CropParams
+from psface.faces.cropping import crop_capture
+from psface.faces.packing import Form, Packable, Packed, Previous, form_of, packable
+from psface.files import digest_of, replacing
+from psface.fingerprint import code_digest
+from psface.parallel import map_in_processes
+from psface.registry import module_of
+from psface.report.face_sheet import draw_faces
+from psface.running import PATH, run
+from psface.stereo.map_files import map_path, read_maps, read_notes
+
+
+class Sections(Selection):
+    crop: CropParams
+
+
+def crop(
+    params: CropParams, table: Path, maps: Path, out: Path, sheet: Path
+) -> tuple[int, int, int]:
+    """Write ``out/<map>.npy`` (N, C, size, size) float16, ``faces.parquet`` and ``failures.csv``.
+
+    Row i of the table is entry i of each array. ``frames`` has as many channels as the capture of
+    the fewest lights has frames, in the order of their lights about the axis; ``raw`` has three,
+    RGB, with ``params.colour``. Of pictures, which have no lights, there is ``raw`` alone. Crops
+    whose maps, frames, parameters and code have not changed are taken over from the last run.
+    ``sheet`` shows some faces, evenly spread.
+
+    Returns
+    -------
+    made, kept, failed : int
+
+    Raises
+    ------
+    UserError
+        If there is no face in any capture.
+    """
+    code = _code(params)
+
+    def marked() -> Iterator[tuple[Capture, str]]:
+        for capture in read_captures(table):
+            yield capture, _fingerprint(capture, maps, params, code)
+
+    # The table is read again for each pass: of millions of pictures it need not fit in memory.
+    form = form_of(read_captures(table), params)
+    before = Previous(out, form)
+    kept = [mark in before.index for _, mark in marked()]
+    todo = len(kept) - sum(kept)
+    work = partial(_crop, maps=maps, params=params, form=form)
+    new = (capture for capture, mark in marked() if mark not in before.index)
+    made = map_in_processes(work, new, "crop", todo)
+
+    failures: list[Refusal] = []
+    with Packed(out, form) as packed:
+        for capture, mark in marked():
+            result = before.get(mark) if mark in before.index else next(made)
+            if result is None:  # damaged, or another run's
+                result, todo = work(capture), todo + 1
+            if isinstance(result, Refusal):
+                failures.append(result)
+                continue
+            own = {"identity": capture.identity, "session": capture.name, "fingerprint": mark}
+            packed.add(result, {**capture.attributes, **own})
+        list(made)  # let the pool close and the bar finish
+        write_refusals(out / "failures.csv", failures)
+        if not packed.count:
+            raise UserError(
+                f"crop: no face in any of {len(kept)} captures; check the frames, or set "
+                "crop.padding (tight crops) or crop.min_face_size (params.yaml)"
+            )
+    with replacing(sheet) as path:
+        draw_faces(out, path)
+    return todo - len(failures), len(kept) - todo, len(failures)
+
+
+def _crop(capture: Capture, maps: Path, params: CropParams, form: Form) -> Packable | Refusal:
+    try:
+        pixels = capture.pixels(params.colour)
+        own = None if capture.is_picture else read_maps(map_path(maps, capture))
+    except UserError as error:
+        return Refusal(capture.identity, capture.name, str(error))
+    found = crop_capture(pixels, own, params)
+    if found is None:
+        return Refusal(capture.identity, capture.name, f"{capture.frames[0]}: no face found")
+    return packable(found, form)
+
+
+def _code(params: CropParams) -> str:
+    detector = DETECTORS.get(params.detector)
+    modules = ["psface.faces.packing", *([module_of(detector)] if detector else [])]
+    weights = read_bytes(Path(params.detector_weights)) if params.detector_weights else b""
+    return code_digest(*modules) + hashlib.sha256(weights).hexdigest()
+
+
+def _fingerprint(capture: Capture, maps: Path, params: CropParams, code: str) -> str:
+    """Hash of everything that a capture's crop depends on."""
+    mark = "" if capture.is_picture else read_notes(map_path(maps, capture)).get("fingerprint", "")
+    given = "" if capture.landmarks is None else capture.landmarks.tobytes().hex()
+    return digest_of(capture.key, capture.digest, mark, given, params.model_dump_json(), code)
+
+
+@click.command()
+@click.option("--captures", type=PATH, required=True, help="the table of captures")
+@click.option("--maps", type=PATH, required=True, help="the folder of their map files")
+@click.option("--out", type=PATH, required=True, help="a folder, for an array of each map")
+@click.option("--sheet", type=PATH, required=True, help="some of the crops, to look at")
+def main(captures: Path, maps: Path, out: Path, sheet: Path) -> None:
+    """Find the face of every capture and cut its maps."""
+    made, kept, failed = crop(load(Sections).crop, captures, maps, out, sheet)
+    print(f"crop: {made} faces cut, {kept} kept, {failed} not found", end="")
+    print(f" ({out / 'failures.csv'} says why)" if failed else "")
+
+
+if __name__ == "__main__":
+    run(main, alone_as="crop")

@@ -1,0 +1,112 @@
+"""evaluate: what a model is worth on people it has never seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from psface.captures.capture_table import read_captures
+from psface.config import Seed, Selection, load
+from psface.errors import UserError
+from psface.faces.arrays import Faces, rows_of
+from psface.measures.evaluate_params import EvaluateParams
+from psface.measures.floors import floor_metrics
+from psface.measures.scores import score_captures
+from psface.measures.summary import summarise
+from psface.measures.verification import Metrics
+from psface.model.card import load_model
+from psface.model.device import default_device
+from psface.model.embedding import embed
+from psface.report.evaluation_report import write_report
+from psface.report.map_colours import as_images
+from psface.running import PATH, run
+from psface.stage_tables import read_table
+from psface.tasks import Attributes
+
+
+class Sections(Selection):
+    seed: Seed
+    attributes: Attributes
+    evaluate: EvaluateParams
+
+
+def evaluate(
+    params: Sections, table: Path, faces_folder: Path, splits: Path, model: Path, out: Path
+) -> tuple[str, Metrics, Metrics]:
+    """Write ``metrics.json``, ``details.json``, ``scores.npz``, tables and plots to ``out``.
+
+    Verification runs over all pairs of test captures, identification from one gallery capture a
+    person. A value is null where the test set cannot tell.
+
+    Returns
+    -------
+    modality : str
+    metrics, details : dict
+        What the two ``.json`` files hold.
+
+    Raises
+    ------
+    UserError
+        If the model was trained on crops of another size than there are.
+    """
+    network, card = load_model(model, default_device())
+    faces = Faces(faces_folder, card.maps)
+    if faces.side != card.side:
+        raise UserError(
+            f"{model / 'card.json'}: trained on crops of {card.side} px, but {faces_folder} holds "
+            f"{faces.side} px; run `dvc repro train`"
+        )
+    train, gallery, probe = (
+        read_table(splits / f"{name}.csv", "split") for name in ("train", "gallery", "probe")
+    )
+    test = pd.concat([gallery, probe], ignore_index=True)
+    enrolled = np.arange(len(test)) < len(gallery)
+    rows, train_rows = (rows_of(some, len(faces)) for some in (test, train))
+
+    embedded = embed(network, card, faces.batches(rows))
+    scores = score_captures(
+        embedded.identity,
+        test,
+        enrolled,
+        params.attributes,
+        params.evaluate.impostors,
+        params.seed,
+    )
+    summary = summarise(
+        scores,
+        embedded.identity,
+        embedded.attributes,
+        floor_metrics(faces, card.scale, rows, train_rows, scores.identity),
+        read_captures(table),
+        params.evaluate.resamples,
+        params.seed,
+    )
+    summary.details["epoch"] = card.epoch
+
+    def images_of(captures: np.ndarray) -> np.ndarray:
+        return as_images(card.maps[0], faces.read(rows[captures])[:, : faces.channels[0]])
+
+    write_report(out, card.modality, scores, summary, images_of, params.evaluate)
+    return card.modality, summary.metrics, summary.details
+
+
+@click.command()
+@click.option("--captures", type=PATH, required=True, help="the table of captures")
+@click.option("--faces", type=PATH, required=True, help="the folder of packed crops")
+@click.option("--splits", type=PATH, required=True, help="the folder of the split's tables")
+@click.option("--model", type=PATH, required=True, help="the folder of weights and card")
+@click.option("--out", type=PATH, required=True, help="a folder, for the report")
+def main(captures: Path, faces: Path, splits: Path, model: Path, out: Path) -> None:
+    """Evaluate the model on the test people."""
+    modality, metrics, _ = evaluate(load(Sections), captures, faces, splits, model, out)
+    width = max(map(len, metrics))
+    print(f"evaluate: {modality} ({out})")
+    for name, value in metrics.items():
+        print(f"  {name:{width}}  {'-' if value is None else value}")
+
+
+if __name__ == "__main__":
+    run(main, alone_as="evaluate")

@@ -1,0 +1,64 @@
+"""simulate: render the captures that the pipeline runs on by default, with known truth."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import click
+
+from psface.config import Seed, Selection, load
+from psface.files import digest_of, replacing
+from psface.fingerprint import code_digest
+from psface.parallel import map_in_processes
+from psface.running import PATH, run
+from psface.simulate.recording import simulate_session
+from psface.simulate.simulate_params import SimulateParams
+
+
+class Sections(Selection):
+    seed: Seed
+    simulate: SimulateParams
+
+
+def simulate(params: SimulateParams, seed: int, out: Path) -> int:
+    """Render a population in the layout of the Photoface database; returns how many captures.
+
+    Parameters
+    ----------
+    params : SimulateParams
+        Size, spread and errors of the population.
+    seed : int
+        Of all that is random. A capture depends on it, on its own number, on its person's
+        number, and on nothing else in the population.
+    out : Path
+        Emptied, then filled with ``Photometric_DB/<id>/<session>/``. Beside the rig's files
+        each capture has ``truth.exr``, ``truth.json`` and ``landmarks.csv`` of frame 0. After a
+        kill, a run of the same parameters and code goes on from the captures that are done.
+    """
+    begun = out / ".partial-of"  # there while captures are missing: what is being made
+    code = code_digest("psface.simulate.recording")
+    mark = digest_of(params.model_dump_json(), str(seed), code)
+    if not begun.is_file() or begun.read_bytes() != mark.encode():
+        shutil.rmtree(out, ignore_errors=True)
+        with replacing(begun) as path:
+            path.write_text(mark)
+    captures = [(i, s) for i in range(params.identities) for s in range(params.sessions)]
+    render = partial(simulate_session, params, seed, out)
+    count = sum(1 for _ in map_in_processes(render, captures, "simulate"))
+    begun.unlink()
+    return count
+
+
+@click.command()
+@click.option("--out", type=PATH, required=True, help="a folder, which is emptied")
+def main(out: Path) -> None:
+    """Render simulated captures."""
+    params = load(Sections)
+    count = simulate(params.simulate, params.seed, out)
+    print(f"simulate: {out}: {count} captures of {params.simulate.identities} people")
+
+
+if __name__ == "__main__":
+    run(main, alone_as="simulate")

@@ -1,0 +1,112 @@
+"""stereo: from the frames of each capture to normals, albedo and depth."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+
+import click
+
+from psface.captures.capture import Capture, Refusal
+from psface.captures.capture_table import read_captures, write_refusals
+from psface.config import Selection, load
+from psface.errors import UserError
+from psface.files import digest_of, replacing
+from psface.fingerprint import code_digest
+from psface.parallel import map_in_processes
+from psface.registry import module_of
+from psface.running import PATH, run
+from psface.stereo.accuracy import truth_metrics
+from psface.stereo.compute import compute_maps
+from psface.stereo.integrators.registry import INTEGRATORS
+from psface.stereo.map_files import map_path, read_maps, read_notes, write_maps
+from psface.stereo.stereo_params import StereoParams
+
+
+class Sections(Selection):
+    stereo: StereoParams
+
+
+def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[int, int, int]:
+    """Write ``out/<identity>/<capture>.exr`` for every capture of several lights; keep those that
+    are up to date. With pictures, which have none, there is nothing to do.
+
+    A map file carries the fingerprint of what it was made from (frames, lights, parameters and
+    code), so that the work is proportional to what changed. Map files whose capture is gone are
+    removed. Captures that fail are listed in ``out/failures.csv``. ``report`` receives the errors
+    against the truth (see `truth_metrics`), for captures that come with it.
+
+    Returns
+    -------
+    made, kept, failed : int
+
+    Raises
+    ------
+    UserError
+        If no capture succeeds.
+    """
+    captures = [c for c in read_captures(table) if not c.is_picture]
+    code = code_digest("psface.stereo.compute", module_of(INTEGRATORS[params.integrator]))
+    wanted = {map_path(out, c): fingerprint(c, params, code) for c in captures}
+    for stale in set(out.glob("*/*.exr")) - set(wanted):
+        stale.unlink()
+    marked = [c for c in captures if _mark(map_path(out, c)) == wanted[map_path(out, c)]]
+    whole = map_in_processes(partial(_is_whole, out=out), marked, "stereo: what is done")
+    kept = {c.key for c, is_whole in zip(marked, whole, strict=True) if is_whole}
+    todo = [c for c in captures if c.key not in kept]
+    work = partial(_write, params=params, code=code, out=out)
+    failures = [f for f in map_in_processes(work, todo, "stereo") if f is not None]
+    if failures and len(failures) == len(captures):
+        raise UserError(f"stereo: every capture failed, the first: {failures[0].reason}")
+    write_refusals(out / "failures.csv", failures)
+    lost = {(f.identity, f.name) for f in failures}
+    made = [c for c in captures if (c.identity, c.name) not in lost]
+    with replacing(report) as path:
+        path.write_text(json.dumps(truth_metrics(made, params), indent=2) + "\n")
+    return len(todo) - len(failures), len(captures) - len(todo), len(failures)
+
+
+def fingerprint(capture: Capture, params: StereoParams, code: str) -> str:
+    """Hash of everything that a capture's maps depend on."""
+    lights = capture.lights.tobytes().hex()
+    return digest_of(capture.digest, lights, params.model_dump_json(), code)
+
+
+def _mark(path: Path) -> str | None:
+    return read_notes(path).get("fingerprint")
+
+
+def _is_whole(capture: Capture, out: Path) -> bool:
+    """Whether a capture's maps are as they were written."""
+    try:
+        read_maps(map_path(out, capture))
+    except UserError:
+        return False
+    return True
+
+
+def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refusal | None:
+    path = map_path(out, capture)
+    try:
+        maps = compute_maps(capture.pixels().grey, capture.lights, params)
+    except UserError as error:
+        path.unlink(missing_ok=True)
+        return Refusal(capture.identity, capture.name, str(error))
+    maps.notes["fingerprint"] = fingerprint(capture, params, code)
+    write_maps(path, maps)
+    return None
+
+
+@click.command()
+@click.option("--captures", type=PATH, required=True, help="the table of captures")
+@click.option("--out", type=PATH, required=True, help="a folder, for a map file of each")
+@click.option("--report", type=PATH, required=True, help="errors against the truth, as JSON")
+def main(captures: Path, out: Path, report: Path) -> None:
+    """Compute normals, albedo and depth of every capture."""
+    made, kept, failed = stereo(load(Sections).stereo, captures, out, report)
+    print(f"stereo: {made} captures computed, {kept} kept, {failed} failed ({out})")
+
+
+if __name__ == "__main__":
+    run(main, alone_as="stereo")
