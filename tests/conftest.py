@@ -14,7 +14,7 @@ from psface.commands.train_detector.train_detector_params import TrainMtcnnParam
 from psface.config import load
 from psface.simulate.recording import simulate_session
 from stages.params import Params
-from tests.captures import ingested
+from tests.written_captures import ingested
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared" / "data"

@@ -49,10 +49,10 @@ from psface.training.checkpoint import load_checkpoint, save_checkpoint
 from psface.training.initialise import read_weights
 from psface.training.parts import measure_scale, read_part, usable_tasks
 from stages.params import load_params
-from tests.captures import write_capture, write_landmarks
-from tests.evaluate.people import scores_of
-from tests.ingest.test_recordio import RECORDS, packed
-from tests.models import save_untrained, untrained_card
+from tests.captures.layouts.test_recordio import RECORDS, packed
+from tests.measures.scored_people import scores_of
+from tests.untrained_models import save_untrained, untrained_card
+from tests.written_captures import write_capture, write_landmarks
 
 ROOT = Path(__file__).parents[1]
 SEED = int(os.environ.get("FUZZ_SEED", "0"))

@@ -17,8 +17,8 @@ from psface.model.network import attention
 from psface.recognise.recogniser import Recogniser
 from stages.crop import crop
 from stages.stereo import stereo
-from tests.captures import write_capture
-from tests.models import save_untrained, untrained_card
+from tests.untrained_models import save_untrained, untrained_card
+from tests.written_captures import write_capture
 
 pytestmark = pytest.mark.usefixtures("one_process")
 

@@ -1,0 +1,196 @@
+"""python -m psface.report.verification_report on pictures, captures and sets."""
+
+import json
+import pickle
+import shutil
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from psface.captures.capture import read_table
+from psface.captures.discovery import people_in
+from psface.errors import UserError
+from psface.measures.pairs import unit
+from psface.recognise.degradations import DEGRADATIONS
+from psface.recognise.recogniser import Recogniser, cut_session
+from psface.report.verification_report import __main__ as command
+from tests.untrained_models import save_untrained, untrained_card
+
+pytestmark = pytest.mark.usefixtures("one_process")
+
+
+def run(monkeypatch, *arguments: object) -> None:
+    monkeypatch.setattr(sys, "argv", ["verify", *map(str, arguments)])
+    command.main()
+
+
+@pytest.fixture(scope="module")
+def raw_model(settings, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("raw")
+    save_untrained(folder, untrained_card(settings, "raw"))
+    return folder
+
+
+@pytest.fixture
+def people(simulated_captures, tmp_path) -> Path:
+    """Four people of two pictures each."""
+    for session in simulated_captures:
+        folder = tmp_path / "people" / session.identity
+        folder.mkdir(parents=True, exist_ok=True)
+        frame = cv2.imread(session.frames[0], cv2.IMREAD_GRAYSCALE)
+        cv2.imwrite(str(folder / f"{session.name}.png"), frame)
+    return tmp_path / "people"
+
+
+def test_a_folder_of_people(monkeypatch, people, raw_model, tmp_path, capsys):
+    cv2.imwrite(str(people / "0001" / "blank.png"), np.full((200, 200), 90, np.uint8))
+    out = tmp_path / "out"
+    few = {name: DEGRADATIONS[name] for name in ("JPEG", "low light")}
+    monkeypatch.setattr("psface.recognise.robustness.DEGRADATIONS", few)
+    options = ("--model", raw_model, "--out", out, "--far", 0.1, "--degrade")
+    run(monkeypatch, people, *options)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["pairs"] == 9 * 8 // 2 and metrics["failed_captures"] == 1
+    assert metrics["accuracy"] is None and metrics["auc_low"] <= metrics["auc"]
+    assert f"auc              {metrics['auc']}" in capsys.readouterr().out
+    assert "blank.png: no face" in read_table(out / "failures.csv", "verify")["reason"][0]
+    for name in ("scores", "roc", "worst", "degradations"):
+        assert cv2.imread(str(out / f"{name}.png")) is not None
+
+    scores = pd.read_parquet(out / "scores.parquet")
+    recogniser = Recogniser(raw_model)
+    faces = {}
+    for session in people_in(people):
+        if "blank" not in session.name:
+            values = cut_session(session, recogniser.card).values
+            faces[session.frames[0]] = unit(recogniser.embed(iter([values])).identity)[0]
+    for row in scores.itertuples():
+        lost = "blank" in row.first or "blank" in row.second
+        wanted = -1.0 if lost else float(faces[row.first] @ faces[row.second])
+        assert row.cosine == pytest.approx(wanted, abs=0.02)  # half precision, in batches
+        assert row.same == (Path(row.first).parent == Path(row.second).parent)
+    accepted = scores["cosine"][scores["same"]] >= metrics["threshold"]
+    assert metrics["frr"] == pytest.approx(1 - accepted.mean(), abs=1e-5)
+    wrong = scores["cosine"][~scores["same"]] >= metrics["threshold"]
+    assert metrics["far"] == pytest.approx(wrong.mean(), abs=1e-5) and metrics["far"] <= 0.1
+
+    levels = pd.read_csv(out / "degradations.csv")
+    assert levels["degradation"].tolist() == ["none"] + ["JPEG"] * 4 + ["low light"] * 4
+    assert levels["auc"][0] == pytest.approx(metrics["auc"], abs=1e-4)
+    assert (levels["not_found"] >= 0).all() and levels["not_found"][0] == 0
+    assert levels["genuine_p50"][1] > 0.99 > levels["genuine_p50"].min()
+
+
+def test_a_set_of_aligned_pictures(monkeypatch, raw_model, tmp_path):
+    rng = np.random.default_rng(0)
+    people = [cv2.GaussianBlur(rng.random((112, 112)), (0, 0), 6) for _ in range(24)]
+    people = [(p - p.min()) / np.ptp(p) for p in people]
+
+    def picture(person: int) -> bytes:
+        shot = np.clip(255 * people[person] + rng.normal(0, 2, (112, 112)), 0, 255)
+        return cv2.imencode(".png", shot.astype(np.uint8))[1].tobytes()
+
+    pictures, same = [], []
+    for person in range(12):
+        pictures += [picture(person), picture(person), picture(person), picture(person + 12)]
+        same += [True, False]
+    (tmp_path / "own.bin").write_bytes(pickle.dumps((pictures, same)))
+    run(monkeypatch, tmp_path / "own.bin", "--model", raw_model, "--out", tmp_path / "out")
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["failed_captures"] == 0  # noise is no face: nothing was looked for
+    assert metrics["accuracy"] > 0.9 and metrics["auc"] > 0.95
+    assert metrics["auc_low"] is None and metrics["threshold"] is None
+
+
+def test_lists_of_pictures(monkeypatch, people, raw_model, tmp_path):
+    folders = sorted(people.iterdir())
+    lines, text = ["first,second,same"], ["1\t2"]
+    for folder in folders:
+        for number, picture in enumerate(sorted(folder.glob("*.png")), start=1):
+            picture.rename(folder / f"{folder.name}_{number:04}.png")
+        a, b = folder.name, folders[folder.name == folders[0].name].name
+        lines += [f"{a}/{a}_0001.png,{a}/{a}_0002.png,1", f"{a}/{a}_0001.png,{b}/{b}_0001.png,0"]
+    text += [f"{f.name}\t1\t2" for f in folders[:2]]
+    text += [f"{folders[0].name}\t{n}\t{folders[1].name}\t{n}" for n in (1, 2)]
+    (people / "mine.csv").write_text("\n".join(lines))
+    (people / "pairs.txt").write_text("\n".join(text))
+    monkeypatch.chdir(people)
+    for name, pairs, captures in (("mine.csv", 8, 8), ("pairs.txt", 4, 4)):
+        run(monkeypatch, name, "--model", raw_model, "--out", tmp_path / name)
+        metrics = json.loads((tmp_path / name / "metrics.json").read_text())
+        assert (metrics["pairs"], metrics["captures"]) == (pairs, captures)
+        assert metrics["failed_captures"] == 0
+
+
+def test_captures_by_their_relative_names(monkeypatch, simulated, settings, tmp_path):
+    save_untrained(tmp_path / "m", untrained_card(settings, "albedo"))
+    person, other = sorted((simulated / "Photometric_DB").iterdir())[:2]
+    monkeypatch.chdir(person)
+    a, b = sorted(path.name for path in person.iterdir())
+    c = sorted(other.iterdir())[0]
+    (tmp_path / "pairs.csv").write_text(f"first,second,same\n{a},{b},1\n{a},{c},0\n")
+    options = ("--model", tmp_path / "m", "--out", tmp_path / "out")
+    run(monkeypatch, tmp_path / "pairs.csv", "--root", ".", *options)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["captures"] == 3 and metrics["failed_captures"] == 0
+
+
+def test_impostors_that_are_one_picture(monkeypatch, people, raw_model, tmp_path):
+    folders = sorted(people.iterdir())
+    for folder in folders[1:]:
+        shutil.copy(next(folders[0].glob("*.png")), folder / "$again$.png")
+    run(monkeypatch, people, "--model", raw_model, "--out", tmp_path / "out", "--far", 0.1)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["frr"] == 1.0 and 0.99 < metrics["threshold"] < 1.01
+
+
+def test_a_set_needs_a_model_for_pictures(monkeypatch, settings, tmp_path):
+    save_untrained(tmp_path / "m", untrained_card(settings, "albedo"))
+    picture = cv2.imencode(".png", np.zeros((112, 112), np.uint8))[1].tobytes()
+    (tmp_path / "own.bin").write_bytes(pickle.dumps(([picture] * 4, [True, False])))
+    with pytest.raises(UserError, match="needs captures under three lights"):
+        run(monkeypatch, tmp_path / "own.bin", "--model", tmp_path / "m", "--out", tmp_path / "out")
+
+
+def test_an_empty_folder(monkeypatch, raw_model, tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "empty" / "loose.jpg").write_bytes(b"")
+    with pytest.raises(UserError, match=r"no person's capture in it; .*loose\.jpg: lies in no"):
+        run(monkeypatch, tmp_path / "empty", "--model", raw_model)
+
+
+def test_captures_under_several_lights(monkeypatch, simulated, settings, tmp_path):
+    save_untrained(tmp_path / "m", untrained_card(settings, "normalmap"))
+    run(monkeypatch, simulated, "--model", tmp_path / "m", "--out", tmp_path / "out", "--far", 0.1)
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["captures"] == 8 and metrics["failed_captures"] == 0
+
+
+def test_nothing_that_can_be_used(monkeypatch, people, settings, tmp_path):
+    save_untrained(tmp_path / "m", untrained_card(settings, "all"))
+    with pytest.raises(UserError, match=r"no capture can be used; .*needs captures under three"):
+        run(monkeypatch, people, "--model", tmp_path / "m", "--out", tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize("rate", ["0", "1", "-1", "half"])
+def test_a_rate_that_is_none(monkeypatch, rate, capsys):
+    with pytest.raises(SystemExit):
+        run(monkeypatch, "a.csv", "--far", rate)
+    assert "no rate between 0 and 1" in capsys.readouterr().err
+
+
+def test_two_pictures(monkeypatch, people, raw_model, tmp_path, capsys):
+    first, second = sorted(people.rglob("*.png"))[:2]
+    run(monkeypatch, first, second, "--model", raw_model)
+    cosine = capsys.readouterr().out.split("cosine ")[1].strip()
+    run(monkeypatch, first, second, "--model", raw_model, "--threshold", cosine)
+    assert f"cosine {cosine}: one person at" in capsys.readouterr().out
+    run(monkeypatch, first, first, "--model", raw_model, "--threshold", 1.1)
+    assert ": different people at 1.1" in capsys.readouterr().out
+    with pytest.raises(UserError, match=r"none\.png: there is no such picture"):
+        run(monkeypatch, first, people / "none.png", "--model", raw_model)

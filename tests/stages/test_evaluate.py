@@ -1,0 +1,100 @@
+import json
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from psface.captures.capture import Capture
+from psface.captures.capture_table import write_captures
+from psface.errors import UserError
+from psface.measures.floors import project, small_faces
+from psface.measures.pairs import cosine_auc
+from psface.training.loop import train
+from stages.evaluate import evaluate
+from stages.split import split
+from tests.packed_faces import small_params, write_faces
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    params = small_params(**{"train.epochs": 24})
+    write_faces(folder / "faces", people=20)
+    split(
+        params.split,
+        params.attributes,
+        params.seed,
+        folder / "faces" / "faces.parquet",
+        folder / "splits",
+        folder / "split_reports",
+    )
+    train(params, folder / "faces", folder / "splits", folder / "models", folder / "history")
+    write_captures(folder / "sessions.parquet", [Capture("a", "b", ("c/im0.bmp",), np.eye(3))])
+    return folder, params
+
+
+def test_reports(run):
+    folder, params = run
+    args = [folder / name for name in ("sessions.parquet", "faces", "splits", "models", "reports")]
+    metrics, details = evaluate(params, *args)
+    reports = folder / "reports"
+    assert json.loads((reports / "metrics.json").read_text()) == metrics
+    written = {path.name: path.read_bytes() for path in reports.iterdir()}
+    assert json.loads((reports / "details.json").read_text()) == details
+    assert evaluate(params, *args) == (metrics, details)
+    assert {path.name: path.read_bytes() for path in reports.iterdir()} == written
+    assert all(value is None or value == round(value, 4) for value in metrics.values())
+    assert metrics["identity_auc_low"] <= metrics["identity_auc"] <= metrics["identity_auc_high"]
+    assert metrics["rank1"] <= metrics["rank5"]
+    assert metrics["tar_at_far_1e-2"] <= metrics["tar_at_far_1e-1"]
+    assert details["test_captures"] == 4 * details["test_people"]
+    assert metrics["tar_at_far_1e-3"] is None  # 240 impostor pairs cannot tell
+    assert metrics["gender_auc"] > 0.7
+    assert 0 <= metrics["gender_leak"] <= 1
+    assert 0.5 < metrics["pixel_auc"] <= 1 and 0.5 < metrics["pca_auc"] <= 1
+    points = pd.read_csv(reports / "roc.csv")
+    area = np.trapezoid(points["tar"], points["far"])
+    assert area == pytest.approx(metrics["identity_auc"], abs=1e-3)
+    assert len(pd.read_csv(reports / "quality.csv")) == details["test_captures"]
+    conditions = pd.read_csv(reports / "conditions.csv")
+    assert set(conditions["attribute"]) == set(params.attributes)
+    for picture in ("roc.png", "probes.png", "conditions.png", "quality.png"):
+        assert cv2.imread(str(reports / picture)).std() > 5
+
+
+def test_crops_of_another_size_are_refused(run, tmp_path):
+    folder, params = run
+    array = np.load(folder / "faces" / "albedo.npy")
+    np.save(tmp_path / "albedo.npy", array[..., :24, :24])
+    rest = [folder / name for name in ("splits", "models")]
+    with pytest.raises(UserError, match="trained on crops of 32 px"):
+        evaluate(params, folder / "sessions.parquet", tmp_path, *rest, tmp_path / "out")
+
+
+def pixel_auc(faces, mean, std, names):
+    return cosine_auc(small_faces(faces, mean, std), names)
+
+
+def test_eigenfaces_see_past_what_all_faces_vary_in():
+    """A strong variation that is no one's own: whitening takes it down to size."""
+    rng = np.random.default_rng(3)
+    names = np.repeat([f"p{i}" for i in range(12)], 5)
+    basis = rng.normal(size=(9, 200))
+
+    def draw(people, count):
+        own = np.repeat(rng.normal(size=(people, 8)), count, axis=0)
+        light = 12 * rng.normal(size=(people * count, 1))
+        return np.hstack([own, light]) @ basis + 0.05 * rng.normal(size=(people * count, 200))
+
+    train, test = draw(30, 5), draw(12, 5)
+    assert cosine_auc(project(train, test), names) > cosine_auc(test, names) + 0.1
+
+
+def test_pixel_auc_of_faces_that_are_told_apart_by_pixels():
+    rng = np.random.default_rng(0)
+    own = np.repeat(rng.normal(size=(5, 1, 40, 40)), 3, axis=0)
+    names = np.repeat(list("abcde"), 3)
+    assert pixel_auc(own + 0.1 * rng.normal(size=own.shape), [0.0], [1.0], names) == 1
+    noise = rng.normal(size=(60, 1, 40, 40))
+    assert pixel_auc(noise, [0.0], [1.0], np.repeat(names, 4)) == pytest.approx(0.5, abs=0.1)

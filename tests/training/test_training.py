@@ -1,0 +1,306 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.metrics import roc_auc_score
+
+import psface.training.loop
+from psface.errors import UserError
+from psface.faces.arrays import Faces
+from psface.measures.pairs import cosine_auc
+from psface.model.card import load_model
+from psface.model.embedding import embed
+from psface.training.checkpoint import load_checkpoint, run_fingerprint, save_checkpoint
+from psface.training.loop import train
+from psface.training.parts import measure_scale
+from psface.vectors import unit
+from stages.split import split
+from tests.packed_faces import small_params, write_faces
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def folders(tmp_path):
+    write_faces(tmp_path / "faces")
+    params = small_params()
+    split(
+        params.split,
+        params.attributes,
+        params.seed,
+        tmp_path / "faces" / "faces.parquet",
+        tmp_path / "splits",
+        tmp_path / "reports",
+    )
+    return tmp_path
+
+
+def run(folders, name, params, seconds=1e9):
+    models = folders / name
+    card = train(
+        params,
+        folders / "faces",
+        folders / "splits",
+        models,
+        folders / f"{name}_history",
+        checkpoint_seconds=seconds,
+    )
+    return card, load_file(models / "weights.safetensors")
+
+
+def equal(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[k], b[k]) for k in a)
+
+
+def test_same_seed_same_weights(folders):
+    params = small_params()
+    _, first = run(folders, "a", params)
+    _, second = run(folders, "b", params)
+    _, other = run(folders, "c", small_params(**{"train.seed": 2}))
+    assert equal(first, second)
+    assert not equal(first, other)
+
+
+def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch):
+    params = small_params(**{"train.epochs": 4})
+    _, whole = run(folders, "whole", params)
+
+    epochs = []
+
+    def kill_in_third_epoch(*args, **options):
+        epochs.append(args)
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+        return embed(*args, **options)
+
+    monkeypatch.setattr(psface.training.loop, "embed", kill_in_third_epoch)
+    with pytest.raises(KeyboardInterrupt):
+        run(folders, "killed", params, seconds=0)
+    assert (folders / "killed" / "checkpoint.pt").exists()
+    assert not (folders / "killed" / "weights.safetensors").exists()
+
+    monkeypatch.setattr(psface.training.loop, "embed", embed)
+    _, resumed = run(folders, "killed", params)
+    assert equal(whole, resumed)
+    assert not (folders / "killed" / "checkpoint.pt").exists()
+    curve = pd.read_csv(
+        folders / "killed_history" / "plots" / "metrics" / "val" / "identity_auc.tsv", sep="\t"
+    )
+    assert curve["step"].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "change", [{"train.learning_rate": 0.004}, {"modality": "raw"}, {"train.seed": 3}]
+)
+def test_a_checkpoint_of_another_run_is_not_resumed(folders, tmp_path, change):
+    args = folders / "faces", folders / "splits"
+    mine = run_fingerprint(small_params(), *args)
+    save_checkpoint(tmp_path / "c.pt", mine, {"log": []})
+    assert load_checkpoint(tmp_path / "c.pt", mine) == {"fingerprint": mine, "log": []}
+    other = run_fingerprint(small_params(**change), *args)
+    assert load_checkpoint(tmp_path / "c.pt", other) is None
+
+
+def test_a_checkpoint_of_other_data_is_not_resumed(folders):
+    args = small_params(), folders / "faces", folders / "splits"
+    before = run_fingerprint(*args)
+    write_faces(folders / "faces", seed=1)
+    assert run_fingerprint(*args) != before
+
+
+def test_a_broken_checkpoint_is_ignored(tmp_path):
+    (tmp_path / "c.pt").write_bytes(b"PK\x03\x04 not a checkpoint")
+    assert load_checkpoint(tmp_path / "c.pt", "x") is None
+
+
+@pytest.mark.parametrize(
+    ("modality", "fusion", "channels"),
+    [
+        ("raw", "late", [1]),
+        ("frames", "late", [4]),
+        ("normalmap", "late", [3]),
+        ("normalmap-albedo", "late", [3, 1]),
+        ("normalmap-depthmap", "early", [4]),
+        ("albedo-depthmap", "late", [1, 1]),
+        ("all", "late", [3, 1, 1]),
+        ("all", "early", [5]),
+    ],
+)
+def test_every_modality_trains_and_its_card_is_enough(folders, modality, fusion, channels):
+    params = small_params(modality=modality, fusion=fusion, **{"train.epochs": 1})
+    card, _ = run(folders, "model", params)
+    network, loaded = load_model(folders / "model", CPU)
+    assert loaded == card
+    assert network.channels == channels
+    out = embed(network, loaded, Faces(folders / "faces", loaded.maps).batches(np.arange(5)))
+    assert out.identity.shape == (5, 16 * len(channels))
+    assert out.attributes["gender"].sum(axis=1) == pytest.approx(np.ones(5), abs=1e-2)
+
+
+def test_the_validation_people_pick_the_epoch(folders, monkeypatch):
+    aucs = iter([0.6, 0.9, 0.8])
+    monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(aucs))
+    card, _ = run(folders, "m", small_params(**{"train.epochs": 3}))
+    assert (card.epoch, card.val_auc) == (2, 0.9)
+
+
+def test_it_learns(folders, monkeypatch):
+    """At the last epoch, people it was trained on are told apart, and their gender is."""
+    ever_better = iter(range(1, 100))
+    monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(ever_better) / 100)
+    # Nothing is erased: of people who are patterns, gender is half of who they are.
+    changes = {"train.epochs": 20, "train.erase": False}
+    card, _ = run(folders, "m", small_params(**changes))
+    assert card.epoch == 20
+    network, card = load_model(folders / "m", CPU)
+    table = pd.read_csv(folders / "splits" / "train.csv", dtype=str)
+    rows = table["row"].astype(int).to_numpy()
+    out = embed(network, card, Faces(folders / "faces", card.maps).batches(rows))
+    assert cosine_auc(out.identity, table["identity"].to_numpy(str)) > 0.95
+    assert roc_auc_score(table["gender"] == "female", out.attributes["gender"][:, 1]) > 0.95
+
+
+def test_a_task_without_two_classes_is_left_out(folders, capsys):
+    tasks = ["gender", "spectacles"]
+    card, _ = run(folders, "m", small_params(**{"train.tasks": tasks, "train.epochs": 1}))
+    assert list(card.tasks) == ["gender"]
+    assert "task spectacles left out" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"train.head": "arcface"},
+        {"train.head": "cosface"},
+        {"train.head": "curricularface"},
+        {"train.head": "triplet", "train.tasks": []},
+        {"train.backbone": "ir18", "train.attention": False},
+        {"train.task_weighting": "uncertainty"},
+    ],
+    ids=str,
+)
+def test_heads_backbones_and_weightings_train(folders, change):
+    _, weights = run(folders, "m", small_params(**{"train.epochs": 2, **change}))
+    assert all(torch.isfinite(value).all() for value in weights.values())
+    network, _ = load_model(folders / "m", CPU)
+    assert bool(network.heads) == (change.get("train.tasks") != [])
+
+
+def test_reversal_hides_an_attribute_from_what_is_passed_on(folders):
+    """Its adversary does worse than without: the sign, the strength and the loop are in order."""
+
+    def adversary_loss(weight):
+        name = f"w{weight}"
+        run(folders, name, small_params(**{"train.reversal_weight": weight, "train.epochs": 12}))
+        folder = folders / f"{name}_history" / "plots" / "metrics" / "loss"
+        return pd.read_csv(folder / "gender_remainder.tsv", sep="\t")["gender_remainder"].iloc[-1]
+
+    assert adversary_loss(1.0) > 2 * adversary_loss(0.0)
+
+
+def test_erasure_takes_the_tasks_out_of_the_embedding(folders):
+    """The mean embeddings of women and men agree on the training set; and only with `erase`."""
+    table = pd.read_csv(folders / "splits" / "train.csv", dtype=str)
+    rows = table["row"].astype(int).to_numpy()
+    woman = (table["gender"] == "female").to_numpy()
+
+    def difference(erase):
+        run(folders, f"m{erase}", small_params(**{"train.erase": erase, "train.epochs": 4}))
+        network, card = load_model(folders / f"m{erase}", CPU)
+        out = embed(
+            network, card, Faces(folders / "faces", card.maps).batches(rows), mirrored=False
+        )
+        means = [unit(out.identity)[who].mean(axis=0) for who in (woman, ~woman)]
+        return np.linalg.norm(means[0] - means[1])
+
+    assert difference(True) < 0.4 * difference(False)
+
+
+def test_ten_steps_in_all_train(folders):
+    """The schedule once divided by zero."""
+    rows = len(pd.read_csv(folders / "splits" / "train.csv"))
+    changes = {"train.batch_size": -(-rows // 2), "train.epochs": 5}
+    assert run(folders, "m", small_params(**changes))[0].epoch >= 1
+
+
+def test_staged_training_keeps_an_epoch_of_the_last_stage(folders, monkeypatch):
+    falling = iter([0.9, 0.8, 0.7, 0.6])
+    monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(falling))
+    card, _ = run(folders, "m", small_params(**{"train.epochs": 4, "train.staged": True}))
+    assert card.epoch == 3  # epochs 1 and 2 were gender's, and identity had not begun
+
+
+def test_training_starts_from_a_model(folders, capsys):
+    run(folders, "a", small_params(**{"train.epochs": 1}))
+    start = str(folders / "a" / "weights.safetensors")
+    params = small_params(**{"train.init_from": start, "train.epochs": 1, "train.seed": 5})
+    args = folders / "faces", folders / "splits"
+    assert run_fingerprint(params, *args) != run_fingerprint(small_params(), *args)
+    run(folders, "b", params)
+    assert "tensors taken" in capsys.readouterr().out
+
+
+def test_history_is_logged(folders):
+    run(folders, "m", small_params())
+    summary = json.loads((folders / "m_history" / "metrics.json").read_text())
+    assert {"identity", "gender", "gender_remainder", "total"} <= summary["loss"].keys()
+    assert summary["magnitude"].keys() == {"p05", "p50", "p95"}
+
+
+def test_scale_standardises_and_keeps_the_normals_x_centred(folders):
+    maps = ("normalmap", "albedo")
+    faces = Faces(folders / "faces", maps)
+    rows = np.arange(20)
+    scale = measure_scale(faces, rows)
+    batch = replace(scale, limit=100.0).applied(faces.read(rows), CPU)
+    assert scale.applied(faces.read(rows), CPU).abs().max() == scale.limit
+    assert scale.mean[0] == 0
+    assert batch[:, 1:].mean(dim=(0, 2, 3)).numpy() == pytest.approx(np.zeros(3), abs=1e-3)
+    assert batch[:, 1:].std(dim=(0, 2, 3)).numpy() == pytest.approx(np.ones(3), abs=1e-2)
+
+
+def test_missing_or_foreign_model_files(folders, tmp_path):
+    with pytest.raises(UserError, match=r"card\.json: missing; run `dvc repro train`"):
+        load_model(tmp_path / "nothing", CPU)
+    run(folders, "m", small_params(**{"train.epochs": 1}))
+    (folders / "m" / "weights.safetensors").write_bytes(b"\x80\x04pickle")
+    with pytest.raises(UserError, match="the weights are not those of the card"):
+        load_model(folders / "m", CPU)
+    (folders / "m" / "weights.safetensors").unlink()
+    with pytest.raises(UserError, match=r"weights\.safetensors: missing"):
+        load_model(folders / "m", CPU)
+    card = folders / "m" / "card.json"
+    for text, said in (("{}", "no card of this psface .modality"), ("no JSON", "unreadable")):
+        card.write_text(text)
+        with pytest.raises(UserError, match=rf"card\.json: {said}"):
+            load_model(folders / "m", CPU)
+
+
+def test_a_loss_that_diverges_is_said(folders):
+    params = small_params(**{"train.learning_rate": 1e30, "train.epochs": 3})
+    with pytest.raises(UserError, match=r"lower train\.learning_rate"):
+        run(folders, "m", params)
+
+
+def test_missing_map(tmp_path):
+    with pytest.raises(UserError, match=r"albedo\.npy.*dvc repro crop"):
+        Faces(tmp_path, ("albedo",))
+
+
+def test_fine_tuning_keeps_what_is_frozen_and_changes_the_rest(folders):
+    _, start = run(folders, "start", small_params(**{"train.epochs": 1}))
+    changes = {"train.init_from": str(folders / "start" / "weights.safetensors")}
+    changes |= {"train.frozen_parts": 3, "train.layer_decay": 0.7, "train.epochs": 2}
+    _, tuned = run(folders, "tuned", small_params(**changes))
+    network, _ = load_model(folders / "tuned", CPU)
+    kept = {id(t) for part in network.branches[0].backbone.parts()[:3] for m in part
+            for t in (*m.parameters(), *m.buffers())}  # fmt: skip
+    state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    frozen = {name for name, tensor in state.items() if id(tensor) in kept}
+    assert frozen and all(torch.equal(start[name], tuned[name]) for name in frozen)
+    learning = {n for n in start if n.endswith("weight") and n not in frozen}
+    assert all(not torch.equal(start[name], tuned[name]) for name in learning)
