@@ -8,14 +8,19 @@ PYTHON ?= python3.11
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate &&
 
-.PHONY: setup run experiments comparison test test-slow lint format
+.PHONY: setup lock run experiments comparison test test-slow lint format
 
 setup: $(ENV)/.installed
 
-$(ENV)/.installed: pyproject.toml
+$(ENV)/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(ENV)
-	$(ENV)/bin/pip install --disable-pip-version-check --quiet --editable '.[dev]'
+	$(ENV)/bin/pip install --disable-pip-version-check --quiet \
+	    --constraint requirements.lock --editable '.[dev]'
 	touch $@
+
+# Exact versions of what is installed now, after an upgrade.
+lock: setup
+	$(ENV)/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 
 run: setup
 	$(ACTIVATE) dvc repro

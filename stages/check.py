@@ -15,7 +15,7 @@ from stages.params import load_params
 MADE = Path("data/simulated")  # by data/dvc.yaml, when it is asked for
 
 
-@click.command()
+@click.command("python -m stages.check")
 @click.option("--out", type=PATH, required=True, help="what is to be read, as JSON")
 def main(out: Path) -> None:
     """Check params.yaml, and that ingest.root exists."""

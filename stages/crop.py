@@ -16,15 +16,14 @@ from psface.config import Selection, load
 from psface.detect.detectors import DETECTORS
 from psface.errors import UserError
 from psface.faces.crop_params import CropParams
-from psface.faces.cropping import crop_capture
-from psface.faces.packing import Form, Packable, Packed, Previous, form_of, packable
+from psface.faces.packing import Packed, Previous, form_of, packed_crop
 from psface.files import digest_of, replacing
 from psface.fingerprint import code_digest
 from psface.parallel import map_in_processes
 from psface.registry import module_of
 from psface.report.face_sheet import draw_faces
 from psface.running import PATH, run
-from psface.stereo.map_files import map_path, read_maps, read_notes
+from psface.stereo.map_files import map_path, read_notes
 
 
 class Sections(Selection):
@@ -62,7 +61,7 @@ def crop(
     before = Previous(out, form)
     kept = [mark in before.index for _, mark in marked()]
     todo = len(kept) - sum(kept)
-    work = partial(_crop, maps=maps, params=params, form=form)
+    work = partial(packed_crop, maps=maps, params=params, form=form)
     new = (capture for capture, mark in marked() if mark not in before.index)
     made = map_in_processes(work, new, "crop", todo)
 
@@ -89,18 +88,6 @@ def crop(
     return todo - len(failures), len(kept) - todo, len(failures)
 
 
-def _crop(capture: Capture, maps: Path, params: CropParams, form: Form) -> Packable | Refusal:
-    try:
-        pixels = capture.pixels(params.colour)
-        own = None if capture.is_picture else read_maps(map_path(maps, capture))
-    except UserError as error:
-        return Refusal(capture.identity, capture.name, str(error))
-    found = crop_capture(pixels, own, params)
-    if found is None:
-        return Refusal(capture.identity, capture.name, f"{capture.frames[0]}: no face found")
-    return packable(found, form)
-
-
 def _code(params: CropParams) -> str:
     detector = DETECTORS.get(params.detector)
     modules = ["psface.faces.packing", *([module_of(detector)] if detector else [])]
@@ -115,7 +102,7 @@ def _fingerprint(capture: Capture, maps: Path, params: CropParams, code: str) ->
     return digest_of(capture.key, capture.digest, mark, given, params.model_dump_json(), code)
 
 
-@click.command()
+@click.command("python -m stages.crop")
 @click.option("--captures", type=PATH, required=True, help="the table of captures")
 @click.option("--maps", type=PATH, required=True, help="the folder of their map files")
 @click.option("--out", type=PATH, required=True, help="a folder, for an array of each map")

@@ -93,7 +93,7 @@ def evaluate(
     return card.modality, summary.metrics, summary.details
 
 
-@click.command()
+@click.command("python -m stages.evaluate")
 @click.option("--captures", type=PATH, required=True, help="the table of captures")
 @click.option("--faces", type=PATH, required=True, help="the folder of packed crops")
 @click.option("--splits", type=PATH, required=True, help="the folder of the split's tables")

@@ -12,8 +12,8 @@ from psface.captures.capture import Capture, Refusal
 from psface.captures.capture_table import write_captures, write_refusals
 from psface.captures.checks import check_capture, unique
 from psface.captures.ingest_params import IngestParams
+from psface.captures.layouts.layouts import reader
 from psface.captures.layouts.photoface import misplaced
-from psface.captures.layouts.readers import reader
 from psface.config import Seed, Selection, load
 from psface.errors import UserError
 from psface.parallel import map_in_processes
@@ -82,7 +82,7 @@ def _nothing(root: Path, source: str, refused: list[Refusal], rejected: Path) ->
     )
 
 
-@click.command()
+@click.command("python -m stages.ingest")
 @click.option("--captures", type=PATH, required=True, help="the table of usable captures")
 @click.option("--rejected", type=PATH, required=True, help="the table of refused ones")
 def main(captures: Path, rejected: Path) -> None:

@@ -51,7 +51,7 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
     return count
 
 
-@click.command()
+@click.command("python -m stages.simulate")
 @click.option("--out", type=PATH, required=True, help="a folder, which is emptied")
 def main(out: Path) -> None:
     """Render simulated captures."""

@@ -70,7 +70,7 @@ def split(
     return tables
 
 
-@click.command()
+@click.command("python -m stages.split")
 @click.option("--faces", type=PATH, required=True, help="the table of crops")
 @click.option("--out", type=PATH, required=True, help="a folder, for a table of each part")
 @click.option("--ratios", type=PATH, required=True, help="the classes' shares, .csv and .png")

@@ -19,7 +19,7 @@ from psface.registry import module_of
 from psface.running import PATH, run
 from psface.stereo.accuracy import truth_metrics
 from psface.stereo.compute import compute_maps
-from psface.stereo.integrators.registry import INTEGRATORS
+from psface.stereo.integrators.integrators import INTEGRATORS
 from psface.stereo.map_files import map_path, read_maps, read_notes, write_maps
 from psface.stereo.stereo_params import StereoParams
 
@@ -98,7 +98,7 @@ def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refu
     return None
 
 
-@click.command()
+@click.command("python -m stages.stereo")
 @click.option("--captures", type=PATH, required=True, help="the table of captures")
 @click.option("--out", type=PATH, required=True, help="a folder, for a map file of each")
 @click.option("--report", type=PATH, required=True, help="errors against the truth, as JSON")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+from pydantic import model_validator
 
 from psface.captures.ingest_params import IngestParams
 from psface.config import Selection, load
@@ -14,7 +15,7 @@ from psface.running import PATH, run
 from psface.stereo.stereo_params import StereoParams
 from psface.tasks import Attributes
 from psface.training.loop import train
-from psface.training.train_params import Fusion, Recipe, TrainParams
+from psface.training.train_params import Fusion, Recipe, TrainParams, check_tasks
 
 
 class Sections(Selection):
@@ -26,8 +27,13 @@ class Sections(Selection):
     crop: CropParams
     train: TrainParams
 
+    @model_validator(mode="after")
+    def _tasks_are_attributes(self) -> Sections:
+        check_tasks(self.train, self.attributes)
+        return self
 
-@click.command()
+
+@click.command("python -m stages.train")
 @click.option("--faces", type=PATH, required=True, help="the folder of packed crops")
 @click.option("--splits", type=PATH, required=True, help="the folder of the split's tables")
 @click.option("--out", type=PATH, required=True, help="a folder, for weights and card")

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from psface.captures.layouts.readers import READERS
+from psface.captures.layouts.layouts import READERS
 from psface.detect.detectors import DETECTORS
 from psface.fingerprint import closure
 from psface.registry import module_of
-from psface.stereo.integrators.registry import INTEGRATORS
-from psface.training.heads.registry import HEADS
+from psface.stereo.integrators.integrators import INTEGRATORS
+from psface.training.heads.heads import HEADS
 
 ROOT = Path(__file__).parents[1]
 # What a stage may choose by name, out of a registry.
@@ -16,15 +16,17 @@ CHOSEN = {
     "stages.stereo": INTEGRATORS,
     "stages.crop": DETECTORS,
     "stages.train": HEADS,
-    "psface.commands.train_detector.command": {},
-    "psface.commands.survey.command": DETECTORS,
+    "psface.commands.survey.survey_command": DETECTORS,
 }
+# Templates, which are no modules.
+TEMPLATES = {"psface.commands.audit.audit_command": ["psface/commands/audit/audit.html.j2"]}
 
 
 def code_of(module: str) -> set[str]:
     """All files of code that a stage may load."""
     named = {module_of(address) for address in CHOSEN.get(module, {}).values()}
-    return {path.relative_to(ROOT).as_posix() for path in closure(module, *named).values()}
+    modules = {path.relative_to(ROOT).as_posix() for path in closure(module, *named).values()}
+    return modules | set(TEMPLATES.get(module, []))
 
 
 def code_deps(module: str) -> list[str]:

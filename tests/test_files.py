@@ -1,7 +1,6 @@
 import pytest
 
 from psface.files import replacing
-from psface.fingerprint import code_digest
 
 
 def test_a_file_appears_whole(tmp_path):
@@ -28,14 +27,3 @@ def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path, error):
         fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_code_digest_follows_the_source_alone(tmp_path):
-    (tmp_path / "inner").mkdir()
-    source = tmp_path / "inner" / "module.py"
-    source.write_text("x = 1\n")
-    before = code_digest(tmp_path)
-    (tmp_path / "notes.txt").write_text("x")
-    assert code_digest(tmp_path) == before
-    source.write_text("x = 2\n")
-    assert code_digest(tmp_path) != before

@@ -30,14 +30,14 @@ from psface.captures.capture import Capture
 from psface.captures.capture_table import read_captures, write_captures
 from psface.captures.checks import check_capture
 from psface.captures.images import read_frame
-from psface.captures.layouts.readers import READERS
+from psface.captures.layouts.layouts import reader
 from psface.captures.media import read_media
 from psface.commands.audit.people import read_people
 from psface.detect.annotations import read_annotations
 from psface.detect.mtcnn.networks import Networks, load_networks
 from psface.errors import UserError
 from psface.faces.arrays import Faces
-from psface.faces.packing import Form, Packed, Previous
+from psface.faces.packing import Form, Packable, Packed, Previous
 from psface.measures.scores import read_scores, write_scores
 from psface.model.card import load_model
 from psface.recognise.gallery import build_gallery, read_gallery, write_gallery
@@ -47,7 +47,7 @@ from psface.stereo.map_files import Maps, read_maps, read_notes, write_maps
 from psface.tables import whole
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
 from psface.training.initialise import read_weights
-from psface.training.parts import measure_scale, read_part, usable_tasks
+from psface.training.training_data import measure_scale, read_part, usable_tasks
 from stages.params import load_params
 from tests.captures.layouts.test_recordio import RECORDS, packed
 from tests.measures.scored_people import scores_of
@@ -154,7 +154,7 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
 
     def ingest(source: str, root: Path) -> None:
         params = settings.ingest.model_copy(update={"source": source, "root": str(root)})
-        for item in READERS[source](root, params, 0):
+        for item in reader(source)(root, params, 0):
             check_capture(item, params)
 
     def photoface(folder: Path) -> None:
@@ -309,13 +309,9 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
         with Packed(folder, form) as made:
             for number in range(3):
                 found = {"found_on": "raw", "score": 0.9, "landmarks": [1.0] * 10}
-                row = {
-                    "identity": "p",
-                    "session": f"{number}",
-                    "fingerprint": f"f{number}",
-                    **found,
-                }
-                made.add({"raw": rng.normal(size=(1, 8, 8)).astype(np.float16)}, row)
+                row = {"identity": "p", "session": f"{number}", "fingerprint": f"f{number}"}
+                planes = {"raw": rng.normal(size=(1, 8, 8)).astype(np.float16)}
+                made.add(Packable(planes, found), row)
 
     def use_crops(root: Path) -> None:
         before = Previous(root, form)
@@ -349,8 +345,14 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
         good(lambda f: write_gallery(f / "g.safetensors", gallery), base / "gallery"),
         lambda root: read_gallery(root / "g.safetensors", "digest"),
     )
+    shape = (6, 5)
     maps = Maps(
-        np.zeros((3, 6, 5)), np.ones((6, 5)), np.ones((6, 5)), np.ones((6, 5), bool), {"a": "b"}
+        np.zeros((3, *shape)),
+        np.ones(shape),
+        np.ones(shape),
+        np.ones(shape, bool),
+        np.zeros((4, 2)),
+        {"a": "b"},
     )
 
     def use_maps(root: Path) -> None:

@@ -8,27 +8,30 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
 from psface.errors import UserError
-from psface.faces.packing import FOUND, Form, Packed, Previous
+from psface.faces.packing import Form, Packable, Packed, Previous
 from psface.files import check_regular, check_room, leftovers, partial_path, replacing
-from psface.running import alone, run_stage
+from psface.running import alone, run
 
 ROOT = Path(__file__).parents[1]
 WORK = """
-import os, sys, time
-from psface.errors import run_stage
+import time
+import click
 from psface.parallel import map_in_processes
+from psface.running import run
 import psface.parallel
 psface.parallel.available_cpus = lambda: 2
+@click.command()
 def main():
     print("begun", flush=True)
     for _ in map_in_processes(time.sleep, [0.2] * 1000, "work"):
         print("one", flush=True)
 if __name__ == "__main__":
-    run_stage(main, alone_as="work")
+    run(main, alone_as="work")
 """
 
 
@@ -89,7 +92,10 @@ def test_ctrl_c_is_one_line(tmp_path):
 
 
 def test_ctrl_c_while_a_command_still_loads_is_one_line(tmp_path):
-    code = "import stages, signal, os; os.kill(os.getpid(), signal.SIGINT)"
+    code = (
+        "import os, signal; from psface.commands import cli; "
+        "cli.run = lambda command: os.kill(os.getpid(), signal.SIGINT); cli.main()"
+    )
     stopped = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False
     )
@@ -136,14 +142,16 @@ def test_what_a_killed_writer_left_is_cleared(tmp_path):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["main"])
 
+    @click.command()
     def main():
         with replacing(Path("out") / "table.csv") as partial:
             partial.symlink_to("/dev/full")
             partial.write_text("x")
 
     with pytest.raises(SystemExit) as ended:
-        run_stage(main)
+        run(main)
     assert ended.value.code == 1
     said = capsys.readouterr().err
     assert said.startswith("error: out/table.csv: cannot be written (No space left on device)")
@@ -185,11 +193,11 @@ def test_pipes_and_devices_are_refused(tmp_path):
 FORM = Form(4, {"raw": 1, "albedo": 2}, ("pose",))
 
 
-def faces(number: int) -> tuple[dict, dict]:
+def faces(number: int) -> tuple[Packable, dict[str, str]]:
     rng = np.random.default_rng(number)
     planes = {n: rng.normal(size=FORM.shape(n)).astype(np.float16) for n in FORM.channels}
     row = {"identity": f"p{number}", "session": "s", "fingerprint": f"f{number}"}
-    return planes, {**row, **dict(zip(FOUND, ("raw", 0.5, [1.0] * 10), strict=True))}
+    return Packable(planes, {"found_on": "raw", "score": 0.5, "landmarks": [1.0] * 10}), row
 
 
 def killed_after(folder: Path, numbers: Sequence[int]) -> None:
@@ -210,9 +218,9 @@ def test_crops_that_were_made_before_a_kill_are_kept(tmp_path, monkeypatch):
     assert set(before.index) == {"f1", "f3", "f5"}
     for number in (1, 3, 5):
         found = before.get(f"f{number}")
-        planes, row = faces(number)
-        assert all((found.planes[name] == planes[name]).all() for name in planes)
-        assert found.found == {name: row[name] for name in FOUND}
+        made, _ = faces(number)
+        assert all((found.planes[name] == made.planes[name]).all() for name in made.planes)
+        assert found.found == made.found
     with Packed(tmp_path, FORM) as packed:
         for number in (1, 3, 5):
             packed.add(*faces(number))

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import torch
 
-from psface.captures.limits import CaptureLimits
 from psface.faces.modalities import Modality, maps_of
 from psface.model.card import Card, save_model
 from psface.model.scale import LIMIT, Scale
@@ -25,7 +24,7 @@ def untrained_card(settings: Params, modality: Modality, **crop: object) -> Card
         maps=list(maps),
         channels=channels,
         side=params.size,
-        limits=CaptureLimits(**settings.ingest.model_dump(include=set(CaptureLimits.model_fields))),
+        limits=settings.ingest.limits,
         stereo=settings.stereo,
         crop=params,
         scale=Scale([0.0] * total, [0.3] * total, LIMIT),

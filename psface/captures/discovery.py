@@ -22,9 +22,9 @@ def find_captures(
     """Captures, and the files of pictures and video: the given ones, and all under given folders.
 
     A folder with a ``LightSource.m`` is one capture in the layout of Photoface, and one with a
-    ``manifest.csv`` holds the captures that it lists (`stages.ingest`). Links to folders are not
-    followed. What lies in the folders ``without`` is left out. With ``all_files`` those that are
-    none of these are refused, not passed over.
+    ``manifest.csv`` holds the captures that it lists (`psface.captures.layouts.manifest`). Links to
+    folders are not followed. What lies in the folders ``without`` is left out. With ``all_files``
+    those that are none of these are refused, not passed over.
 
     Raises
     ------
@@ -43,6 +43,40 @@ def find_captures(
             yield from _inside(path, closed, all_files)
         else:
             yield path
+
+
+def read_capture_at(path: Path) -> Capture:
+    """The picture of a file, or the one capture of a folder.
+
+    Examples
+    --------
+    >>> capture = read_capture_at(Path("capture"))
+    >>> len(capture.frames), capture.lights.shape
+    (4, (4, 3))
+    >>> capture.pixels().grey.shape
+    (4, 64, 64)
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+    if not path.exists():
+        raise UserError(f"{path}: there is no such picture or capture")
+    found = capture_at(path)
+    if isinstance(found, Refusal):
+        raise UserError(found.reason)
+    return found
+
+
+def capture_at(path: Path) -> Capture | Refusal:
+    """The picture of a file, or the one capture of a folder."""
+    if not path.is_dir():
+        return picture("", path)
+    [*found] = find_captures([path])
+    if len(found) == 1 and isinstance(found[0], (Capture, Refusal)):
+        return found[0]
+    return Refusal("", path.name, f"{path}: not a picture, nor the folder of one capture")
 
 
 def people_in(root: Path) -> Iterator[Capture | Refusal]:

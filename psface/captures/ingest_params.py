@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from psface.captures.layouts.readers import READERS
+from psface.captures.layouts.layouts import READERS
 from psface.captures.limits import CaptureLimits
 from psface.config import Count, Section
 

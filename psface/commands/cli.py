@@ -30,11 +30,11 @@ COMMANDS = {
         "Write a trained model as ONNX.",
     ),
     "audit": (
-        "psface.commands.audit.command:audit",
+        "psface.commands.audit.audit_command:audit",
         "Check a data set against requirements.",
     ),
     "overlap": (
-        "psface.commands.overlap.command:overlap",
+        "psface.commands.overlap.overlap_command:overlap",
         "Find pictures and people that are in the data twice.",
     ),
     "experiments": (
@@ -42,23 +42,23 @@ COMMANDS = {
         "Run the experiments that are not done yet.",
     ),
     "compare": (
-        "psface.commands.compare.command:compare",
+        "psface.commands.compare.compare_command:compare",
         "Report the finished experiments side by side.",
     ),
     "scenes": (
-        "psface.commands.scenes.command:scenes",
+        "psface.commands.scenes.scenes_command:scenes",
         "Render annotated pictures of simulated people.",
     ),
     "train-detector": (
-        "psface.commands.train_detector.command:train_detector",
+        "psface.commands.train_detector.train_detector_command:train_detector",
         "Train a face detector.",
     ),
     "survey": (
-        "psface.commands.survey.command:survey",
+        "psface.commands.survey.survey_command:survey",
         "Compare face detectors.",
     ),
     "measure": (
-        "psface.commands.measure.command:measure",
+        "psface.commands.measure.measure_command:measure",
         "Measure how far psface's own tools can be trusted.",
     ),
 }

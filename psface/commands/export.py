@@ -22,7 +22,7 @@ def export(model: Path, out: Path, faces: Path) -> None:
 
     Exit status: 0; 1 if a package is missing or the two differ; 2 for wrong arguments.
     """
-    from psface.model.export import export as export_model
+    from psface.model.onnx_export import export as export_model
 
     alike = export_model(model, out, faces)
     print(f"export: {out}, cosine with torch's embeddings {alike:.6f} or more")

@@ -29,7 +29,7 @@ from psface.running import PATH
 
 if TYPE_CHECKING:
     from psface.recognise.gallery import Gallery
-    from psface.recognise.identify import Match
+    from psface.recognise.matching import Match
 
 TOP = 5  # people of the gallery that are named
 UNKNOWN = (255, 150, 60)  # RGB
@@ -65,7 +65,7 @@ def identify(
     that cannot be used. Exit status: 0; 1 if no face is found; 2 for wrong arguments.
     """
     from psface.recognise.gallery import read_gallery
-    from psface.recognise.identify import identify as identify_all
+    from psface.recognise.matching import identify as identify_all
     from psface.recognise.recogniser import Recogniser
 
     recogniser = Recogniser(model)

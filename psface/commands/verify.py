@@ -59,10 +59,10 @@ def verify(
 
 
 def _compare(model: Path, first: Path, second: Path, threshold: float | None) -> None:
-    from psface.recognise.pair_lists import one_capture
+    from psface.captures.discovery import read_capture_at
     from psface.recognise.recogniser import Recogniser
 
-    captures = [one_capture(path) for path in (first, second)]
+    captures = [read_capture_at(path) for path in (first, second)]
     # In the precision that thresholds are printed in, and compared as it is printed.
     cosine = np.float32(Recogniser(model).compare(*captures))
     verdict = ""

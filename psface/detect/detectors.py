@@ -46,6 +46,11 @@ def detect_faces(
     ------
     TypeError
         If ``images`` is one image, or one of them is not an array of pixels nor a PIL image.
+
+    Examples
+    --------
+    >>> detect_faces([np.zeros((120, 160), np.uint8)])
+    [[]]
     """
     return build_detector(detector, **options).detect(images)
 

@@ -14,12 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from psface.captures.capture import Capture
+from psface.captures.capture import Capture, Refusal
+from psface.errors import UserError
 from psface.faces.crop_params import CropParams
-from psface.faces.cropping import Crop
+from psface.faces.cropping import Crop, crop_capture
 from psface.faces.modalities import MAPS, Map
 from psface.files import array_digest, leftovers, partial_path, writing
 from psface.stage_tables import ROWS_AT_ONCE
+from psface.stereo.map_files import map_path, read_maps
 
 TABLE, JOURNAL = "faces.parquet", "faces.jsonl"
 FOUND = ("found_on", "score", "landmarks")  # columns
@@ -87,6 +89,19 @@ def packable(crop: Crop, form: Form) -> Packable:
     }
     planes = {name: crop.planes[name][:count] for name, count in form.channels.items()}
     return Packable(planes, found)
+
+
+def packed_crop(capture: Capture, maps: Path, params: CropParams, form: Form) -> Packable | Refusal:
+    """The crop of a capture, whose maps are in the folder ``maps``; or why there is none."""
+    try:
+        pixels = capture.pixels(params.colour)
+        own = None if capture.is_picture else read_maps(map_path(maps, capture))
+    except UserError as error:
+        return Refusal(capture.identity, capture.name, str(error))
+    crop = crop_capture(pixels, own, params)
+    if crop is None:
+        return Refusal(capture.identity, capture.name, f"{capture.frames[0]}: no face found")
+    return packable(crop, form)
 
 
 class Previous:

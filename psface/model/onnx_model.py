@@ -39,7 +39,7 @@ def is_exported(folder: Path) -> bool:
 
 
 def load_exported(folder: Path) -> tuple[Exported, Card]:
-    """Read what `psface.model.export.export` wrote.
+    """Read what `psface.model.onnx_export.export` wrote.
 
     Raises
     ------

@@ -163,13 +163,9 @@ def read_gallery(path: Path, model: str) -> Gallery:
         gallery = Gallery(names, **arrays, spare=float(notes["spare"]), model=notes["model"])
         _check(gallery)
     except FileNotFoundError:
-        raise UserError(
-            f"{path}: there is no such gallery; `python -m psface.recognise.identify enrol FOLDER`"
-        ) from None
+        raise UserError(f"{path}: there is no such gallery; `psface enrol FOLDER`") from None
     except Exception as error:  # whatever a damaged file runs the reader into
-        raise UserError(
-            f"{path}: no gallery of `python -m psface.recognise.identify enrol`"
-        ) from error
+        raise UserError(f"{path}: no gallery of `psface enrol`") from error
     if gallery.model != model:
         raise UserError(
             f"{path}: enrolled with another model, whose embeddings mean nothing to this one; give "

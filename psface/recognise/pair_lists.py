@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
-from psface.captures.capture import NO_LIGHTS, Capture, Refusal, picture
-from psface.captures.discovery import find_captures, people_in
+from psface.captures.capture import NO_LIGHTS, Capture, Refusal
+from psface.captures.discovery import capture_at, people_in
 from psface.captures.images import PICTURE_SUFFIXES
 from psface.errors import UserError
 from psface.measures.pairs import IMPOSTORS, some_pairs
@@ -165,32 +165,6 @@ def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
         same,
         _folds(same) if fold[0] is None else fold.astype(int),
     )
-
-
-def one_capture(path: Path) -> Capture:
-    """The picture of a file, or the one capture of a folder.
-
-    Raises
-    ------
-    UserError
-        If there is none.
-    """
-    if not path.exists():
-        raise UserError(f"{path}: there is no such picture or capture")
-    found = capture_at(path)
-    if isinstance(found, Refusal):
-        raise UserError(found.reason)
-    return found
-
-
-def capture_at(path: Path) -> Capture | Refusal:
-    """The picture of a file, or the one capture of a folder."""
-    if not path.is_dir():
-        return picture("", path)
-    [*found] = find_captures([path])
-    if len(found) == 1 and isinstance(found[0], (Capture, Refusal)):
-        return found[0]
-    return Refusal("", path.name, f"{path}: not a picture, nor the folder of one capture")
 
 
 def _folds(same: np.ndarray) -> np.ndarray | None:

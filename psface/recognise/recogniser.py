@@ -42,10 +42,13 @@ class Recogniser:
 
     Examples
     --------
-    Whether two pictures show one person::
-
-        recogniser = Recogniser(Path("models"))
-        recogniser.compare(picture("", Path("one.jpg")), picture("", Path("other.jpg")))
+    >>> from psface.captures.discovery import read_capture_at
+    >>> recogniser = Recogniser(Path("models"))
+    >>> capture = read_capture_at(Path("face.png"))
+    >>> recogniser.embed([recogniser.crop(capture)]).identity.shape
+    (1, 16)
+    >>> round(recogniser.compare(capture, capture), 3)
+    1.0
     """
 
     def __init__(self, folder: Path) -> None:

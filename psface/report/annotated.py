@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import csv
 import errno
+import importlib.util
 import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 import cv2
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
@@ -26,7 +27,6 @@ from psface.files import made_folder
 from psface.tables import safe_cell
 
 COLOUR = (90, 230, 90)  # RGB
-FONT = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
 POINTS = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
 COLUMNS = ["path", "frame", "face", "x1", "y1", "x2", "y2", "score", *POINTS]
 
@@ -111,12 +111,21 @@ def annotated(
     return out
 
 
+@lru_cache(maxsize=8)
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Matplotlib's font where that is installed, which has most of Latin, Greek and Cyrillic; else
+    Pillow's own. OpenCV's letters are those of ASCII alone."""
+    matplotlib = importlib.util.find_spec("matplotlib")
+    if matplotlib is None or matplotlib.origin is None:
+        return ImageFont.load_default(size)
+    path = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return ImageFont.truetype(path, size)
+
+
 def _write_text(image: np.ndarray, label: Label, place: tuple[int, int], thick: int) -> None:
     """A line of text over a place, or as near to it as the image allows."""
-    # OpenCV's letters are ASCII's alone; matplotlib's font, which comes with it, has most of Latin,
-    # Greek and Cyrillic.
     text = Image.new("L", (1, 1))
-    font = ImageFont.truetype(FONT, 11 * thick)
+    font = _font(11 * thick)
     left, top, right, bottom = ImageDraw.Draw(text).textbbox((0, 0), label.text, font)
     text = Image.new("L", (max(1, round(right - left)), max(1, round(bottom - top))))
     ImageDraw.Draw(text).text((-left, -top), label.text, 255, font)

@@ -16,7 +16,7 @@ from psface.errors import UserError
 from psface.faces.cropping import Crop
 from psface.files import made_folder, replacing
 from psface.measures.folds import fold_accuracies
-from psface.measures.verification import Metrics, draw_people
+from psface.measures.verification import Metrics, Verification, draw_people
 from psface.model.card import Card
 from psface.parallel import map_in_processes
 from psface.recognise.pair_lists import PairSet
@@ -63,25 +63,8 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
     threshold = verification.threshold_at(far)
     if threshold is not None:  # over all there are, if impostors are the most alike
         threshold = min(threshold, float(np.nextafter(cosine.max(), 2)))
-    far_there, frr = (None, None) if threshold is None else verification.rates(threshold)
-    draws = None
-    if pairs.identity is not None:
-        draws = draw_people(len(np.unique(pairs.identity)), RESAMPLES, 0)
-    metrics: Metrics = {
-        "pairs": len(pairs.same),
-        "captures": len(crops),
-        "failed_captures": len(failures),
-        **_accuracy(cosine, pairs),
-        **verification.metrics(FARS, draws),
-        "threshold": threshold,
-        "far": far_there,
-        "frr": frr,
-    }
-    # A rounded threshold would be another one: a pair's own score may lie on it.
-    metrics = {
-        k: round(v, 5) if isinstance(v, float) and k != "threshold" else v
-        for k, v in metrics.items()
-    }
+    counts = {"pairs": len(pairs.same), "captures": len(crops), "failed_captures": len(failures)}
+    metrics = {**counts, **_metrics(pairs, verification, threshold)}
 
     with replacing(out / "metrics.json") as path:
         text = json.dumps(metrics, indent=2, allow_nan=False)
@@ -110,6 +93,25 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
         with replacing(out / "degradations.png") as path:
             draw_degradations(levels, threshold, path)
     return metrics
+
+
+def _metrics(pairs: PairSet, verification: Verification, threshold: float | None) -> Metrics:
+    far, frr = (None, None) if threshold is None else verification.rates(threshold)
+    draws = None
+    if pairs.identity is not None:
+        draws = draw_people(len(np.unique(pairs.identity)), RESAMPLES, 0)
+    metrics: Metrics = {
+        **_accuracy(verification.score, pairs),
+        **verification.metrics(FARS, draws),
+        "threshold": threshold,
+        "far": far,
+        "frr": frr,
+    }
+    # A rounded threshold would be another one: a pair's own score may lie on it.
+    return {
+        name: round(value, 5) if isinstance(value, float) and name != "threshold" else value
+        for name, value in metrics.items()
+    }
 
 
 def _accuracy(cosine: np.ndarray, pairs: PairSet) -> Metrics:

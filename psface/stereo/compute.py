@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from psface.stereo.integrators.registry import integrator
+from psface.stereo.integrators.integrators import integrator
 from psface.stereo.map_files import Maps, as_stored
 from psface.stereo.normals import photometric_stereo
 from psface.stereo.registration import align, register

@@ -37,6 +37,18 @@ def photometric_stereo(
         Unit vectors; (0, 0, 1) where all frames are black.
     albedo : (H, W) float32
         On the scale in which a frame is ``albedo * max(0, n.l)``.
+
+    Examples
+    --------
+    A plane that is tilted to the right, of albedo 0.5, under three lights:
+
+    >>> lights = np.array([[0.5, 0, 1], [-0.5, 0.5, 1], [-0.5, -0.5, 1]])
+    >>> lights /= np.linalg.norm(lights, axis=1, keepdims=True)
+    >>> tilted = np.array([0.28, 0, 0.96])
+    >>> frames = np.ones((3, 2, 2), np.float32) * 0.5 * (lights @ tilted)[:, None, None]
+    >>> normal, albedo = photometric_stereo(frames.astype(np.float32), lights)
+    >>> bool(np.allclose(normal[:, 0, 0], tilted)), float(albedo[0, 0].round(2))
+    (True, 0.5)
     """
     n, height, width = frames.shape
     intensity = frames.reshape(n, -1).T.astype(np.float32)  # (P, n)

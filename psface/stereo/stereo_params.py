@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from psface.config import Section
-from psface.stereo.integrators.registry import INTEGRATORS
+from psface.stereo.integrators.integrators import INTEGRATORS
 
 
 class StereoParams(Section):

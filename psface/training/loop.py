@@ -27,12 +27,12 @@ from psface.training.augmentation import augment
 from psface.training.batches import grouped_batches, shuffled_batches, steps_in
 from psface.training.erasure import class_directions
 from psface.training.finetune import freeze_parts
-from psface.training.heads.registry import HEADS
+from psface.training.heads.heads import HEADS
 from psface.training.objective import reversal_strength
-from psface.training.parts import TrainingData, measure_scale, read_data
 from psface.training.shards import Shards
-from psface.training.state import TrainingState
 from psface.training.train_params import Recipe, TrainParams
+from psface.training.training_data import TrainingData, measure_scale, read_data
+from psface.training.training_state import TrainingState
 
 GRADIENT_NORM = 5.0
 CHECKPOINT_SECONDS = 60.0

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from psface.model.network.multitask import Outputs
-from psface.training.heads.registry import build_head
+from psface.registry import named
+from psface.training.heads.heads import HEADS
 from psface.training.losses import focal_loss
 from psface.training.train_params import TrainParams
 
@@ -64,6 +65,11 @@ class Objective(nn.Module):
     def _weigh(self, name: str, loss: Tensor) -> Tensor:
         task = name.removesuffix("_remainder")
         return loss if task == "identity" else self.params.task_weights[task] * loss
+
+
+def build_head(params: TrainParams, embedding: int, weights: Tensor) -> nn.Module:
+    """The head ``params.head`` for embeddings of that size; ``weights`` (classes,)."""
+    return named(HEADS[params.head])(embedding, weights, getattr(params.heads, params.head))
 
 
 def reversal_strength(weight: float, progress: float) -> float:

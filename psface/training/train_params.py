@@ -14,7 +14,7 @@ from psface.model.network.backbones import Backbone
 from psface.stereo.stereo_params import StereoParams
 from psface.tasks import Attributes, Tasks
 from psface.training.heads.head_params import HeadsParams
-from psface.training.heads.registry import HEADS
+from psface.training.heads.heads import HEADS
 
 Fusion = Literal["late", "early"]
 

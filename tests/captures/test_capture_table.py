@@ -23,7 +23,7 @@ FULL = Capture(
 
 
 def assert_same(first: Capture, second: Capture) -> None:
-    for name in ("identity", "session", "frames", "digest", "attributes", "name"):
+    for name in ("identity", "name", "frames", "digest", "attributes", "key"):
         assert getattr(first, name) == getattr(second, name)
     np.testing.assert_array_equal(first.lights, second.lights)
     assert (first.landmarks is None) == (second.landmarks is None)
@@ -36,7 +36,7 @@ def assert_same(first: Capture, second: Capture) -> None:
     [
         [PLAIN],
         [FULL],
-        [FULL, replace(FULL, session="draw 1", landmarks=None)],
+        [FULL, replace(FULL, name="draw 1", landmarks=None)],
         [replace(FULL, landmarks=None), FULL],
         [],
     ],
@@ -63,7 +63,7 @@ def test_tables_are_read_and_written_in_parts(tmp_path, monkeypatch):
     def sessions():
         for number in range(5):
             taken.append(number)
-            yield replace(PLAIN, session=f"s{number}")
+            yield replace(PLAIN, name=f"s{number}")
 
     write_captures(tmp_path / "sessions.parquet", sessions())
     rows = read_captures(tmp_path / "sessions.parquet")

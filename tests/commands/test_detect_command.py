@@ -1,9 +1,8 @@
-"""python -m psface.detect.detectors on pictures, a folder and video."""
+"""psface detect on pictures, a folder and video."""
 
 import csv
 import json
 import os
-import sys
 
 import cv2
 import numpy as np
@@ -11,10 +10,10 @@ import pytest
 import torch
 
 from psface.captures.media import Picture, read_media
-from psface.detect.detectors import Face
-from psface.detect.detectors import __main__ as command
-from psface.errors import UserError
+from psface.commands import detect as command
+from psface.detect.face import Face
 from psface.report.annotated import COLUMNS, annotated
+from tests.commands.running import psface, refused
 
 FIVE = np.array([[20, 20], [40, 20], [30, 30], [22, 40], [38, 40]], np.float32)
 
@@ -50,15 +49,14 @@ def pictures(tmp_path):
     return folder
 
 
-def run(monkeypatch, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["detect", *map(str, arguments)])
-    command.main()
+def detect(*arguments: object) -> None:
+    assert psface("detect", *arguments) == 0
 
 
-def test_table_pictures_and_crops(monkeypatch, detector, pictures, tmp_path, capsys):
+def test_table_pictures_and_crops(detector, pictures, tmp_path, capsys):
     (pictures / "b" / "broken.png").write_text("no picture")
     out = tmp_path / "out"
-    run(monkeypatch, pictures, "--out", out, "--pictures", "--crops", 32)
+    detect(pictures, "--out", out, "--pictures", "--crops", 32)
     said = capsys.readouterr()
     assert "detect: 2 faces in 3 pictures" in said.out and "1 files not read" in said.out
     assert "broken.png: truncated or not an image" in said.err
@@ -77,40 +75,40 @@ def test_table_pictures_and_crops(monkeypatch, detector, pictures, tmp_path, cap
     assert (drawn != 200).any() and drawn.shape == (60, 64, 3)
 
 
-def test_what_a_run_wrote_is_not_the_next_one_s_input(monkeypatch, detector, pictures, capsys):
+def test_what_a_run_wrote_is_not_the_next_one_s_input(detector, pictures, capsys):
     for _ in range(2):
-        run(monkeypatch, pictures, "--out", pictures, "--pictures", "--crops", 32)
+        detect(pictures, "--out", pictures, "--pictures", "--crops", 32)
         assert "detect: 2 faces in 3 pictures" in capsys.readouterr().out
 
 
-def test_pictures_are_not_written_over(monkeypatch, detector, tmp_path):
+def test_pictures_are_not_written_over(detector, tmp_path, capsys):
     path = tmp_path / "set" / "pictures" / "a.png"
     path.parent.mkdir(parents=True)
     cv2.imwrite(str(path), np.full((60, 64, 3), 200, np.uint8))
     before = path.read_bytes()
     for given in (path.parent, path):
-        with pytest.raises(UserError, match=r"pictures, which is written to; give another --out"):
-            run(monkeypatch, given, "--out", tmp_path / "set", "--pictures")
+        match = r"pictures, which is written to; give another --out"
+        refused(capsys, match, "detect", given, "--out", tmp_path / "set", "--pictures")
     assert path.read_bytes() == before
-    run(monkeypatch, path, "--out", tmp_path / "set")  # a table alone does no harm
+    detect(path, "--out", tmp_path / "set")  # a table alone does no harm
     assert (tmp_path / "set" / "faces.csv").exists() and path.read_bytes() == before
 
 
-def test_links_have_their_own_names(monkeypatch, detector, pictures, tmp_path):
+def test_links_have_their_own_names(detector, pictures, tmp_path):
     links = tmp_path / "links"
     links.mkdir()
     for name in ("anna.png", "bert.png"):
         (links / name).symlink_to(pictures / "a" / "one.png")
-    run(monkeypatch, links, "--out", tmp_path / "out", "--pictures")
+    detect(links, "--out", tmp_path / "out", "--pictures")
     made = (tmp_path / "out" / "pictures").iterdir()
     assert sorted(path.name for path in made) == ["anna.png", "bert.png"]
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
-def test_a_name_that_is_no_unicode_loses_nothing(monkeypatch, detector, pictures, tmp_path, form):
+def test_a_name_that_is_no_unicode_loses_nothing(detector, pictures, tmp_path, form):
     odd = os.fsdecode(b"caf\xe9.png")
     (pictures / "a" / "one.png").rename(pictures / "a" / odd)
-    run(monkeypatch, pictures, "--out", tmp_path / "out", "--format", form)
+    detect(pictures, "--out", tmp_path / "out", "--format", form)
     written = (tmp_path / "out" / f"faces.{form}").read_text(encoding="utf-8")
     assert "caf" in written and "one.png" in written
 
@@ -125,45 +123,41 @@ def test_a_name_that_is_no_unicode_loses_nothing(monkeypatch, detector, pictures
         (["--detector", "dlib-hog", "--scale-factor", ".7"], r"no option 'scale_factor'"),
     ],
 )
-def test_wrong_values(monkeypatch, pictures, arguments, said):
-    with pytest.raises(UserError, match=said):
-        run(monkeypatch, pictures, *arguments)
+def test_wrong_values(pictures, arguments, said, capsys):
+    refused(capsys, said, "detect", pictures, *arguments)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_no_gpu(monkeypatch, pictures):
-    with pytest.raises(UserError, match="no GPU that torch can use"):
-        run(monkeypatch, pictures, "--device", "cuda")
+def test_no_gpu(pictures, capsys):
+    refused(capsys, "no GPU that torch can use", "detect", pictures, "--device", "cuda")
 
 
-def test_out_is_a_file(monkeypatch, detector, pictures, tmp_path):
+def test_out_is_a_file(detector, pictures, tmp_path, capsys):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(UserError, match=r"out: .*give another folder"):
-        run(monkeypatch, pictures, "--out", tmp_path / "out")
+    refused(capsys, r"out: .*give another folder", "detect", pictures, "--out", tmp_path / "out")
     assert (tmp_path / "out").read_text() == "mine"
 
 
-def test_crops_of_no_size(monkeypatch, detector, pictures, capsys):
-    with pytest.raises(SystemExit):
-        run(monkeypatch, pictures, "--crops", 0)
-    assert "'0' is no number of pixels" in capsys.readouterr().err
+def test_crops_of_no_size(detector, pictures, capsys):
+    assert psface("detect", pictures, "--crops", 0) == 2
+    assert "0 is not in the range x>=1" in capsys.readouterr().err
 
 
-def test_json(monkeypatch, detector, pictures, tmp_path):
-    run(monkeypatch, pictures, "--out", tmp_path / "out", "--format", "json")
+def test_json(detector, pictures, tmp_path):
+    detect(pictures, "--out", tmp_path / "out", "--format", "json")
     faces = json.loads((tmp_path / "out" / "faces.json").read_text())
     assert len(faces) == 2 and faces[0]["score"] == 0.9 and faces[0]["frame"] is None
-    run(monkeypatch, pictures / "b" / "dark.jpg", "--out", tmp_path / "out", "--format", "json")
+    detect(pictures / "b" / "dark.jpg", "--out", tmp_path / "out", "--format", "json")
     assert json.loads((tmp_path / "out" / "faces.json").read_text()) == []
 
 
-def test_video_streams_through(monkeypatch, detector, tmp_path, capsys):
+def test_video_streams_through(detector, tmp_path, capsys):
     path = tmp_path / "clip.mp4"
     video = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), 10, (64, 60))
     for number in range(40):
         video.write(np.full((60, 64, 3), 200 if number % 2 else 0, np.uint8))
     video.release()
-    run(monkeypatch, path, "--out", tmp_path / "out", "--pictures")
+    detect(path, "--out", tmp_path / "out", "--pictures")
     assert "detect: 20 faces in 40 pictures" in capsys.readouterr().out
     assert max(detector.sizes) <= command.AT_ONCE  # memory does not grow with the video
     drawn = list(read_media(tmp_path / "out" / "pictures" / "clip.mp4"))
@@ -172,14 +166,14 @@ def test_video_streams_through(monkeypatch, detector, tmp_path, capsys):
         assert [int(row["frame"]) for row in csv.DictReader(file)] == list(range(1, 40, 2))
 
 
-def test_nothing_readable_is_an_error_and_leaves_no_half_table(monkeypatch, detector, tmp_path):
+def test_nothing_readable_is_an_error_and_leaves_no_half_table(detector, tmp_path, capsys):
     (tmp_path / "face.jpg").write_text("text")
-    with pytest.raises(command.UserError, match="none of 1 files can be read"):
-        run(monkeypatch, tmp_path / "face.jpg", "--out", tmp_path / "out")
+    match = "none of 1 files can be read"
+    refused(capsys, match, "detect", tmp_path / "face.jpg", "--out", tmp_path / "out")
 
 
 def test_a_failure_leaves_the_table_of_before(monkeypatch, detector, pictures, tmp_path):
-    run(monkeypatch, pictures, "--out", tmp_path / "out")
+    detect(pictures, "--out", tmp_path / "out")
     before = (tmp_path / "out" / "faces.csv").read_text()
 
     def fail(images):
@@ -187,7 +181,7 @@ def test_a_failure_leaves_the_table_of_before(monkeypatch, detector, pictures, t
 
     monkeypatch.setattr(detector, "detect", fail)
     with pytest.raises(RuntimeError):
-        run(monkeypatch, pictures, "--out", tmp_path / "out")
+        detect(pictures, "--out", tmp_path / "out")
     assert (tmp_path / "out" / "faces.csv").read_text() == before
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["faces.csv"]
 

@@ -1,9 +1,8 @@
-"""python -m psface.report.verification_report on pictures, captures and sets."""
+"""psface verify on pictures, captures and sets."""
 
 import json
 import pickle
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -11,21 +10,19 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psface.captures.capture import read_table
 from psface.captures.discovery import people_in
-from psface.errors import UserError
-from psface.measures.pairs import unit
 from psface.recognise.degradations import DEGRADATIONS
-from psface.recognise.recogniser import Recogniser, cut_session
-from psface.report.verification_report import __main__ as command
+from psface.recognise.recogniser import Recogniser
+from psface.stage_tables import read_table
+from psface.vectors import unit
+from tests.commands.running import psface, refused
 from tests.untrained_models import save_untrained, untrained_card
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
 
-def run(monkeypatch, *arguments: object) -> None:
-    monkeypatch.setattr(sys, "argv", ["verify", *map(str, arguments)])
-    command.main()
+def verify(*arguments: object) -> None:
+    assert psface("verify", *arguments) == 0
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +49,7 @@ def test_a_folder_of_people(monkeypatch, people, raw_model, tmp_path, capsys):
     few = {name: DEGRADATIONS[name] for name in ("JPEG", "low light")}
     monkeypatch.setattr("psface.recognise.robustness.DEGRADATIONS", few)
     options = ("--model", raw_model, "--out", out, "--far", 0.1, "--degrade")
-    run(monkeypatch, people, *options)
+    verify(people, *options)
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["pairs"] == 9 * 8 // 2 and metrics["failed_captures"] == 1
     assert metrics["accuracy"] is None and metrics["auc_low"] <= metrics["auc"]
@@ -66,8 +63,8 @@ def test_a_folder_of_people(monkeypatch, people, raw_model, tmp_path, capsys):
     faces = {}
     for session in people_in(people):
         if "blank" not in session.name:
-            values = cut_session(session, recogniser.card).values
-            faces[session.frames[0]] = unit(recogniser.embed(iter([values])).identity)[0]
+            crop = recogniser.crop(session)
+            faces[session.frames[0]] = unit(recogniser.embed([crop]).identity)[0]
     for row in scores.itertuples():
         lost = "blank" in row.first or "blank" in row.second
         wanted = -1.0 if lost else float(faces[row.first] @ faces[row.second])
@@ -85,7 +82,7 @@ def test_a_folder_of_people(monkeypatch, people, raw_model, tmp_path, capsys):
     assert levels["genuine_p50"][1] > 0.99 > levels["genuine_p50"].min()
 
 
-def test_a_set_of_aligned_pictures(monkeypatch, raw_model, tmp_path):
+def test_a_set_of_aligned_pictures(raw_model, tmp_path):
     rng = np.random.default_rng(0)
     people = [cv2.GaussianBlur(rng.random((112, 112)), (0, 0), 6) for _ in range(24)]
     people = [(p - p.min()) / np.ptp(p) for p in people]
@@ -99,7 +96,7 @@ def test_a_set_of_aligned_pictures(monkeypatch, raw_model, tmp_path):
         pictures += [picture(person), picture(person), picture(person), picture(person + 12)]
         same += [True, False]
     (tmp_path / "own.bin").write_bytes(pickle.dumps((pictures, same)))
-    run(monkeypatch, tmp_path / "own.bin", "--model", raw_model, "--out", tmp_path / "out")
+    verify(tmp_path / "own.bin", "--model", raw_model, "--out", tmp_path / "out")
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["failed_captures"] == 0  # noise is no face: nothing was looked for
     assert metrics["accuracy"] > 0.9 and metrics["auc"] > 0.95
@@ -120,7 +117,7 @@ def test_lists_of_pictures(monkeypatch, people, raw_model, tmp_path):
     (people / "pairs.txt").write_text("\n".join(text))
     monkeypatch.chdir(people)
     for name, pairs, captures in (("mine.csv", 8, 8), ("pairs.txt", 4, 4)):
-        run(monkeypatch, name, "--model", raw_model, "--out", tmp_path / name)
+        verify(name, "--model", raw_model, "--out", tmp_path / name)
         metrics = json.loads((tmp_path / name / "metrics.json").read_text())
         assert (metrics["pairs"], metrics["captures"]) == (pairs, captures)
         assert metrics["failed_captures"] == 0
@@ -134,63 +131,65 @@ def test_captures_by_their_relative_names(monkeypatch, simulated, settings, tmp_
     c = sorted(other.iterdir())[0]
     (tmp_path / "pairs.csv").write_text(f"first,second,same\n{a},{b},1\n{a},{c},0\n")
     options = ("--model", tmp_path / "m", "--out", tmp_path / "out")
-    run(monkeypatch, tmp_path / "pairs.csv", "--root", ".", *options)
+    verify(tmp_path / "pairs.csv", "--root", ".", *options)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["captures"] == 3 and metrics["failed_captures"] == 0
 
 
-def test_impostors_that_are_one_picture(monkeypatch, people, raw_model, tmp_path):
+def test_impostors_that_are_one_picture(people, raw_model, tmp_path):
     folders = sorted(people.iterdir())
     for folder in folders[1:]:
         shutil.copy(next(folders[0].glob("*.png")), folder / "$again$.png")
-    run(monkeypatch, people, "--model", raw_model, "--out", tmp_path / "out", "--far", 0.1)
+    verify(people, "--model", raw_model, "--out", tmp_path / "out", "--far", 0.1)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["frr"] == 1.0 and 0.99 < metrics["threshold"] < 1.01
 
 
-def test_a_set_needs_a_model_for_pictures(monkeypatch, settings, tmp_path):
+def test_a_set_needs_a_model_for_pictures(settings, tmp_path, capsys):
     save_untrained(tmp_path / "m", untrained_card(settings, "albedo"))
     picture = cv2.imencode(".png", np.zeros((112, 112), np.uint8))[1].tobytes()
     (tmp_path / "own.bin").write_bytes(pickle.dumps(([picture] * 4, [True, False])))
-    with pytest.raises(UserError, match="needs captures under three lights"):
-        run(monkeypatch, tmp_path / "own.bin", "--model", tmp_path / "m", "--out", tmp_path / "out")
+    options = ("--model", tmp_path / "m", "--out", tmp_path / "out")
+    match = "needs captures under three lights"
+    refused(capsys, match, "verify", tmp_path / "own.bin", *options)
 
 
-def test_an_empty_folder(monkeypatch, raw_model, tmp_path):
+def test_an_empty_folder(raw_model, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "loose.jpg").write_bytes(b"")
-    with pytest.raises(UserError, match=r"no person's capture in it; .*loose\.jpg: lies in no"):
-        run(monkeypatch, tmp_path / "empty", "--model", raw_model)
+    match = r"no person's capture in it; .*loose\.jpg: lies in no"
+    refused(capsys, match, "verify", tmp_path / "empty", "--model", raw_model)
 
 
-def test_captures_under_several_lights(monkeypatch, simulated, settings, tmp_path):
+def test_captures_under_several_lights(simulated, settings, tmp_path):
     save_untrained(tmp_path / "m", untrained_card(settings, "normalmap"))
-    run(monkeypatch, simulated, "--model", tmp_path / "m", "--out", tmp_path / "out", "--far", 0.1)
+    verify(simulated, "--model", tmp_path / "m", "--out", tmp_path / "out", "--far", 0.1)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["captures"] == 8 and metrics["failed_captures"] == 0
 
 
-def test_nothing_that_can_be_used(monkeypatch, people, settings, tmp_path):
+def test_nothing_that_can_be_used(people, settings, tmp_path, capsys):
     save_untrained(tmp_path / "m", untrained_card(settings, "all"))
-    with pytest.raises(UserError, match=r"no capture can be used; .*needs captures under three"):
-        run(monkeypatch, people, "--model", tmp_path / "m", "--out", tmp_path / "out")
+    options = ("--model", tmp_path / "m", "--out", tmp_path / "out")
+    match = r"no capture can be used; .*needs captures under three"
+    refused(capsys, match, "verify", people, *options)
     assert not list((tmp_path / "out").iterdir())
 
 
 @pytest.mark.parametrize("rate", ["0", "1", "-1", "half"])
-def test_a_rate_that_is_none(monkeypatch, rate, capsys):
-    with pytest.raises(SystemExit):
-        run(monkeypatch, "a.csv", "--far", rate)
-    assert "no rate between 0 and 1" in capsys.readouterr().err
+def test_a_rate_that_is_none(rate, capsys):
+    assert psface("verify", "a.csv", "--far", rate) == 2
+    said = capsys.readouterr().err
+    assert "is not in the range 0<x<1" in said or "'half' is not a valid float range" in said
 
 
-def test_two_pictures(monkeypatch, people, raw_model, tmp_path, capsys):
+def test_two_pictures(people, raw_model, tmp_path, capsys):
     first, second = sorted(people.rglob("*.png"))[:2]
-    run(monkeypatch, first, second, "--model", raw_model)
+    verify(first, second, "--model", raw_model)
     cosine = capsys.readouterr().out.split("cosine ")[1].strip()
-    run(monkeypatch, first, second, "--model", raw_model, "--threshold", cosine)
+    verify(first, second, "--model", raw_model, "--threshold", cosine)
     assert f"cosine {cosine}: one person at" in capsys.readouterr().out
-    run(monkeypatch, first, first, "--model", raw_model, "--threshold", 1.1)
+    verify(first, first, "--model", raw_model, "--threshold", 1.1)
     assert ": different people at 1.1" in capsys.readouterr().out
-    with pytest.raises(UserError, match=r"none\.png: there is no such picture"):
-        run(monkeypatch, first, people / "none.png", "--model", raw_model)
+    match = r"none\.png: there is no such picture"
+    refused(capsys, match, "verify", first, people / "none.png", "--model", raw_model)

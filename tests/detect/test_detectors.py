@@ -8,9 +8,9 @@ from typing import get_args
 import numpy as np
 import pytest
 from PIL import Image
-from psface.detect.names import DetectorName
 
 from psface.captures.media import read_picture
+from psface.commands.survey.survey_params import SurveyedDetector
 from psface.detect import onnx_runtime as onnx_module
 from psface.detect.detectors import DETECTORS, build_detector, detect_faces
 from psface.detect.face import pixels, rgb8
@@ -18,12 +18,15 @@ from psface.detect.onnx_runtime import best_faces
 from psface.detect.retinaface import RetinaFace, _anchors
 from psface.detect.yolo import YoloFace, _decode, _letterbox
 from psface.errors import UserError
+from psface.faces.crop_params import Aligner
 
 PHOTOGRAPH = "dlib_faces/2008_002506.jpg"  # three frontal faces
 
 
 def test_params_yaml_takes_every_detector():
-    assert set(get_args(DetectorName)) == set(DETECTORS)
+    assert set(get_args(Aligner)) == {*DETECTORS, "aligned"}
+    surveyed = SurveyedDetector.model_fields["detector"].annotation
+    assert set(get_args(surveyed)) == set(DETECTORS)
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from psface.errors import UserError
+from psface.measures.identification import rank_gallery
 from psface.measures.scores import ARRAYS, read_scores, write_scores
-from stages.evaluate import recognition_metrics
+from psface.measures.summary import recognition_metrics
 from tests.measures.scored_people import scores_of
 
 
@@ -17,10 +18,14 @@ def scores():
     return scores_of(embeddings, identities, {"pose": list("lr?l" * 15), "hair": ["", "x"] * 30})
 
 
+def metrics_of(scores):
+    return recognition_metrics(scores, rank_gallery(scores), 100, 3)
+
+
 def test_every_metric_can_be_had_again(scores, tmp_path):
     write_scores(tmp_path / "scores.npz", scores)
     again = read_scores(tmp_path / "scores.npz")
-    assert recognition_metrics(again, 100, 3) == recognition_metrics(scores, 100, 3)
+    assert metrics_of(again) == metrics_of(scores)
     assert again.labels.keys() == {"pose", "hair"}
     assert again.labels["hair"].tolist() == [-1, 0] * 30
     assert again.classes["pose"].tolist() == ["?", "l", "r"]
@@ -92,9 +97,9 @@ def test_of_very_many_pairs_some(scores, tmp_path):
     drawn = zip(some.first, some.second, strict=True)
     assert some.cosine == pytest.approx([known[pair] for pair in drawn], abs=1e-6)
     write_scores(tmp_path / "some.npz", some)
-    again = recognition_metrics(read_scores(tmp_path / "some.npz"), 100, 3)
-    assert again == recognition_metrics(some, 100, 3)
-    whole = recognition_metrics(every, 100, 3)
+    again = metrics_of(read_scores(tmp_path / "some.npz"))
+    assert again == metrics_of(some)
+    whole = metrics_of(every)
     assert again["rank1"] == whole["rank1"]
     assert again["identity_auc"] == pytest.approx(whole["identity_auc"], abs=0.02)
     repeated = scores_of(embeddings, names, impostors=2000)

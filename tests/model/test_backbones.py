@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from psface.model.network.insightface import IR, IRSE
+from psface.model.network.backbones import Backbone
+from psface.model.network.ir import IR, IRSE
 from psface.model.network.multitask import BACKBONES, Branch
-from stages import params
 
 SMALL = ("iresnet18", "iresnet34", "iresnet50", "ir18", "ir34", "irse50")
 
@@ -18,7 +18,7 @@ def branch(name: str, side: int = 112, embedding: int = 512) -> Branch:
 
 
 def test_all_are_registered():
-    assert set(BACKBONES) == set(get_args(params.Backbone))
+    assert set(BACKBONES) == set(get_args(Backbone))
 
 
 @pytest.mark.parametrize("name", SMALL)

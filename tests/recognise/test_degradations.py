@@ -3,15 +3,14 @@
 import cv2
 import numpy as np
 import pytest
-from psface.recognise.cutting import Frames
 
+from psface.captures.capture import NO_LIGHTS, Pixels
 from psface.faces.template import TEMPLATE, crop_image, similarity
 from psface.recognise.degradations import DEGRADATIONS, eye_distance
 from psface.stereo.normals import photometric_stereo
 from tests.shapes import FOUR_LIGHTS, lit, sphere
 
 LANDMARKS = TEMPLATE * 160 + [20, 30]
-NO_LIGHTS = np.empty((0, 3))
 
 
 def textured(size: int = 200, channels: int = 0) -> np.ndarray:
@@ -23,11 +22,11 @@ def textured(size: int = 200, channels: int = 0) -> np.ndarray:
 def degraded(name: str, severity: float, image: np.ndarray) -> np.ndarray:
     grey = image if image.ndim == 2 else image.mean(axis=2)
     colours = image if image.ndim == 3 else None
-    capture = Frames(grey[None], colours, NO_LIGHTS, None)
+    capture = Pixels(grey[None], colours, NO_LIGHTS, None)
     out = DEGRADATIONS[name].apply(capture, LANDMARKS, severity)
     assert out.grey.shape == (1, *grey.shape) and out.grey.dtype == np.float32
     assert out.grey.min() >= -1e-4 and out.grey.max() <= 1 + 1e-4
-    return out.grey[0] if colours is None else out.colours
+    return out.grey[0] if colours is None else out.colour
 
 
 @pytest.mark.parametrize("name", list(DEGRADATIONS))
@@ -86,7 +85,7 @@ def test_a_turned_capture_has_turned_lights():
     """Stereo on the turned frames with the turned lights gives the turned normals."""
     normal, _, mask = sphere(128, 50)
     frames = lit(normal, FOUR_LIGHTS, np.full(mask.shape, 0.8) * mask).astype(np.float32)
-    capture = Frames(frames, None, np.asarray(FOUR_LIGHTS, float), np.float64(LANDMARKS))
+    capture = Pixels(frames, None, np.asarray(FOUR_LIGHTS, float), np.float64(LANDMARKS))
     middle = LANDMARKS - LANDMARKS.mean(axis=0) + 63.5
     out = DEGRADATIONS["rotation"].apply(capture, middle, 30)
     found, _ = photometric_stereo(out.grey, out.lights, False)

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from psface import search
 from psface.commands.measure.promised_rates import open_set
 from psface.errors import UserError
-from psface.recognise import search
 from psface.recognise.gallery import build_gallery, read_gallery, write_gallery
 from psface.search import nearest
 

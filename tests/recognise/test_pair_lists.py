@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from psface.captures.capture import Refusal
+from psface.captures.capture import Capture, Refusal
 from psface.errors import UserError
 from psface.measures.folds import best_threshold, fold_accuracies
-from psface.recognise.pair_lists import Encoded, read_pairs
+from psface.recognise.pair_lists import read_pairs
 from psface.recognise.scoring import name_of
 
 PICTURE = cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes()
@@ -68,7 +68,9 @@ def test_a_verification_set(tmp_path):
     same = [True] * 10 + [False] * 10
     (tmp_path / "lfw.bin").write_bytes(pickle.dumps(([PICTURE] * 40, same)))
     pairs = read_pairs(tmp_path / "lfw.bin", None)
-    assert all(isinstance(capture, Encoded) for capture in pairs.captures)
+    assert pairs.aligned and len(pairs.captures) == 40
+    assert all(isinstance(capture, Capture) for capture in pairs.captures)
+    assert all(capture.contents == (PICTURE,) for capture in pairs.captures)
     assert pairs.first.tolist() == list(range(0, 40, 2))
     assert pairs.second.tolist() == list(range(1, 40, 2))
     assert pairs.same.tolist() == same and len(np.unique(pairs.fold)) == 10

@@ -6,14 +6,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from psface.recognise.cutting import cut_picture, cut_session
 
-from psface.captures.capture import Capture, Refusal, picture_capture
+from psface.captures.capture import Capture, Refusal, picture
 from psface.captures.capture_table import write_captures
 from psface.captures.discovery import find_captures, people_in
+from psface.captures.media import read_picture
 from psface.errors import UserError
-from psface.model.export import export
+from psface.faces.cropping import Crop
+from psface.model.card import Card
 from psface.model.network import attention
+from psface.model.onnx_export import export
+from psface.recognise.preprocessing import crop_for, crops_on
 from psface.recognise.recogniser import Recogniser
 from stages.crop import crop
 from stages.stereo import stereo
@@ -23,42 +26,113 @@ from tests.written_captures import write_capture
 pytestmark = pytest.mark.usefixtures("one_process")
 
 
-@pytest.mark.parametrize("modality", ["all", "frames", "raw"])
-def test_a_capture_becomes_what_the_pipeline_makes_of_it(
-    simulated_captures, settings, tmp_path, modality, monkeypatch
+def packed(captures: list[Capture], card: Card, folder: Path) -> np.ndarray:
+    """What the pipeline's stages make of captures, as the network takes it: (N, C, S, S)."""
+    table, maps, faces = (folder / name for name in ("captures.parquet", "stereo", "faces"))
+    write_captures(table, captures)
+    stereo(card.stereo, table, maps, folder / "stereo.json")
+    assert crop(card.crop, table, maps, faces, folder / "faces.png") == (len(captures), 0, 0)
+    return np.concatenate([np.load(faces / f"{name}.npy") for name in card.maps], axis=1)
+
+
+@pytest.fixture
+def no_truth(monkeypatch) -> None:
+    """Maps are not compared with the truth, which takes longer than their making."""
+    monkeypatch.setattr("stages.stereo.truth_metrics", lambda captures, params: {})
+
+
+def assert_same_bytes(crops: list[Crop], card: Card, arrays: np.ndarray) -> None:
+    assert len(crops) == len(arrays)
+    for found, expected in zip(crops, arrays, strict=True):
+        values = card.stacked(found.planes)
+        assert values.dtype == expected.dtype == np.float16 and values.astype(float).std() > 0.05
+        assert np.array_equal(values, expected)
+
+
+@pytest.mark.parametrize(
+    ("modality", "changes"),
+    [
+        ("all", {}),
+        ("frames", {}),
+        ("raw", {}),
+        ("all", {"oval": False, "padding": 0.3}),
+        ("raw", {"colour": True}),
+        ("frames", {"even_exposure": True}),
+    ],
+)
+def test_a_capture_becomes_the_very_bytes_that_the_pipeline_makes_of_it(
+    simulated_captures, settings, tmp_path, no_truth, modality, changes
 ):
-    card = untrained_card(settings, modality)
-    session = simulated_captures[3]
-    table = tmp_path / "sessions.parquet"
-    write_captures(table, [session])
-    monkeypatch.setattr("stages.stereo.truth_metrics", lambda sessions, params: {})
-    stereo(settings.stereo, table, tmp_path / "stereo", tmp_path / "stereo.json")
-    crop(card.crop, table, tmp_path / "stereo", tmp_path / "faces", tmp_path / "faces.png")
-    packed = np.concatenate([np.load(tmp_path / "faces" / f"{m}.npy")[0] for m in card.maps])
-
-    cut = cut_session(session, card)
-    assert cut.values.shape == packed.shape and cut.values.dtype == np.float16
-    # The maps went through a file of half floats on their way.
-    span = packed.astype(float).max() - packed.astype(float).min()
-    assert np.abs(cut.values.astype(float) - packed).max() < 0.01 * span
-    assert cut.face.box[0] < cut.face.landmarks[:, 0].mean() < cut.face.box[2]
+    card = untrained_card(settings, modality, **changes)
+    captures = simulated_captures[3:5]
+    crops = [crop_for(capture, card) for capture in captures]
+    assert_same_bytes(crops, card, packed(captures, card, tmp_path))
+    for found in crops:
+        assert found.face.box[0] < found.face.landmarks[:, 0].mean() < found.face.box[2]
 
 
-def test_a_picture_is_cut_like_a_session_of_one_frame(simulated_captures, settings, tmp_path):
+def test_frames_that_are_not_registered_become_the_very_bytes_of_the_pipeline(
+    simulated_captures, settings, tmp_path, no_truth
+):
+    plain = {"register_frames": False, "integrator": "frankot-chellappa"}
+    card = untrained_card(settings, "all")
+    card = card.model_copy(update={"stereo": card.stereo.model_copy(update=plain)})
+    capture = simulated_captures[0]
+    assert_same_bytes([crop_for(capture, card)], card, packed([capture], card, tmp_path))
+
+
+def test_a_real_capture_becomes_the_very_bytes_of_the_pipeline(shared_data, settings, tmp_path):
+    root = shared_data / "photoface" / "Photometric_DB"
+    [capture] = people_in(root)
+    for modality in ("all", "frames"):
+        card = untrained_card(settings, modality)
+        made = packed([capture], card, tmp_path / modality)
+        assert_same_bytes([crop_for(capture, card)], card, made)
+
+
+@pytest.mark.parametrize("changes", [{}, {"colour": True}, {"even_exposure": True, "oval": False}])
+def test_a_picture_becomes_the_very_bytes_that_the_pipeline_makes_of_it(
+    simulated_captures, settings, tmp_path, changes
+):
+    card = untrained_card(settings, "raw", **changes)
+    paths = [Path(capture.frames[i]) for i, capture in enumerate(simulated_captures[:4])]
+    pictures = [picture(str(i), path) for i, path in enumerate(paths)]
+    made = packed(pictures, card, tmp_path)
+    assert_same_bytes([crop_for(one, card) for one in pictures], card, made)
+    found = [crops_on(read_picture(path), card) for path in paths]
+    assert_same_bytes([crop for [crop] in found], card, made)
+
+
+def test_the_pipeline_s_workers_make_the_very_bytes_of_this_process(
+    simulated_captures, settings, tmp_path, no_truth, monkeypatch
+):
+    """However many threads each has."""
+    card = untrained_card(settings, "all")
+    captures = simulated_captures[:2]
+    crops = [crop_for(capture, card) for capture in captures]
+    monkeypatch.setattr("psface.parallel.available_cpus", lambda: 2)
+    assert_same_bytes(crops, card, packed(captures, card, tmp_path))
+
+
+def test_a_picture_is_cut_like_a_capture_of_one_frame(simulated_captures, settings):
     card = untrained_card(settings, "raw")
     path = Path(simulated_captures[0].frames[1])
-    [from_picture] = cut_picture(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), card)
-    from_file = cut_session(picture_capture("a", path), card)
-    np.testing.assert_array_equal(from_picture.values, from_file.values)
+    [from_picture] = crops_on(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), card)
+    from_file = crop_for(picture("a", path), card)
+    np.testing.assert_array_equal(from_picture.planes["raw"], from_file.planes["raw"])
+
+
+def raw(crop: Crop) -> np.ndarray:
+    return crop.planes["raw"].astype(float)
 
 
 def test_every_face_of_a_picture_is_cut(simulated_captures, settings):
     card = untrained_card(settings, "raw")
     faces = [cv2.imread(simulated_captures[i].frames[0], cv2.IMREAD_GRAYSCALE) for i in (0, 2)]
-    cuts = cut_picture(np.hstack(faces), card)
+    cuts = crops_on(np.hstack(faces), card)
     assert len(cuts) == 2
-    alone = [cut_picture(face, card)[0].values.astype(float) for face in faces]
-    by_place = [cut.values for cut in sorted(cuts, key=lambda cut: cut.face.box[0])]
+    alone = [raw(crops_on(face, card)[0]) for face in faces]
+    by_place = [raw(cut) for cut in sorted(cuts, key=lambda cut: cut.face.box[0])]
     far = [[np.abs(one - other).mean() for other in alone] for one in by_place]
     assert max(far[0][0], far[1][1]) < 0.02 < min(far[0][1], far[1][0])
 
@@ -69,7 +143,7 @@ def test_colour_comes_in_the_order_of_the_card(simulated_captures, settings, tmp
     path = tmp_path / "tinted.png"
     cv2.imwrite(str(path), tinted.round().astype(np.uint8))
     card = untrained_card(settings, "raw", colour=True, oval=False)
-    red, green, blue = cut_session(picture_capture("a", path), card).values.astype(float)
+    red, green, blue = raw(crop_for(picture("a", path), card))
     lit = red > 0.2
     assert (green[lit] / red[lit]).mean() == pytest.approx(0.5, abs=0.02)
     assert (blue[lit] / red[lit]).mean() == pytest.approx(0.25, abs=0.02)
@@ -83,11 +157,11 @@ def test_even_exposure_undoes_a_darker_picture(simulated_captures, settings, tmp
     for path, gain in zip(paths, (1.0, 0.5), strict=True):
         cv2.imwrite(str(path), (grey * gain).round().astype(np.uint8))
     uneven, even = (untrained_card(settings, "raw", even_exposure=e) for e in (False, True))
-    bright, dark = (cut_session(picture_capture("a", p), even).values.astype(float) for p in paths)
+    bright, dark = (raw(crop_for(picture("a", path), even)) for path in paths)
     assert np.abs(bright - dark).mean() < 0.03  # landmarks move a little with the light
     assert bright[bright > 0].mean() == pytest.approx(0.45, rel=0.05)
-    bright, dark = (cut_session(picture_capture("a", p), uneven).values for p in paths)
-    assert np.abs(bright.astype(float) - dark).mean() > 0.1
+    bright, dark = (raw(crop_for(picture("a", path), uneven)) for path in paths)
+    assert np.abs(bright - dark).mean() > 0.1
 
 
 def test_aligned_pictures_are_taken_as_they_are(settings, tmp_path):
@@ -95,45 +169,45 @@ def test_aligned_pictures_are_taken_as_they_are(settings, tmp_path):
     crop_112 = cv2.GaussianBlur(crop_112, (0, 0), 4)
     cv2.imwrite(str(tmp_path / "aligned.png"), crop_112)
     card = untrained_card(settings, "raw", detector="aligned", oval=False, size=112)
-    values = cut_session(picture_capture("a", tmp_path / "aligned.png"), card).values[0]
-    np.testing.assert_allclose(values.astype(float), crop_112 / 255, atol=2e-3)
+    [values] = raw(crop_for(picture("a", tmp_path / "aligned.png"), card))
+    np.testing.assert_allclose(values, crop_112 / 255, atol=2e-3)
     cv2.imwrite(str(tmp_path / "oblong.png"), crop_112[:90])
     with pytest.raises(UserError, match=r"oblong\.png: not square"):
-        cut_session(picture_capture("a", tmp_path / "oblong.png"), card)
+        crop_for(picture("a", tmp_path / "oblong.png"), card)
 
 
 def test_what_a_model_cannot_use_says_why(simulated_captures, settings, tmp_path):
-    picture = picture_capture("a", Path(simulated_captures[0].frames[0]))
+    one = picture("a", Path(simulated_captures[0].frames[0]))
     with pytest.raises(UserError, match=r"one picture; the model \(modality all\) needs captures"):
-        cut_session(picture, untrained_card(settings, "all"))
+        crop_for(one, untrained_card(settings, "all"))
     session = simulated_captures[0]
     three = replace(session, frames=session.frames[:3], lights=session.lights[:3])
     with pytest.raises(UserError, match=r"3 frames; the model \(modality frames\) needs 4"):
-        cut_session(three, untrained_card(settings, "frames"))
+        crop_for(three, untrained_card(settings, "frames"))
     flat = replace(session, lights=np.tile(session.lights[:1], (4, 1)))
     with pytest.raises(UserError, match="coplanar"):
-        cut_session(flat, untrained_card(settings, "all"))
+        crop_for(flat, untrained_card(settings, "all"))
     blank = tmp_path / "blank.png"
     cv2.imwrite(str(blank), np.full((200, 200), 128, np.uint8))
     with pytest.raises(UserError, match=r"blank\.png: no face of 60 px or more"):
-        cut_session(picture_capture("a", blank), untrained_card(settings, "raw"))
+        crop_for(picture("a", blank), untrained_card(settings, "raw"))
     with pytest.raises(UserError, match=r"none\.png: No such file"):
-        cut_session(picture_capture("a", tmp_path / "none.png"), untrained_card(settings, "raw"))
+        crop_for(picture("a", tmp_path / "none.png"), untrained_card(settings, "raw"))
 
 
 def test_what_is_found_under_a_path(tmp_path):
     write_capture(tmp_path / "all" / "an" / "monday")
     (tmp_path / "all" / "Nguyễn Văn A").mkdir()
-    picture = np.zeros((8, 8), np.uint8)
+    black = np.zeros((8, 8), np.uint8)
     for name in ("ảnh một.jpg", ".hidden.jpg", "video.mp4", "notes.pdf"):
         path = tmp_path / "all" / "Nguyễn Văn A" / name
-        path.write_bytes(cv2.imencode(".jpg", picture)[1].tobytes())
+        path.write_bytes(cv2.imencode(".jpg", black)[1].tobytes())
     (tmp_path / "all" / "loop").symlink_to(tmp_path / "all")
     broken = write_capture(tmp_path / "all" / "an" / "tuesday")
     (broken / "im2.bmp").unlink()
     found = list(find_captures([tmp_path / "all"]))
     sessions = [item for item in found if isinstance(item, Capture)]
-    assert [s.name for s in sessions] == ["an/monday"]
+    assert [s.key for s in sessions] == ["an/monday"]
     [refusal] = [item for item in found if isinstance(item, Refusal)]
     assert "im2.bmp missing" in refusal.reason
     assert {p.name for p in found if isinstance(p, Path)} == {"video.mp4", "ảnh một.jpg"}
@@ -162,7 +236,7 @@ def test_a_manifest_names_its_people(tmp_path):
 def test_an_exported_model_is_the_same_model(settings, simulated_captures, tmp_path, monkeypatch):
     pytest.importorskip("onnxscript")
     card = save_untrained(tmp_path / "model", untrained_card(settings, "normalmap-albedo"))
-    crops = [cut_session(session, card).values for session in simulated_captures[:3]]
+    crops = [card.stacked(crop_for(c, card).planes) for c in simulated_captures[:3]]
     faces = tmp_path / "faces"
     faces.mkdir()
     np.save(faces / "normalmap.npy", np.stack(crops)[:, :3])
@@ -172,7 +246,7 @@ def test_an_exported_model_is_the_same_model(settings, simulated_captures, tmp_p
     assert alike > 0.9999
     first, second = Recogniser(tmp_path / "model"), Recogniser(tmp_path / "onnx")
     assert first.digest == second.digest
-    a, b = first.embed(iter(crops)), second.embed(iter(crops))
+    a, b = first.embed_stored(iter(crops)), second.embed_stored(iter(crops))
     cosine = (a.identity * b.identity).sum(axis=1)
     cosine /= np.linalg.norm(a.identity, axis=1) * np.linalg.norm(b.identity, axis=1)
     assert cosine.min() > 0.999  # torch computes in half precision where the processor can
@@ -189,7 +263,7 @@ def test_an_exported_model_is_the_same_model(settings, simulated_captures, tmp_p
     np.save(faces / "albedo.npy", np.stack(crops)[:, 3:, :40, :40])
     with pytest.raises((UserError, ValueError)):
         export(tmp_path / "model", tmp_path / "again", faces)
-    monkeypatch.setattr("psface.model.export.ALIKE", 1.5)
+    monkeypatch.setattr("psface.model.onnx_export.ALIKE", 1.5)
     np.save(faces / "albedo.npy", np.stack(crops)[:, 3:])
     with pytest.raises(UserError, match="embeddings differ"):
         export(tmp_path / "model", tmp_path / "again", faces)

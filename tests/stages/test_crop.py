@@ -1,5 +1,7 @@
 """The stage: what is cut, kept, refused, and in which order it is written."""
 
+import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +12,11 @@ import pytest
 from psface.captures.capture import Capture
 from psface.captures.capture_table import read_captures, write_captures
 from psface.errors import UserError
-from psface.faces.cropping import crop_maps, face_oval
+from psface.faces.map_crops import crop_maps, face_oval
 from psface.faces.modalities import MAPS
 from psface.faces.packing import content
 from psface.faces.template import similarity
+from psface.fingerprint import ROOTS, closure
 from psface.stage_tables import read_table
 from psface.stereo.map_files import map_path, read_maps
 from stages.crop import crop
@@ -169,6 +172,41 @@ def test_changed_labels_are_taken_over_without_cutting_again(stage, mapped):
     assert stage.table()["gender"][0] == "other"
 
 
+@pytest.fixture
+def sources(tmp_path, monkeypatch) -> Iterator[Path]:
+    """A copy of the library's sources, which stands for them in fingerprints."""
+    copy = tmp_path / "psface"
+    shutil.copytree(ROOTS["psface"], copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setitem(ROOTS, "psface", copy)
+    closure.cache_clear()
+    yield copy
+    closure.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("module", "made"),
+    [
+        ("faces/cropping.py", 4),
+        ("faces/packing.py", 4),
+        ("faces/template.py", 4),
+        ("detect/mtcnn/networks.py", 4),
+        ("captures/decoding.py", 4),
+        ("stereo/registration.py", 4),
+        ("report/plotting.py", 0),
+        ("report/face_sheet.py", 0),
+        ("detect/opencv.py", 0),  # another detector
+        ("stereo/normals.py", 0),  # the maps' own fingerprints tell of it
+        ("training/loop.py", 0),
+    ],
+)
+def test_changed_code_makes_crops_anew_if_they_depend_on_it(stage, sources, module, made):
+    stage.run()
+    assert stage.run() == (0, 4, 0)
+    path = sources / module
+    path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
+    assert stage.run() == (made, 4 - made, 0)
+
+
 @pytest.mark.parametrize("name", ["albedo.npy", "faces.parquet"])
 def test_a_damaged_last_run_is_not_built_upon(stage, name):
     stage.run()
@@ -219,7 +257,7 @@ def test_no_face_at_all_stops_the_run_and_keeps_the_last_one_whole(faceless):
     before = faceless.arrays()["albedo"]
     sessions = list(read_captures(faceless.sessions))
     write_captures(faceless.sessions, [s for s in sessions if s.name == "untold"])
-    with pytest.raises(UserError, match=r"no face in any of 1 sessions; .*crop\.padding"):
+    with pytest.raises(UserError, match=r"no face in any of 1 captures; .*crop\.padding"):
         faceless.run()
     np.testing.assert_array_equal(faceless.arrays()["albedo"], before)
     assert not list(faceless.out.glob(".partial*"))

@@ -27,9 +27,11 @@ def run(tmp_path_factory):
         params.seed,
         folder / "faces" / "faces.parquet",
         folder / "splits",
-        folder / "split_reports",
+        folder / "ratios.csv",
     )
-    train(params, folder / "faces", folder / "splits", folder / "models", folder / "history")
+    train(
+        params.recipe(), folder / "faces", folder / "splits", folder / "models", folder / "history"
+    )
     write_captures(folder / "sessions.parquet", [Capture("a", "b", ("c/im0.bmp",), np.eye(3))])
     return folder, params
 
@@ -37,12 +39,13 @@ def run(tmp_path_factory):
 def test_reports(run):
     folder, params = run
     args = [folder / name for name in ("sessions.parquet", "faces", "splits", "models", "reports")]
-    metrics, details = evaluate(params, *args)
+    modality, metrics, details = evaluate(params, *args)
+    assert modality == "albedo"
     reports = folder / "reports"
     assert json.loads((reports / "metrics.json").read_text()) == metrics
     written = {path.name: path.read_bytes() for path in reports.iterdir()}
     assert json.loads((reports / "details.json").read_text()) == details
-    assert evaluate(params, *args) == (metrics, details)
+    assert evaluate(params, *args) == (modality, metrics, details)
     assert {path.name: path.read_bytes() for path in reports.iterdir()} == written
     assert all(value is None or value == round(value, 4) for value in metrics.values())
     assert metrics["identity_auc_low"] <= metrics["identity_auc"] <= metrics["identity_auc_high"]

@@ -1,11 +1,14 @@
 import re
 
+import click
 import pytest
 from ruamel.yaml import YAML
 
+from psface.config import Selection, load
 from psface.errors import UserError
 from psface.faces.modalities import MAPS, maps_of
-from psface.running import run_stage
+from psface.running import run
+from psface.training.split_params import SplitParams
 from stages.params import load_params
 from tests.conftest import ROOT
 
@@ -49,17 +52,18 @@ def test_the_committed_file_is_valid(settings):
         ("stereo.register_frames", "yes please", "stereo.register_frames='yes please'"),
         ("simulate.noise", -1.0, "simulate.noise=-1.0"),
         ("simulate.noise", float("nan"), "simulate.noise=nan"),
-        ("ingest.lights_per_session", 2, "ingest.lights_per_session=2"),
+        ("ingest.yale.lights_per_session", 2, "ingest.yale.lights_per_session=2"),
         ("ingest.root", "", "ingest.root=''"),
         ("ingest", "photoface", "ingest='photoface'"),
-        ("crop.sise", 96, "crop.sise is no parameter"),
+        ("crop.sise", 96, "unknown parameter crop.sise: remove it or correct its name"),
+        ("ingest.max_angle", 50.0, "ingest.max_angle is now called ingest.yale.max_angle: rename"),
         ("crop.size", None, "crop.size is missing"),
         ("split", None, "split is missing"),
         ("split.max_sessions", 1, "split.max_sessions=1"),
         ("split.test", 0.9, "val + test must leave something to train on"),
         ("train.heads.magface.lower_margin", 0.9, "train.heads.magface"),
         ("attributes.gender", {"all": ["male", "female"]}, "gender needs two or more"),
-        ("attributes.gender", {"a": ["male", "x"], "b": ["x"]}, "x stands in more than one class"),
+        ("attributes.gender", {"a": ["male", "x"], "b": ["x"]}, "x is in more than one class"),
         ("attributes.gender", {"a": ["male"], "b": []}, "gender has a class without raw"),
         ("attributes.pose", {"front": [1], "side": [2]}, "attributes.pose.front"),
     ],
@@ -91,6 +95,16 @@ def test_every_mistake_is_told_at_once(change):
         load_params(path)
 
 
+def test_only_the_sections_that_are_wanted_are_checked(change, settings):
+    class Wanted(Selection):
+        split: SplitParams
+
+    assert load(Wanted, change("crop.size", 8)).split == settings.split
+    assert load_params(change("audit", "wrong")).crop == settings.crop
+    with pytest.raises(UserError, match=r"split\.max_sessions=1"):
+        load(Wanted, change("split.max_sessions", 1))
+
+
 def test_a_whole_number_is_a_real_one(change):
     assert load_params(change("simulate.noise", 2)).simulate.noise == 2.0
 
@@ -113,13 +127,20 @@ def test_yaml_of_another_kind(tmp_path, text):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(UserError, match=r"params\.yaml: missing; run from the project's root"):
+    with pytest.raises(
+        UserError, match=r"params\.yaml: missing; run this in the project's root folder"
+    ):
         load_params(tmp_path / "params.yaml")
 
 
-def test_a_stage_ends_with_one_line_and_status_1(capsys, tmp_path):
+def test_a_stage_ends_with_one_line_and_status_1(capsys, monkeypatch, tmp_path):
+    @click.command()
+    def stage() -> None:
+        load_params(tmp_path / "none.yaml")
+
+    monkeypatch.setattr("sys.argv", ["stage"])
     with pytest.raises(SystemExit) as raised:
-        run_stage(lambda: load_params(tmp_path / "none.yaml"))
+        run(stage)
     said = capsys.readouterr().err
     assert raised.value.code == 1
     assert said.startswith("error: ") and said.count("\n") == 1

@@ -77,7 +77,7 @@ def test_reports_are_there_and_nothing_else_is_left(clone):
     stereo = json.loads((clone / "reports" / "stereo.json").read_text())
     assert stereo["angle_deg"] < stereo["angle_deg_unregistered"]
     assert stereo["angle_deg_still"] < stereo["angle_deg_still_all_lights"]
-    for name in ("faces.png", "split.png", "probes.png", "roc.png", "roc.csv"):
+    for name in ("faces.png", "split.csv", "split.png", "probes.png", "roc.png", "roc.csv"):
         assert (clone / "reports" / name).stat().st_size > 100
     assert run(["git", "status", "--porcelain"], clone).stdout == ""
     assert not list(clone.rglob(".partial-*"))
@@ -134,13 +134,13 @@ def test_own_captures_outside_the_repository(clone, tmp_path):
     assert len(pd.read_parquet(clone / "data" / "sessions.parquet")) == 40
 
     shutil.copytree(people[10], captures / people[10].name)  # a new person
-    (next(captures.iterdir()) / "notes.txt").write_text("not a session")
+    (next(captures.iterdir()) / "notes.txt").write_text("not a capture")
     broken = next((captures / people[0].name).glob("*/im2.bmp"))
     broken.write_bytes(broken.read_bytes()[:2000])
     result = dvc(clone, "repro")
     assert result.returncode == 0, result.stderr
-    assert "stereo: 4 sessions computed, 39 kept, 0 failed" in result.stdout
-    assert "ingest: 43 sessions of 11 people, 1 refused" in result.stdout
+    assert "stereo: 4 captures computed, 39 kept, 0 failed" in result.stdout
+    assert "ingest: 43 captures of 11 people, 1 refused" in result.stdout
     rejected = pd.read_csv(clone / "data" / "rejected.csv")
     assert rejected["reason"].str.contains("im2.bmp: truncated").tolist() == [True]
     run(["git", "checkout", "--quiet", "."], clone)
@@ -175,7 +175,7 @@ def test_an_empty_root(clone, tmp_path):
     before = (clone / "data" / "sessions.parquet").read_bytes()
     result = dvc(clone, "exp", "run", "-S", f"ingest.root={tmp_path}")
     assert result.returncode != 0
-    assert "no session in the photoface layout" in result.stdout + result.stderr
+    assert "no capture in the photoface layout" in result.stdout + result.stderr
     assert (clone / "data" / "sessions.parquet").read_bytes() == before
     run(["git", "checkout", "--quiet", "."], clone)
 

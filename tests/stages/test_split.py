@@ -27,13 +27,14 @@ def params(settings):
 
 @pytest.fixture
 def run(tmp_path, params):
-    """Split a table; returns the four tables and writes beside them."""
+    """Split a table; returns the four tables, which are written to ``splits``."""
 
     def run(faces: pd.DataFrame, tasks=TASKS, seed: int = 1, **changes):
         faces.to_parquet(tmp_path / "faces.parquet", index=False)
         changed = params.model_copy(update=changes)
         out = tmp_path / "splits"
-        return split(changed, tasks, seed, tmp_path / "faces.parquet", out, tmp_path / "reports")
+        ratios = tmp_path / "reports" / "split.csv"
+        return split(changed, tasks, seed, tmp_path / "faces.parquet", out, ratios)
 
     return run
 
@@ -233,8 +234,9 @@ def test_nobody_left(run):
 
 
 def test_a_missing_table(run, tmp_path, params):
+    ratios = tmp_path / "split.csv"
     with pytest.raises(UserError, match=re.escape("faces.parquet: missing; run `dvc repro crop`")):
-        split(params, TASKS, 1, tmp_path / "faces.parquet", tmp_path / "splits", tmp_path)
+        split(params, TASKS, 1, tmp_path / "faces.parquet", tmp_path / "splits", ratios)
 
 
 def test_class_indices():

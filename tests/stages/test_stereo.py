@@ -10,7 +10,7 @@ import pytest
 
 from psface.errors import UserError
 from psface.stage_tables import read_table
-from psface.stereo.compute import compute_maps, foreground, read_frames
+from psface.stereo.compute import compute_maps, foreground
 from psface.stereo.map_files import map_path, read_maps
 from stages.ingest import ingest
 from stages.stereo import stereo
@@ -71,7 +71,7 @@ def test_a_map_file_per_session(pipeline):
     normal, _, ball = sphere(SIZE, 0.45 * SIZE)
     assert (maps.mask & ball).sum() > 0.9 * ball.sum()
     assert angle(maps.normal, normal, maps.mask & ball) < 8
-    assert json.loads(maps.notes["shifts"])[0] == [0, 0]
+    assert maps.shifts.shape == (4, 2) and maps.shifts[0].tolist() == [0, 0]
     length = np.linalg.norm(maps.normal, axis=0)
     assert np.allclose(length[maps.mask], 1, atol=2e-3) and (length[~maps.mask] == 0).all()
     assert (maps.albedo[~maps.mask] == 0).all() and (maps.depth[~maps.mask] == 0).all()
@@ -156,7 +156,7 @@ def test_a_failure_is_tried_again(pipeline):
 def test_all_failing_stops_the_run(pipeline):
     pipeline.ingest()
     shutil.rmtree(pipeline.root)
-    with pytest.raises(UserError, match=r"every session failed, the first: .*1001/a/im0\.bmp"):
+    with pytest.raises(UserError, match=r"every capture failed, the first: .*1001/a/im0\.bmp"):
         pipeline.stereo()
 
 
@@ -168,13 +168,13 @@ def test_captures_without_truth_have_no_errors(pipeline):
 def test_registration_can_be_turned_off(settings):
     frames = np.float32(capture_frames()) / 255
     off = settings.stereo.model_copy(update={"register_frames": False})
-    _, shifts = compute_maps(np.roll(frames, 3, axis=2), FOUR_LIGHTS, off)
-    assert (shifts == 0).all()
+    maps = compute_maps(np.roll(frames, 3, axis=2), FOUR_LIGHTS, off)
+    assert (maps.shifts == 0).all()
 
 
 @pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
 def test_frames_without_a_face_do_not_crash(settings, level):
-    maps, _ = compute_maps(np.full((4, 40, 50), level, np.float32), FOUR_LIGHTS, settings.stereo)
+    maps = compute_maps(np.full((4, 40, 50), level, np.float32), FOUR_LIGHTS, settings.stereo)
     for plane in (maps.normal, maps.albedo, maps.depth):
         assert np.isfinite(plane).all()
 
@@ -219,7 +219,7 @@ def test_a_lost_capture_that_comes_with_truth_is_left_out(simulated, settings, t
 
 def test_the_nose_is_nearer_than_the_cheeks(simulated_captures, settings):
     for session in simulated_captures[:3]:
-        maps, _ = compute_maps(read_frames(session), session.lights, settings.stereo)
+        maps = compute_maps(session.pixels().grey, session.lights, settings.stereo)
         left_eye, right_eye, nose, *_ = session.landmarks
         tip = maps.depth[round(nose[1]), round(nose[0])]
         for eye in (left_eye, right_eye):

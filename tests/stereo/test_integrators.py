@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
-from psface.stereo.integration import INTEGRATORS, frankot_chellappa, least_squares
 
 from psface.errors import UserError
+from psface.stereo.integrators.frankot_chellappa import frankot_chellappa
+from psface.stereo.integrators.integrators import INTEGRATORS, integrator
+from psface.stereo.integrators.least_squares import least_squares
 from tests.shapes import grid, normals_of_slopes, sphere
 
 HEIGHT, WIDTH = 60, 80
@@ -37,7 +39,9 @@ def error(found: np.ndarray, true: np.ndarray, mask: np.ndarray) -> float:
 EVERYWHERE = np.ones((HEIGHT, WIDTH), bool)
 DISC = np.hypot(*grid(HEIGHT, WIDTH)) < 28
 WITH_HOLE = EVERYWHERE & ~(np.hypot(*grid(HEIGHT, WIDTH)) < 12)
-integrators = pytest.mark.parametrize("integrate", INTEGRATORS.values(), ids=INTEGRATORS)
+integrators = pytest.mark.parametrize(
+    "integrate", [integrator(name) for name in INTEGRATORS], ids=INTEGRATORS
+)
 surfaces = pytest.mark.parametrize("surface", [plane, paraboloid, cap])
 
 
@@ -124,7 +128,7 @@ def test_normals_that_face_away_stay_finite(integrate):
 
 
 def test_iterations_that_do_not_converge_are_reported(monkeypatch):
-    monkeypatch.setattr("psface.stereo.integration.MAX_ITERATIONS", 1)
+    monkeypatch.setattr("psface.stereo.integrators.least_squares.MAX_ITERATIONS", 1)
     rng = np.random.default_rng(0)
     normal = rng.normal(size=(3, HEIGHT, WIDTH))
     normal[2] = 0.3

@@ -1,10 +1,19 @@
+from dataclasses import replace
+
 import numpy as np
 import OpenEXR
 import pytest
 
 from psface.errors import UserError
 from psface.report.map_colours import normals_as_colours
-from psface.stereo.map_files import CHANNELS, Maps, read_maps, read_notes, write_maps
+from psface.stereo.map_files import (
+    CHANNELS,
+    Maps,
+    as_stored,
+    read_maps,
+    read_notes,
+    write_maps,
+)
 from tests.shapes import sphere
 
 
@@ -14,7 +23,8 @@ def maps() -> Maps:
     rng = np.random.default_rng(0)
     albedo = rng.random(mask.shape) * mask
     planes = (np.asarray(plane, np.float32) for plane in (normal, albedo, depth))
-    return Maps(*planes, mask, {"fingerprint": "abc", "shifts": "[[0.0, 0.0]]"})
+    shifts = np.array([[0.0, 0.0], [1.25, -2.5]])
+    return Maps(*planes, mask, shifts, {"fingerprint": "abc"})
 
 
 @pytest.fixture
@@ -32,6 +42,16 @@ def test_a_round_trip_is_right_to_half_precision(maps, path):
     np.testing.assert_array_equal(back.mask, maps.mask)
     assert back.mask.dtype == bool and back.normal.dtype == np.float32
     assert maps.notes.items() <= back.notes.items()
+    np.testing.assert_array_equal(back.shifts, maps.shifts)
+
+
+def test_maps_as_stored_are_those_that_are_read_back(maps, tmp_path):
+    odd = replace(maps, shifts=maps.shifts + 1 / 3)
+    write_maps(tmp_path / "odd.exr", odd)
+    back, stored = read_maps(tmp_path / "odd.exr"), as_stored(odd)
+    for name in ("normal", "albedo", "depth", "mask", "shifts"):
+        one, other = getattr(back, name), getattr(stored, name)
+        assert one.dtype == other.dtype and np.array_equal(one, other)
 
 
 def test_the_channels_stand_under_their_names(maps, path):

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from psface.captures.images import read_frame
-from psface.stereo.compute import read_frames
 from psface.stereo.registration import MAX_SHIFT, align, orientation_field, register
 from tests.shapes import lit, sphere
 
@@ -18,7 +17,7 @@ def true_shifts(session) -> np.ndarray:
 @pytest.fixture(scope="module")
 def still(simulated_captures) -> list[np.ndarray]:
     """Frames under four lights whose heads do not move: the simulator's shifts are undone."""
-    return [align(read_frames(s), true_shifts(s)) for s in simulated_captures]
+    return [align(s.pixels().grey, true_shifts(s)) for s in simulated_captures]
 
 
 def distance(found: np.ndarray, true: np.ndarray) -> np.ndarray:
@@ -26,7 +25,7 @@ def distance(found: np.ndarray, true: np.ndarray) -> np.ndarray:
 
 
 def test_shifts_between_lights_are_found(simulated_captures):
-    errors = [distance(register(read_frames(s)), true_shifts(s)) for s in simulated_captures]
+    errors = [distance(register(s.pixels().grey), true_shifts(s)) for s in simulated_captures]
     assert np.median(errors) < 0.5 and np.max(errors) < 1.5
     unmoved = [distance(np.zeros((4, 2)), true_shifts(s)) for s in simulated_captures]
     assert np.median(unmoved) > 2
@@ -82,7 +81,7 @@ def test_a_light_s_side_turns_no_orientation_round():
 
 
 def test_brightness_does_not_matter(still, simulated_captures):
-    frames = read_frames(simulated_captures[0])
+    frames = simulated_captures[0].pixels().grey
     shifts = register(frames)
     gains = np.array([1, 0.6, 0.8, 0.4], np.float32)[:, None, None]
     assert np.abs(register(frames * np.float32(0.5)) - shifts).max() < 0.2
@@ -90,7 +89,7 @@ def test_brightness_does_not_matter(still, simulated_captures):
 
 
 def test_the_first_frame_stays(simulated_captures):
-    assert (register(read_frames(simulated_captures[0]))[0] == 0).all()
+    assert (register(simulated_captures[0].pixels().grey)[0] == 0).all()
 
 
 def test_no_jump_beyond_the_largest_shift():

@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import torch
 
+from psface.registry import named
 from psface.training.heads.base import add_angle
 from psface.training.heads.head_params import (
     CurricularFaceParams,
+    HeadsParams,
     MagFaceParams,
     MarginParams,
     TripletParams,
 )
+from psface.training.heads.heads import HEADS
 from psface.training.heads.magface import MagFace, lambda_bound, margin
-from psface.training.heads.registry import HEADS, build_head
-from stages import params as parameters
+from psface.training.objective import build_head
+from psface.training.train_params import TrainParams
 
 PARAMS = MagFaceParams(
     scale=8.0,
@@ -112,7 +115,8 @@ def batch():
 
 def build(name, centres, weights, dtype, params=None):
     """A head that is not training, so that a call leaves it as it is."""
-    head = HEADS[name](centres.shape[1], torch.tensor(weights), params or SETTINGS[name]).to(dtype)
+    kind = named(HEADS[name])
+    head = kind(centres.shape[1], torch.tensor(weights), params or SETTINGS[name]).to(dtype)
     if name != "triplet":
         head.centres.data = torch.tensor(centres, dtype=dtype)
     if name == "curricularface":
@@ -121,7 +125,8 @@ def build(name, centres, weights, dtype, params=None):
 
 
 def test_all_are_registered_and_have_their_section(settings):
-    assert set(HEADS) == set(get_args(parameters.Head)) == set(SETTINGS)
+    known = get_args(TrainParams.model_fields["head"].annotation)
+    assert set(HEADS) == set(known) == set(HeadsParams.model_fields) == set(SETTINGS)
     for name in HEADS:
         head = build_head(settings.train.model_copy(update={"head": name}), 8, torch.ones(3))
         assert torch.isfinite(head(torch.randn(6, 8), torch.tensor([0, 0, 1, 1, 2, 2])))

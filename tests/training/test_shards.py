@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 
+from psface.model.device import autocast
 from psface.model.network.multitask import Network
 from psface.training import shards as module
 from psface.training.shards import Shards
@@ -24,7 +25,10 @@ def loss_of(out):
 
 def step(net, batch):
     shards = Shards(net)
-    loss = loss_of(net.combine(shards.forward(batch), 0.3))
+    separated = shards.forward(batch)
+    with autocast(batch.device):
+        out = net.combine(separated, 0.3)
+    loss = loss_of(out)
     loss.backward()
     shards.backward()
     return loss.item(), {n: p.grad for n, p in net.named_parameters()}
@@ -104,7 +108,9 @@ def test_steps_of_the_optimiser_are_those_of_a_plain_pass():
             step(net, batch)
             assert all(w.grad is None or w.grad.stride() == w.stride() for w in net.parameters())
         else:
-            loss_of(net(batch, 0.3)).backward()
+            with autocast(batch.device):
+                out = net(batch, 0.3)
+            loss_of(out).backward()
         optimizer.step()
     name = "branches.0.backbone.layers.3.residual.0.weight"
     moved = [dict(net.named_parameters())[name] for net in (ours, plain)]

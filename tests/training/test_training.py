@@ -1,5 +1,6 @@
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,16 +10,19 @@ from safetensors.torch import load_file
 from sklearn.metrics import roc_auc_score
 
 import psface.training.loop
+from psface.config import load
 from psface.errors import UserError
 from psface.faces.arrays import Faces
+from psface.fingerprint import closure
 from psface.measures.pairs import cosine_auc
 from psface.model.card import load_model
 from psface.model.embedding import embed
-from psface.training.checkpoint import load_checkpoint, run_fingerprint, save_checkpoint
-from psface.training.loop import train
-from psface.training.parts import measure_scale
+from psface.training.checkpoint import load_checkpoint, save_checkpoint
+from psface.training.loop import run_fingerprint, train
+from psface.training.training_data import measure_scale
 from psface.vectors import unit
 from stages.split import split
+from stages.train import Sections
 from tests.packed_faces import small_params, write_faces
 
 CPU = torch.device("cpu")
@@ -34,7 +38,7 @@ def folders(tmp_path):
         params.seed,
         tmp_path / "faces" / "faces.parquet",
         tmp_path / "splits",
-        tmp_path / "reports",
+        tmp_path / "ratios.csv",
     )
     return tmp_path
 
@@ -42,7 +46,7 @@ def folders(tmp_path):
 def run(folders, name, params, seconds=1e9):
     models = folders / name
     card = train(
-        params,
+        params.recipe(),
         folders / "faces",
         folders / "splits",
         models,
@@ -65,7 +69,7 @@ def test_same_seed_same_weights(folders):
     assert not equal(first, other)
 
 
-def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch):
+def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch, capsys):
     params = small_params(**{"train.epochs": 4})
     _, whole = run(folders, "whole", params)
 
@@ -84,7 +88,9 @@ def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch):
     assert not (folders / "killed" / "weights.safetensors").exists()
 
     monkeypatch.setattr(psface.training.loop, "embed", embed)
+    capsys.readouterr()
     _, resumed = run(folders, "killed", params)
+    assert "train: goes on from epoch 2 of" in capsys.readouterr().out
     assert equal(whole, resumed)
     assert not (folders / "killed" / "checkpoint.pt").exists()
     curve = pd.read_csv(
@@ -94,22 +100,53 @@ def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "change", [{"train.learning_rate": 0.004}, {"modality": "raw"}, {"train.seed": 3}]
+    "change",
+    [
+        {"train.learning_rate": 0.004},
+        {"modality": "raw"},
+        {"train.seed": 3},
+        {"crop.oval": False},
+        {"stereo.register_frames": False},
+        {"ingest.max_condition": 30.0},
+    ],
+    ids=str,
 )
 def test_a_checkpoint_of_another_run_is_not_resumed(folders, tmp_path, change):
     args = folders / "faces", folders / "splits"
-    mine = run_fingerprint(small_params(), *args)
+    mine = run_fingerprint(small_params().recipe(), *args)
     save_checkpoint(tmp_path / "c.pt", mine, {"log": []})
     assert load_checkpoint(tmp_path / "c.pt", mine) == {"fingerprint": mine, "log": []}
-    other = run_fingerprint(small_params(**change), *args)
+    other = run_fingerprint(small_params(**change).recipe(), *args)
     assert load_checkpoint(tmp_path / "c.pt", other) is None
 
 
 def test_a_checkpoint_of_other_data_is_not_resumed(folders):
-    args = small_params(), folders / "faces", folders / "splits"
+    args = small_params().recipe(), folders / "faces", folders / "splits"
     before = run_fingerprint(*args)
     write_faces(folders / "faces", seed=1)
     assert run_fingerprint(*args) != before
+
+
+def test_a_checkpoint_of_other_code_is_not_resumed(folders, monkeypatch):
+    """Code counts as far as training runs it, and of the heads the one that is used."""
+    args = folders / "faces", folders / "splits"
+    counted = []
+
+    def digest(*modules):
+        counted.append(modules)
+        return str(len(counted))
+
+    monkeypatch.setattr(psface.training.loop, "code_digest", digest)
+    recipe = small_params(**{"train.head": "cosface"}).recipe()
+    assert run_fingerprint(recipe, *args) != run_fingerprint(recipe, *args)
+    assert set(counted) == {("psface.training.loop", "psface.training.heads.cosface")}
+    modules = closure(*counted[0])
+    for name in ("training.state", "training.losses", "training.augmentation", "model.embedding",
+                 "model.network.iresnet", "model.network.insightface", "training.heads.base",
+                 "faces.arrays", "measures.verification"):  # fmt: skip
+        assert f"psface.{name}" in modules
+    for name in ("psface.training.heads.magface", "stages.train", "psface.report.plotting"):
+        assert name not in modules
 
 
 def test_a_broken_checkpoint_is_ignored(tmp_path):
@@ -179,11 +216,10 @@ def test_a_task_without_two_classes_is_left_out(folders, capsys):
         {"train.head": "curricularface"},
         {"train.head": "triplet", "train.tasks": []},
         {"train.backbone": "ir18", "train.attention": False},
-        {"train.task_weighting": "uncertainty"},
     ],
     ids=str,
 )
-def test_heads_backbones_and_weightings_train(folders, change):
+def test_heads_and_backbones_train(folders, change):
     _, weights = run(folders, "m", small_params(**{"train.epochs": 2, **change}))
     assert all(torch.isfinite(value).all() for value in weights.values())
     network, _ = load_model(folders / "m", CPU)
@@ -227,11 +263,23 @@ def test_ten_steps_in_all_train(folders):
     assert run(folders, "m", small_params(**changes))[0].epoch >= 1
 
 
-def test_staged_training_keeps_an_epoch_of_the_last_stage(folders, monkeypatch):
-    falling = iter([0.9, 0.8, 0.7, 0.6])
-    monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(falling))
-    card, _ = run(folders, "m", small_params(**{"train.epochs": 4, "train.staged": True}))
-    assert card.epoch == 3  # epochs 1 and 2 were gender's, and identity had not begun
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (
+            "  tasks: [spectacles,",
+            "  tasks: [spectacle,",
+            r"train\.tasks: spectacle is unknown: use",
+        ),
+        ("    gender: 4.0", "    genders: 4.0", r"train\.task_weights lacks gender"),
+    ],
+)
+def test_tasks_that_do_not_fit_are_said(tmp_path, old, new, said):
+    text = Path("params.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    with pytest.raises(UserError, match=said):
+        load(Sections, tmp_path / "params.yaml")
 
 
 def test_training_starts_from_a_model(folders, capsys):
@@ -239,7 +287,8 @@ def test_training_starts_from_a_model(folders, capsys):
     start = str(folders / "a" / "weights.safetensors")
     params = small_params(**{"train.init_from": start, "train.epochs": 1, "train.seed": 5})
     args = folders / "faces", folders / "splits"
-    assert run_fingerprint(params, *args) != run_fingerprint(small_params(), *args)
+    recipes = params.recipe(), small_params().recipe()
+    assert len({run_fingerprint(recipe, *args) for recipe in recipes}) == 2
     run(folders, "b", params)
     assert "tensors taken" in capsys.readouterr().out
 

@@ -23,6 +23,8 @@ from psface.files import replacing
 PARAMS = Path("params.yaml")
 # What an interrupted run leaves to put params.yaml back from.
 BACKUP = Path(".dvc/tmp/psface-params.yaml")
+# Sections of params.yaml that no stage of the pipeline reads.
+SIDE_SECTIONS = {"audit", "compare", "overlap", "scenes", "survey", "train_mtcnn"}
 PIPELINES = ("dvc.yaml", "data/dvc.yaml")
 
 
@@ -110,11 +112,12 @@ def finished(experiment: Experiment, base: str) -> str | None:
     code = sorted({path for stage in stages for path in stage["deps"] if _is_code(path)})
     for commit in _references(experiment.name):
         text = _git("show", f"{commit}:{PARAMS}")
-        if text is None or _without_compare(parse_yaml(text)) != wanted:
+        if text is None or _of_the_pipeline(parse_yaml(text)) != wanted:
             continue
         if _pipelines(commit) != stages:
             continue
-        if subprocess.run(["git", "diff", "--quiet", commit, "--", *code]).returncode == 0:
+        changed = ["git", "diff", "--quiet", commit, "--", *code]
+        if not code or subprocess.run(changed).returncode == 0:  # of no paths, git means all
             return commit
     return None
 
@@ -138,7 +141,7 @@ def _is_code(path: str) -> bool:
 
 
 def with_settings(base: str, settings: tuple[str, ...]) -> dict[str, Any]:
-    """params.yaml's content with ``name=value`` set, its ``compare`` section left out."""
+    """params.yaml's content with ``name=value`` set, the pipeline's sections alone."""
     content = parse_yaml(base)
     for setting in settings:
         name, _, value = setting.partition("=")
@@ -147,11 +150,11 @@ def with_settings(base: str, settings: tuple[str, ...]) -> dict[str, Any]:
         for section in sections:
             target = target[section]
         target[last] = parse_yaml(value)
-    return _without_compare(content)
+    return _of_the_pipeline(content)
 
 
-def _without_compare(content: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in content.items() if name != "compare"}
+def _of_the_pipeline(content: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in SIDE_SECTIONS}
 
 
 def _references(name: str) -> list[str]:

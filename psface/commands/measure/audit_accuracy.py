@@ -1,4 +1,4 @@
-"""How far the audit's decisions can be trusted: python -m psface.commands.measure.audit_accuracy
+"""``psface measure audit``: how far the audit's decisions can be trusted.
 
 On pictures of simulated people whose pose, blur and noise are known, through the same steps as any
 other picture: errors of yaw and pitch, and how often blurred, printed and displayed pictures are

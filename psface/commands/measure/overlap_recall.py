@@ -17,10 +17,10 @@ import pandas as pd
 from psface.captures.capture import Capture
 from psface.captures.discovery import people_in
 from psface.captures.images import as_jpeg, grey, read_frame, to_uint8
-from psface.commands.overlap.command import Sections
 from psface.commands.overlap.details import agreement, thumbnail
 from psface.commands.overlap.hashing import picture_hash
 from psface.commands.overlap.near_hashes import near_pairs
+from psface.commands.overlap.overlap_command import Sections
 from psface.commands.overlap.overlap_params import OverlapParams
 from psface.config import load
 from psface.errors import UserError

@@ -24,8 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from psface.captures.media import read_picture
-from psface.commands.scenes.command import Sections
 from psface.commands.scenes.scene_set import render_scene
+from psface.commands.scenes.scenes_command import Sections
 from psface.config import load
 from psface.detect.mtcnn.cascade import MTCNN
 from psface.running import PATH

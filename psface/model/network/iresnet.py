@@ -2,7 +2,7 @@
 
 "Improved Residual Networks for Image and Video Recognition", ICPR 2020,
 https://arxiv.org/abs/2004.04989. Not to be confused with the IResNet of InsightFace, another
-network of nearly the same name (`psface.model.network.insightface`). What is improved over ResNet:
+network of nearly the same name (`psface.model.network.ir`). What is improved over ResNet:
 each stage has a start, middle and end block, so that the main path is normalised once a stage and
 carries an activation only at its end; and a shortcut that shrinks takes the maximum before its 1x1
 projection. The stem is a 7x7 convolution, and all four stages halve the size: the total stride is

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from psface.model.network import insightface, iresnet
+from psface.model.network import ir, iresnet
 from psface.model.network.attention import Attention, reverse_gradient
-from psface.model.network.insightface import IR, IRSE
+from psface.model.network.ir import IR, IRSE
 from psface.model.network.iresnet import IResNet
 from psface.model.network.layers import Neck
 
 BACKBONES: dict[str, type[IResNet | IR | IRSE]] = {
     **dict.fromkeys(iresnet.BLOCKS, IResNet),
-    **{name: IRSE if name.startswith("irse") else IR for name in insightface.BLOCKS},
+    **{name: IRSE if name.startswith("irse") else IR for name in ir.BLOCKS},
 }
 
 

@@ -26,6 +26,12 @@ def frankot_chellappa(normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
     -------
     (H, W) float32
         Depth in pixels towards the camera, median zero inside the mask, zero outside.
+
+    Examples
+    --------
+    >>> normal = np.stack([np.zeros((4, 4)), np.zeros((4, 4)), np.ones((4, 4))])
+    >>> bool((frankot_chellappa(normal, np.ones((4, 4), bool)) == 0).all())  # a plane is flat
+    True
     """
     slope_x, slope_row = slopes(normal, mask)
     height, width = mask.shape

@@ -24,6 +24,15 @@ def least_squares(normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
     Parameters and result are those of `frankot_chellappa`.
 
+    Examples
+    --------
+    A plane that rises by half a pixel with each pixel to the right:
+
+    >>> slope = np.full((4, 5), 0.5)
+    >>> normal = np.stack([-slope, 0 * slope, 1 + 0 * slope]) / np.sqrt(1.25)
+    >>> least_squares(normal, np.ones((4, 5), bool))[0].round(2).tolist()
+    [-1.0, -0.5, 0.0, 0.5, 1.0]
+
     Raises
     ------
     UserError

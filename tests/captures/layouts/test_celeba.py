@@ -26,7 +26,7 @@ def celeba(tmp_path):
 
 def test_pictures_with_labels(celeba, settings):
     sessions = list(read_celeba(celeba, settings.ingest, 0))
-    assert [s.name for s in sessions] == ["2880/000001.jpg", "2937/000002.jpg", "2880/000003.jpg"]
+    assert [s.key for s in sessions] == ["2880/000001.jpg", "2937/000002.jpg", "2880/000003.jpg"]
     assert sessions[0].frames == (f"{celeba.as_posix()}/img_align_celeba/000001.jpg",)
     assert all(s.is_picture for s in sessions)
     first, second, third = (s.attributes for s in sessions)

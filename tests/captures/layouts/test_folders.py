@@ -43,7 +43,7 @@ def test_every_picture_is_a_session(params, tmp_path, one_process):
     (root / "loop").symlink_to(root, target_is_directory=True)  # lists people, which are no files
 
     accepted, refused = run(params, tmp_path)
-    assert [s.name for s in accepted] == [
+    assert [s.key for s in accepted] == [
         "Nguyễn Văn An/ảnh 1.jpg",
         "Nguyễn Văn An/ảnh 1.png",
         "bo b/1.PNG",
@@ -60,7 +60,7 @@ def test_every_picture_is_a_session(params, tmp_path, one_process):
 
 
 def test_an_empty_root(params, tmp_path):
-    with pytest.raises(UserError, match="no session in the folders layout"):
+    with pytest.raises(UserError, match="no capture in the folders layout"):
         run(params, tmp_path)
 
 

@@ -50,7 +50,7 @@ def test_any_rig(run, tmp_path, suffix, lights):
     rows = rows_of(tmp_path / "rig", "anna", "monday", lights, suffix)
     write_manifest(tmp_path / "rig", rows)
     [session], refused = run()
-    assert not refused and session.name == "anna/monday" and len(session.frames) == lights
+    assert not refused and session.key == "anna/monday" and len(session.frames) == lights
     np.testing.assert_allclose(session.lights, FOUR_LIGHTS[:lights])
     assert session.attributes == {} and session.landmarks is None
     assert all(Path(frame).is_file() for frame in session.frames)
@@ -101,7 +101,7 @@ def test_blanks_around_a_name_do_not_make_two_people(run, tmp_path):
         row["frame"] += " "
     write_manifest(tmp_path / "rig", rows)
     sessions, refused = run()
-    assert [s.name for s in sessions] == ["anna/s1", "anna/s2"] and not refused
+    assert [s.key for s in sessions] == ["anna/s1", "anna/s2"] and not refused
 
 
 def change(column: str, value: object, row: int = 1):
@@ -152,7 +152,7 @@ def test_a_bad_session_is_refused_alone(run, tmp_path, damage, reason):
     damage(bad)
     write_manifest(tmp_path / "rig", bad + good)
     accepted, refused = run()
-    assert [s.name for s in accepted] == ["anna/good"]
+    assert [s.key for s in accepted] == ["anna/good"]
     assert len(refused) == 1 and reason in refused[0].reason
     assert str(tmp_path / "rig") in refused[0].reason or "folder name" in refused[0].reason
 
@@ -187,5 +187,5 @@ def test_a_header_alone(run, tmp_path):
     (tmp_path / "rig").mkdir()
     header = "identity,session,frame,light_x,light_y,light_z\n"
     (tmp_path / "rig" / "manifest.csv").write_text(header)
-    with pytest.raises(UserError, match="no session in the manifest layout"):
+    with pytest.raises(UserError, match="no capture in the manifest layout"):
         run()

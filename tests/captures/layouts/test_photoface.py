@@ -165,10 +165,10 @@ def test_a_bad_session_is_refused_alone(run, tmp_path, damage, reason):
     write_capture(tmp_path / "root" / "1001" / "good")
     damage(write_capture(tmp_path / "root" / "1001" / "bad"))
     accepted, refused = run(tmp_path / "root")
-    assert [s.name for s in accepted] == ["1001/good"]
+    assert [s.key for s in accepted] == ["1001/good"]
     assert [(r.identity, r.name) for r in refused] == [("1001", "bad")]
     assert reason in refused[0].reason and "\n" not in refused[0].reason
-    assert [s.name for s in read_captures(tmp_path / "sessions.parquet")] == ["1001/good"]
+    assert [s.key for s in read_captures(tmp_path / "sessions.parquet")] == ["1001/good"]
     assert read_table(tmp_path / "rejected.csv", "ingest")["reason"][0] == refused[0].reason
 
 
@@ -177,7 +177,7 @@ def test_a_good_session(run, tmp_path):
     write_landmarks(folder)
     [session], refused = run(tmp_path / "root")
     assert not refused and not read_table(tmp_path / "rejected.csv", "ingest").size
-    assert session.name == "1001/2008-03-01_07-57-06"
+    assert session.key == "1001/2008-03-01_07-57-06"
     assert [Path(frame).name for frame in session.frames] == [f"im{i}.bmp" for i in range(4)]
     np.testing.assert_allclose(session.lights, FOUR_LIGHTS, atol=1e-4)
     assert session.landmarks.tolist() == [list(point) for point in LANDMARKS.values()]
@@ -223,7 +223,7 @@ def test_all_bad_is_an_error_that_names_the_first(run, tmp_path):
         remove("im0.bmp")(write_capture(tmp_path / "root" / "1001" / name))
     with pytest.raises(
         UserError,
-        match=r"none of 2 sessions can be used, the first \(1001/a\) because .*1001/a: im0\.bmp",
+        match=r"none of 2 captures can be used, the first \(1001/a\) because .*1001/a: im0\.bmp",
     ) as e:
         run(tmp_path / "root")
     assert str(tmp_path / "rejected.csv") in str(e.value) and "\n" not in str(e.value)
@@ -233,7 +233,7 @@ def test_all_bad_is_an_error_that_names_the_first(run, tmp_path):
 
 def test_an_empty_root(run, tmp_path):
     (tmp_path / "root").mkdir()
-    with pytest.raises(UserError, match=r"root: no session in the photoface layout; check ingest"):
+    with pytest.raises(UserError, match=r"root: no capture in the photoface layout; check ingest"):
         run(tmp_path / "root")
 
 
@@ -285,7 +285,7 @@ def test_landmarks_may_stand_in_any_order_with_others(tmp_path):
 def test_a_real_capture(run, shared_data):
     [session], refused = run(shared_data / "photoface")
     assert not refused
-    assert session.name == "1001/2008-03-01_07-57-06"
+    assert session.key == "1001/2008-03-01_07-57-06"
     assert session.attributes["gender"] == "male" and session.attributes["pose"] == "1"
     # Lower right, upper right, upper left, lower left.
     assert np.sign(session.lights[:, :2]).tolist() == [[1, -1], [1, 1], [-1, 1], [-1, -1]]
@@ -343,7 +343,7 @@ def test_rows_that_matlab_reads_otherwise_are_refused(tmp_path, row):
 def test_the_distribution_is_found(run, tmp_path, above):
     write_capture(tmp_path / "root" / above / "1001" / "a")
     [session], _ = run(tmp_path / "root")
-    assert session.name == "1001/a"
+    assert session.key == "1001/a"
 
 
 def test_a_root_that_is_too_high_is_told_where_captures_lie(run, tmp_path):
@@ -397,7 +397,7 @@ def test_names_that_files_cannot_have(run, tmp_path):
     latin = write_capture(tmp_path / "root" / "Jose" / "a", seed=4).parent  # OpenCV writes no \xe9
     latin.rename(latin.with_name(os.fsdecode(b"Jos\xe9")))
     [session], refused = run(tmp_path / "root")
-    assert session.name == "1001/good"
+    assert session.key == "1001/good"
     reasons = "\n".join(refusal.reason for refusal in refused)
     for said in ("a table of psface", "a name of 245 bytes, at most 200", "is not UTF-8"):
         assert said in reasons

@@ -65,7 +65,7 @@ RECORDS = [
 def test_pictures_of_a_training_set(write, settings):
     root = write(RECORDS)
     sessions = list(read_recordio(root, settings.ingest, 0))
-    assert [s.name for s in sessions] == [
+    assert [s.key for s in sessions] == [
         "0000000/00000001", "0000001/00000002", "0000001/00000003",
     ]  # fmt: skip
     for session, value in zip(sessions, (40, 80, 120), strict=True):
@@ -77,7 +77,7 @@ def test_pictures_of_a_training_set(write, settings):
 
 def test_without_a_first_record_of_its_own(write, settings):
     root = write([pictured((5.0,), png(40)), pictured((5.0,), png(41))])
-    names = [s.name for s in read_recordio(root, settings.ingest, 0)]
+    names = [s.key for s in read_recordio(root, settings.ingest, 0)]
     assert names == ["0000005/00000000", "0000005/00000001"]
 
 
@@ -152,4 +152,4 @@ def test_an_index_in_any_order(write, settings):
     first, *rest = (root / "train.idx").read_text().splitlines()
     (root / "train.idx").write_text("\n".join([first, *reversed(rest)]) + "\n")
     after = list(read_recordio(root, settings.ingest, 0))
-    assert sorted(s.name for s in after) == sorted(s.name for s in before)
+    assert sorted(s.key for s in after) == sorted(s.key for s in before)

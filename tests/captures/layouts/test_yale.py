@@ -6,6 +6,7 @@ import pytest
 
 from psface.captures.capture import Capture, Refusal
 from psface.captures.images import read_frame
+from psface.captures.ingest_params import IngestParams
 from psface.captures.layouts.yale import light_direction, read_yale
 from psface.errors import UserError
 from tests.written_captures import ingested
@@ -16,14 +17,13 @@ ANGLES = ((-20, 20), (-35, -20), (20, 20), (35, -20))  # a light in each quadran
 
 @pytest.fixture
 def params(settings):
-    return settings.ingest.model_copy(
-        update={
-            "source": "yale",
-            "sessions_per_identity": 4,
-            "lights_per_session": 4,
-            "max_angle": 50.0,
-        }
-    )
+    drawn = {"sessions_per_identity": 4, "lights_per_session": 4, "max_angle": 50.0}
+    return changed(settings.ingest.model_copy(update={"source": "yale"}), **drawn)
+
+
+def changed(params: IngestParams, **yale: object) -> IngestParams:
+    """Parameters with changes in their section ``yale``."""
+    return params.model_copy(update={"yale": params.yale.model_copy(update=yale)})
 
 
 def write_person(root: Path, name: str, angles) -> Path:
@@ -84,7 +84,8 @@ def test_draws_of_real_people(shared_data, params):
 
 
 def test_real_draws_pass_the_checks(shared_data, params, tmp_path, one_process):
-    params = params.model_copy(update={"root": str(shared_data / FACE), "sessions_per_identity": 1})
+    params = changed(params, sessions_per_identity=1)
+    params = params.model_copy(update={"root": str(shared_data / FACE)})
     accepted, refused = ingested(params, 1, tmp_path)
     assert len(accepted) == 29 and not refused
 
@@ -98,7 +99,7 @@ def test_draws_depend_on_the_seed_and_on_nothing_else(params, tmp_path):
     def drawn(root: Path, seed: int) -> dict[str, tuple[str, ...]]:
         sessions, refusals = split_results(read_yale(tmp_path / root, params, seed))
         assert not refusals
-        return {s.name: tuple(Path(frame).name for frame in s.frames) for s in sessions}
+        return {s.key: tuple(Path(frame).name for frame in s.frames) for s in sessions}
 
     first = drawn("all", 1)
     assert drawn("all", 1) == first != drawn("all", 2)
@@ -113,7 +114,7 @@ def test_a_person_with_few_lights_gets_refusals_for_the_rest(params, tmp_path):
     write_person(tmp_path, "few", [*ANGLES, (-25, 25), (25, 25), (30, -25)])
     write_person(tmp_path, "one-sided", [(20, 20), (30, 20), (40, -20), (30, -20)])
     sessions, refusals = split_results(read_yale(tmp_path, params, 1))
-    assert [s.name for s in sessions] == ["few/draw0"]
+    assert [s.key for s in sessions] == ["few/draw0"]
     assert [(r.identity, r.name) for r in refusals] == [
         *[("few", f"draw{i}") for i in (1, 2, 3)],
         *[("one-sided", f"draw{i}") for i in range(4)],
@@ -126,7 +127,7 @@ def test_lights_beyond_the_angle_and_on_the_axis_are_left_out(params, tmp_path):
     sessions, refusals = split_results(read_yale(tmp_path, params, 1))
     assert len(sessions) == 1 and len(refusals) == 3
     assert not any("070" in frame or "000" in frame for frame in sessions[0].frames)
-    wide = params.model_copy(update={"max_angle": 80.0})
+    wide = changed(params, max_angle=80.0)
     assert len(split_results(read_yale(tmp_path, wide, 1))[0]) == 2
 
 
@@ -142,9 +143,7 @@ def test_other_files_are_no_lights(params, tmp_path):
 @pytest.mark.parametrize("count", [3, 5, 8])
 def test_any_number_of_lights_surrounds_the_face(params, tmp_path, count):
     write_person(tmp_path, "anna", [(a, e) for a in range(-45, 50, 15) for e in range(-40, 45, 8)])
-    params = params.model_copy(
-        update={"lights_per_session": count, "sessions_per_identity": 2, "max_angle": 60.0}
-    )
+    params = changed(params, lights_per_session=count, sessions_per_identity=2, max_angle=60.0)
     sessions, _ = split_results(read_yale(tmp_path, params, 1))
     assert len(sessions) == 2
     for session in sessions:
@@ -155,7 +154,7 @@ def test_any_number_of_lights_surrounds_the_face(params, tmp_path, count):
 
 def test_a_root_without_people(params, tmp_path):
     params = params.model_copy(update={"root": str(tmp_path)})
-    with pytest.raises(UserError, match="no session in the yale layout"):
+    with pytest.raises(UserError, match="no capture in the yale layout"):
         ingested(params, 1, tmp_path)
 
 
@@ -166,7 +165,7 @@ def test_poses_are_never_mixed(tmp_path, params):
         for pose in range(1, 9):
             (person / path.name.replace("P00", f"P{pose:02}")).write_bytes(path.read_bytes())
         (person / f"._{path.name}").write_bytes(b"")
-    few = params.model_copy(update={"sessions_per_identity": 1})
+    few = changed(params, sessions_per_identity=1)
     sessions, refusals = split_results(read_yale(tmp_path, few, 1))
     assert not refusals and len(sessions) == 9
     for session in sessions:

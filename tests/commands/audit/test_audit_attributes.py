@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import pytest
-from psface.recognise.cutting import cut_picture
 
 from psface.commands.audit.audit_faces import find_faces
 from psface.commands.audit.rules import rules_of
 from psface.commands.audit.worn import attribute_findings, unchecked
 from psface.errors import UserError
+from psface.recognise.preprocessing import crops_on
 from psface.recognise.recogniser import Recogniser
 from tests.untrained_models import save_untrained, untrained_card
 
@@ -33,8 +33,8 @@ def test_the_value_is_the_models_probability(given, picture):
     faces = find_faces(picture)
     [finding] = attribute_findings(picture, faces, rules_of(params), params)
     recogniser = Recogniser(Path(params.model))
-    [cut] = cut_picture(picture, recogniser.card)
-    worn, bare = recogniser.embed(iter([cut.values])).attributes["spectacles"][0]
+    crops = crops_on(picture, recogniser.card)
+    [[worn, bare]] = recogniser.embed(crops).attributes["spectacles"]
     assert finding.rule == "spectacles" and finding.value == pytest.approx(worn, abs=0.02)
     assert finding.verdict == ("violation" if worn > bare else "ok")
     [left] = unchecked(params)

@@ -15,11 +15,12 @@ import numpy as np
 import pytest
 
 from psface.commands.audit.audit_report import COLUMNS, SUMMARY, Report
-from psface.commands.audit.auditing import __main__ as command
 from psface.commands.audit.auditing import audit
 from psface.commands.audit.rules import Finding, rules_of
+from psface.config import load
 from psface.errors import UserError
-from stages.params import load_params
+from tests.commands.running import psface
+from tests.conftest import Settings
 
 HOME = Path(__file__).parents[3]
 
@@ -45,11 +46,9 @@ def run(tmp_path, monkeypatch, capsys, one_process, settings, lenient):
 
     def run(*arguments, **changed):
         params = settings.model_copy(update={"audit": lenient.model_copy(update=changed)})
-        monkeypatch.setattr(command, "load_params", lambda: params)
-        out = ["--out", str(tmp_path / "out")] if "--out" not in arguments else []
-        monkeypatch.setattr(sys, "argv", ["audit", *map(str, arguments), *out])
-        status = command.main()
-        return status, *capsys.readouterr()
+        monkeypatch.setattr("psface.commands.audit.audit_command.load", lambda _: params)
+        out = ["--out", tmp_path / "out"] if "--out" not in arguments else []
+        return psface("audit", *arguments, *out), *capsys.readouterr()
 
     return run
 
@@ -206,20 +205,14 @@ def test_examples_are_drawn_evenly_and_bounded(settings, tmp_path):
 def test_as_a_user_runs_it(proper, tmp_path):
     """In a process of its own, with the committed parameters: five pictures each are wanted."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    arguments = [
-        sys.executable,
-        "-m",
-        "psface.commands.audit.auditing",
-        str(proper),
-        "--out",
-        str(tmp_path / "o"),
-    ]
+    command = [sys.executable, "-m", "psface", "audit"]
+    arguments = [*command, str(proper), "--out", str(tmp_path / "o")]
     done = subprocess.run(arguments, cwd=HOME, env=environment, capture_output=True, text=True)
     assert done.returncode == 1
     assert re.search(r"pictures +>= 5 +10 +10", done.stdout)
     assert "audit: 100%" in done.stderr
     assert "Exit status: 0" in " ".join(
-        subprocess.run([*arguments[:3], "--help"], cwd=HOME, capture_output=True, text=True)
+        subprocess.run([*command, "--help"], cwd=HOME, capture_output=True, text=True)
         .stdout.split()
     )  # fmt: skip
 
@@ -234,4 +227,4 @@ def test_parameters_that_contradict(settings, tmp_path):
         assert text.count(before) == 1
         (tmp_path / "params.yaml").write_text(text.replace(before, after))
         with pytest.raises(UserError, match=message):
-            load_params(tmp_path / "params.yaml")
+            load(Settings, tmp_path / "params.yaml")

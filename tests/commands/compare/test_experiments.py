@@ -11,6 +11,8 @@ from psface.commands.compare import experiments
 from psface.commands.compare.compare_params import CompareParams
 from psface.commands.compare.experiments import (
     Experiment,
+    _is_code,
+    _pipelines,
     finished,
     planned,
     run_experiments,
@@ -28,6 +30,40 @@ train:
 compare:
   seeds: [1]
 """
+PIPELINE = """\
+stages:
+  train:
+    desc: Learns
+    cmd: python -m stages.train
+    deps:
+      - ${train.init_from}
+      - data/faces
+      - psface/config.py
+      - psface/training
+      - stages/train.py
+"""
+SIMULATION = """\
+stages:
+  simulate:
+    cmd: python -m stages.simulate
+    deps:
+      - psface/simulate/head.py
+      - stages/simulate.py
+"""
+NAMED = [
+    "psface/config.py",
+    "psface/training/loop.py",
+    "psface/simulate/head.py",
+    "stages/train.py",
+]
+UNNAMED = [
+    "psface/commands/audit/rules.py",
+    "psface/commands/compare/charts.py",
+    "psface/errors.py",
+    "psface/simulate/hair.py",
+    "stages/check.py",
+    "README.md",
+]
 PARAMS = CompareParams(
     seeds=[1, 2], runs={"all": ["modality=all"], "single": ["modality=all", "train.tasks=[]"]}
 )
@@ -46,10 +82,9 @@ def repository(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name, text in {
         "params.yaml": BASE,
-        "stages/code.py": "x = 1\n",
-        "stages/compare/report.py": "y = 1\n",
-        "dvc.yaml": "stages: {}\n",
-        "data/dvc.yaml": "stages: {}\n",
+        **dict.fromkeys([*NAMED, *UNNAMED], "x = 1\n"),
+        "dvc.yaml": PIPELINE,
+        "data/dvc.yaml": SIMULATION,
     }.items():
         Path(name).parent.mkdir(parents=True, exist_ok=True)
         Path(name).write_text(text)
@@ -155,24 +190,42 @@ def test_a_failing_run_is_named_and_the_others_kept(dvc):
 @pytest.mark.parametrize(
     ("change", "again"),
     [
-        ("stages/code.py", True),
-        ("params.yaml", True),
-        ("stages/compare/report.py", False),
-        ("README.md", False),
-        ("compare section", False),
+        *((name, True) for name in NAMED),
+        *((name, False) for name in UNNAMED),
+        ("params.yaml: seed: 1\nmodality -> seed: 2\nmodality", True),
+        ("params.yaml: seeds: [1] -> seeds: [1, 2, 3]", False),
+        ("dvc.yaml: stages.train -> stages.train --quickly", True),
+        ("dvc.yaml: - data/faces\n -> - data/faces\n      - psface/errors.py\n", True),
+        ("data/dvc.yaml: stages.simulate\n -> stages.simulate --other\n", True),
+        ("dvc.yaml: desc: Learns -> desc: Learns faces  # all of them", False),
     ],
 )
 def test_what_makes_an_experiment_out_of_date(dvc, change, again):
     run_experiments(PARAMS)
-    if change == "params.yaml":
-        Path(change).write_text(BASE.replace("seed: 1\nmodality", "seed: 2\nmodality"))
-    elif change == "compare section":
-        Path("params.yaml").write_text(BASE.replace("seeds: [1]", "seeds: [1, 2, 3]"))
-    else:
-        Path(change).write_text("z = 2\n")
+    name, _, words = change.partition(": ")
+    before, _, after = words.partition(" -> ")
+    text = Path(name).read_text()
+    assert text.count(before) == 1 or not words
+    Path(name).write_text(text.replace(before, after) if words else "x = 2\n")
     assert run_experiments(PARAMS) == ((4, 0) if again else (0, 4))
     removed = [a for a in dvc if a[:2] == ("exp", "remove")]
     assert len(removed) == (4 if again else 0)
+
+
+def test_a_pipeline_that_names_no_code(dvc):
+    for name in ("dvc.yaml", "data/dvc.yaml"):
+        Path(name).write_text("stages: {}\n")
+    run_experiments(PARAMS)
+    Path("psface/config.py").write_text("x = 2\n")
+    assert run_experiments(PARAMS) == (0, 4)
+
+
+def test_the_code_of_the_project_itself():
+    """What its own pipeline names, and what people use besides."""
+    code = [path for stage in _pipelines(None) for path in stage["deps"] if _is_code(path)]
+    assert {"stages/train.py", "psface/config.py", "psface/training/loop.py"} <= set(code)
+    besides = ("psface/commands", "psface/recognise")
+    assert not [path for path in code if path.startswith(besides)]
 
 
 def test_an_experiment_nobody_ran(repository):

@@ -3,7 +3,6 @@ import pytest
 
 from psface.errors import UserError
 from psface.measures.paired import check_same_captures, measure, paired_p
-from psface.measures.verification import auc
 from tests.measures.scored_people import scores_of
 
 NAMES = np.repeat([f"p{i:02}" for i in range(24)], 5)
@@ -21,7 +20,7 @@ def run(noise: float, seeds: tuple[int, ...] = (1, 2, 3)):
 
 def test_mean_and_spread_over_seeds_and_interval_over_people():
     scores = [scores_of(embeddings(1.0, seed), NAMES) for seed in (1, 2, 3)]
-    areas = [auc(s.cosine, s.same) for s in scores]
+    areas = [s.verification.auc for s in scores]
     measured = run(1.0)
     assert measured.mean == pytest.approx(np.mean(areas))
     assert measured.spread == pytest.approx(np.std(areas, ddof=1))

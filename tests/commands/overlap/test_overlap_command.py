@@ -1,4 +1,4 @@
-"""python -m psface.commands.overlap.duplicates on data in which somebody and something stands twice."""
+"""psface overlap on data in which somebody and something stands twice."""
 
 import struct
 from dataclasses import replace
@@ -9,16 +9,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psface.captures.capture import Capture, write_captures
+from psface.captures.capture import NO_LIGHTS, Capture
+from psface.captures.capture_table import write_captures
 from psface.captures.recordio import MAGIC
 from psface.commands.measure.overlap_recall import CHANGES, measure
 from psface.commands.overlap.details import agreement, thumbnail
 from psface.commands.overlap.duplicates import KINDS, overlap
-from psface.commands.overlap.duplicates import __main__ as command
 from psface.commands.overlap.lookalikes import alike
 from psface.errors import UserError
-from psface.faces.packing import Form, Packed
-from psface.measures.pairs import unit
+from psface.faces.packing import Form, Packable, Packed
+from psface.vectors import unit
+from tests.commands.running import psface
 from tests.untrained_models import save_untrained, untrained_card
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -51,7 +52,7 @@ def encoded(session: Capture, path: Path, *options: int, factor: float = 1.0) ->
     frame = cv2.resize(cv2.imread(session.frames[0], 0), None, fx=factor, fy=factor)
     path.parent.mkdir(parents=True, exist_ok=True)
     cv2.imwrite(str(path), frame, list(options))
-    return Capture(path.parent.name, path.name, (str(path),), np.empty((0, 3)))
+    return Capture(path.parent.name, path.name, (str(path),), NO_LIGHTS)
 
 
 def names(table):
@@ -64,12 +65,12 @@ def names(table):
 def test_planted_duplicates_are_found_and_nothing_else(simulated_captures, run, tmp_path):
     first, second, *_ = simulated_captures
     jpeg = encoded(first, tmp_path / "zoe" / "a.jpg", cv2.IMWRITE_JPEG_QUALITY, 30, factor=0.5)
-    same = replace(second, session="again")
+    same = replace(second, name="again")
     outcome = run([*simulated_captures, jpeg, same], {first.identity: "train", "zoe": "probe"})
     found = outcome.pairs
     assert list(zip(found["kind"], names(found), strict=True)) == [
-        (KINDS[0], (first.name, "zoe/a.jpg")),
-        (KINDS[2], (second.name, f"{second.identity}/again")),
+        (KINDS[0], (first.key, "zoe/a.jpg")),
+        (KINDS[2], (second.key, f"{second.identity}/again")),
     ]
     assert outcome.pictures == 10 and outcome.refused == 0
     row = pd.read_csv(tmp_path / "out" / "overlaps.csv", dtype={"identity_1": str}).loc[0]
@@ -93,9 +94,8 @@ def test_nothing_found(simulated_captures, run, tmp_path, monkeypatch, capsys):
     assert pd.read_csv(tmp_path / "out" / "overlaps.csv").empty
     assert pd.read_csv(tmp_path / "out" / "identities.csv").empty
     assert not (tmp_path / "out" / "overlaps.png").exists()
-    monkeypatch.setattr(command, "overlap", lambda *_: outcome)
-    monkeypatch.setattr("sys.argv", ["overlap"])
-    command.main()
+    monkeypatch.setattr("psface.commands.overlap.duplicates.overlap", lambda *_: outcome)
+    assert psface("overlap") == 0
     said = capsys.readouterr().out
     assert "no duplicates found" in said and "names no model" in said
 
@@ -105,7 +105,7 @@ def test_what_cannot_be_read_is_listed(simulated_captures, run, tmp_path):
     (tmp_path / "broken.png").write_bytes(b"no picture")
     cv2.imwrite(str(tmp_path / "plain.png"), np.full((90, 80), 128, np.uint8))
     bad = [
-        replace(first, session=name, frames=(str(tmp_path / f"{name}.png"),))
+        replace(first, name=name, frames=(str(tmp_path / f"{name}.png"),))
         for name in ("broken", "plain", "gone")
     ]
     outcome = run([*bad, first, replace(first, identity="twin")])
@@ -132,7 +132,7 @@ def test_pictures_inside_a_record_file(simulated_captures, run, tmp_path):
         image = Path(simulated_captures[session].frames[0]).read_bytes()
         record = struct.pack("<IfQQ", 0, float(label), label, 0) + image
         place = f"{tmp_path / 'train.rec'}::{len(data)}"
-        sessions.append(Capture(str(label), "1", (place,), np.empty((0, 3))))
+        sessions.append(Capture(str(label), "1", (place,), NO_LIGHTS))
         data += struct.pack("<II", MAGIC, len(record)) + record + bytes(-len(record) % 4)
     (tmp_path / "train.rec").write_bytes(data)
     outcome = run(sessions)
@@ -146,13 +146,14 @@ def test_one_person_under_two_names_by_a_model(simulated_captures, run, settings
     save_untrained(tmp_path / "model", untrained_card(settings, "raw"))
     rng = np.random.default_rng(4)
     faces = {s.identity: rng.normal(0, 0.3, (1, 48, 48)) for s in simulated_captures}
-    sessions = [*simulated_captures, replace(simulated_captures[2], session="late", identity="zoe")]
+    sessions = [*simulated_captures, replace(simulated_captures[2], name="late", identity="zoe")]
     faces["zoe"] = faces[simulated_captures[0].identity]
     with Packed(tmp_path / "faces", Form(48, {"raw": 1}, ())) as packed:
         for s in sessions:
             crop = faces[s.identity] + rng.normal(0, 0.01, (1, 48, 48))
-            row = {"identity": s.identity, "session": s.name, "fingerprint": "", "found_on": ""}
-            packed.add({"raw": crop.astype(np.float16)}, {**row, "score": 1.0, "landmarks": []})
+            found = {"found_on": "", "score": 1.0, "landmarks": []}
+            row = {"identity": s.identity, "session": s.name, "fingerprint": ""}
+            packed.add(Packable({"raw": crop.astype(np.float16)}, found), row)
 
     outcome = run(sessions, model=str(tmp_path / "model"), min_similarity=0.995)
     alone = outcome.pairs[outcome.pairs["evidence"] == "embedding"]

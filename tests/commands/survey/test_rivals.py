@@ -1,18 +1,17 @@
 """The benchmark against other implementations, as far as it can be run without them."""
 
-import sys
 import time
 
 import pytest
 
 from psface.commands.measure import rivals
+from tests.commands.running import psface
 
 
 def test_what_it_prints(monkeypatch, capsys):
     slow = {"other": lambda images: [time.sleep(0.01) for _ in images]}
     monkeypatch.setattr(rivals, "_rivals", lambda: slow)
-    monkeypatch.setattr(sys, "argv", ["rivals", "--rounds", "2"])
-    rivals.main()
+    assert psface("measure", "rivals", "--rounds", "2") == 0
     lines = capsys.readouterr().out.splitlines()
     row = next(line for line in lines if line.startswith("psface")).split()
     assert row[2] == row[4] == "1.00" and float(row[1]) > 0

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psface.registry import named
 
 if TYPE_CHECKING:
     from psface.captures.capture import Capture, Refusal
-    from psface.captures.ingest_params import IngestParams
 
-    Reader = Callable[[Path, IngestParams, int], Iterator[Capture | Refusal]]
+    Reader = Callable[[Path, Any, int], Iterator[Capture | Refusal]]
 
 READERS = {
     "photoface": "psface.captures.layouts.photoface:read_photoface",

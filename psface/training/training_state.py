@@ -17,8 +17,8 @@ from psface.training.finetune import freeze_parts, parameter_groups
 from psface.training.initialise import initialise
 from psface.training.losses import class_weights
 from psface.training.objective import Objective
-from psface.training.parts import TrainingData
 from psface.training.train_params import TrainParams
+from psface.training.training_data import TrainingData
 
 WARMUP = 0.1  # of all steps
 DECAY = 0.97  # of the average of the weights, per step

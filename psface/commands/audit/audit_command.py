@@ -42,6 +42,8 @@ def audit(context: click.Context, root: Path | None, out: Path, report: bool) ->
         outcome = audit_all(params.audit, root or Path(params.audit.root), out, params.seed)
     except UserError as error:
         fail(str(error), NOT_AUDITED)
+    except OSError as error:
+        fail(f"{error.filename or out}: {error.strerror}", NOT_AUDITED)
     _print(outcome)
     print(f"audit: {outcome.violations} violations in {outcome.pictures} pictures ", end="")
     print(f"({out / 'audit.html'}, {out / 'findings.csv'})")
