@@ -1,6 +1,6 @@
-# make run    everything from nothing: environment, then the whole pipeline on the simulator
-# make experiments   the runs of params.yaml's compare section, one after the other
-# make comparison    reports/comparison.html from those that are done
+# make run    everything from scratch: environment, then the whole pipeline on the simulator
+# make experiments   the runs of section compare of params.yaml, one after the other
+# make comparison    reports/comparison.html from the finished runs
 # make test   the tests
 # make lint   style, formatting and types
 
@@ -18,7 +18,7 @@ $(ENV)/.installed: pyproject.toml requirements.lock
 	    --constraint requirements.lock --editable '.[dev]'
 	touch $@
 
-# Exact versions of what is installed now, after an upgrade.
+# Record the exact versions now installed, after an upgrade.
 lock: setup
 	$(ENV)/bin/pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 

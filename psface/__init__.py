@@ -1,9 +1,9 @@
 """Face recognition from photometric stereo.
 
-What one needs in a notebook, loaded when it is used:
+The API for notebooks, loaded on first use:
 
-- `photometric_stereo`, `least_squares`, `frankot_chellappa`: arrays of frames to normals, albedo
-  and depth;
+- `photometric_stereo`, `least_squares`, `frankot_chellappa`: from frames to normals, albedo and
+  depth, as arrays;
 - `read_capture`: a capture or a picture from disk;
 - `detect_faces`, `build_detector`: faces in pictures;
 - `Recogniser`: a trained model, which embeds and compares captures;

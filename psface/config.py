@@ -1,8 +1,7 @@
-"""params.yaml as typed, checked sections.
+"""Read params.yaml as typed, checked sections.
 
-A section's class stands beside what it configures. Whoever reads the file says by a `Selection`
-which sections they want; the others are not looked at, so that a wrong value stops only those who
-use it.
+A section's class is beside the code that it configures. Callers select the sections they need by a
+`Selection`; the others are ignored, so that a wrong value stops only the commands that use it.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from psface.errors import UserError
 from psface.files import check_regular
 
 PARAMS = Path("params.yaml")
-SHOWN = 5  # faults that are told at once
+SHOWN = 5  # faults reported at once
 
 Count = Annotated[int, Field(ge=1)]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
@@ -25,11 +24,11 @@ NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0)]
 
-# A parameter that names a file is a dependency in dvc.yaml; so "none" is a file, too.
+# File parameters are dependencies in dvc.yaml, so "none" must be a file as well.
 NO_FILE = "models/none"
 FileName = Annotated[str, AfterValidator(lambda name: "" if name == NO_FILE else name)]
 
-# Parameters of earlier versions, and what they are called now.
+# Parameters of earlier versions, and their present names.
 MOVED = {
     "ingest.sessions_per_identity": "ingest.yale.sessions_per_identity",
     "ingest.lights_per_session": "ingest.yale.lights_per_session",
@@ -38,13 +37,13 @@ MOVED = {
 
 
 class Section(BaseModel):
-    """One section: unknown keys, other types and infinite numbers are refused."""
+    """One section: unknown keys, wrong types and infinite numbers are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class Selection(BaseModel):
-    """Some of the file's sections and top-level keys; others are ignored."""
+    """A selection of the file's sections and top-level keys; others are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -58,8 +57,8 @@ def load(kind: type[Selected], path: Path = PARAMS) -> Selected:
     Raises
     ------
     UserError
-        If the file is missing, not YAML, or has wrong, unknown or missing values in them; the
-        message tells the first ones: the parameter, its value and what is allowed.
+        If the file is missing or not YAML, or the sections have wrong, unknown or missing values;
+        the message lists the first ones: the parameter, its value and what is allowed.
     """
     content = read_yaml(path)
     try:
@@ -71,7 +70,7 @@ def load(kind: type[Selected], path: Path = PARAMS) -> Selected:
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML file.
+    """Read a YAML file.
 
     Raises
     ------
@@ -83,13 +82,13 @@ def read_yaml(path: Path) -> Any:
         return parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run this in the project's root folder") from None
-    except Exception as error:  # the parser raises whatever odd text runs it into
+    except Exception as error:  # the parser can raise anything on odd text
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{path}: not readable as YAML: {reason}") from error
 
 
 def parse_yaml(text: str) -> Any:
-    """YAML 1.2 like DVC, which writes params.yaml: in 1.1, a label `no` would be read as false."""
+    """Parse YAML 1.2, as DVC writes params.yaml: in 1.1, a label `no` would be read as false."""
     return YAML(typ="safe", pure=True).load(text)
 
 
@@ -106,5 +105,5 @@ def _describe(path: Path, item: Any) -> str:
         case "extra_forbidden":
             return f"{path}: unknown parameter {name}: remove it or correct its name"
     message = item["msg"].removeprefix("Value error, ")
-    given = "" if isinstance(item["input"], dict) else f"={item['input']!r}"
-    return f"{path}: {name}{given}: {message[0].lower()}{message[1:]}"
+    value = "" if isinstance(item["input"], dict) else f"={item['input']!r}"
+    return f"{path}: {name}{value}: {message[0].lower()}{message[1:]}"

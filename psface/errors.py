@@ -1,12 +1,12 @@
-"""How a stage tells its user what is wrong: one line that names the file and the remedy."""
+"""Errors for the user: one line that names the file and the remedy."""
 
 from __future__ import annotations
 
-LONGEST = 1500  # characters of a message, which may cite what is in a file
+LONGEST = 1500  # characters of a message, which may quote a file
 
 
 class UserError(Exception):
-    """Something the user can mend: a bad file, a bad parameter, an empty folder."""
+    """A fault that the user can correct: a bad file, a bad parameter, an empty folder."""
 
     def __init__(self, message: str) -> None:
         if len(message) > LONGEST:

@@ -1,4 +1,4 @@
-"""Writing files so that a killed run never leaves a half file that looks whole."""
+"""Write files so that a killed run never leaves a partial file that looks complete."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ WRITING = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM,
     errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
 }  # fmt: skip
-ROOM = 2**20  # bytes: with fewer left on a disk, whatever failed has failed for want of room
+ROOM = 2**20  # bytes: with less free space, a failure is blamed on the full disk
 
 
 def partial_path(path: Path) -> Path:
-    """The temporary name, beside ``path``, of what this process writes there."""
+    """Return this process's temporary name beside ``path``."""
     return path.with_name(f".partial-{os.getpid()}-{path.name}")
 
 
 def leftovers(path: Path) -> list[Path]:
-    """What processes that have ended left of writing ``path``."""
-    left = []
+    """List the partial files of ``path`` that ended processes left behind."""
+    stale = []
     for partial in path.parent.glob(f".partial-*-{glob.escape(path.name)}"):
         process = partial.name.removeprefix(".partial-").removesuffix(f"-{path.name}")
         if process.isdigit() and int(process) != os.getpid() and not _runs(int(process)):
-            left.append(partial)
-    return sorted(left)
+            stale.append(partial)
+    return sorted(stale)
 
 
 def _runs(process: int) -> bool:
@@ -55,7 +55,7 @@ def _runs(process: int) -> bool:
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; move it into place only if the block succeeds.
 
-    The temporary name keeps the suffix, because many writers choose the format by it.
+    The temporary name keeps the suffix, since many writers choose the format by it.
 
     Raises
     ------
@@ -68,8 +68,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def replacing_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
-    """As `replacing`, for files that belong together: a killed run may leave some of them missing,
-    but never the new ones of some beside the old ones of others."""
+    """As `replacing`, for files that belong together.
+
+    A killed run may leave some of them missing, but never a mixture of old and new ones.
+    """
     with ExitStack() as stack:
         partials = tuple(partial_path(path) for path in paths)
         with writing(paths[0]):
@@ -87,12 +89,12 @@ def replacing_together(*paths: Path) -> Iterator[tuple[Path, ...]]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Tell in one line what goes wrong within, in writing ``path``.
+    """Report a failure to write ``path`` within the block in one line.
 
     Raises
     ------
     UserError
-        If it is the disk, or what may be written to it.
+        If the disk or its permissions are the cause.
     """
     try:
         yield
@@ -105,8 +107,8 @@ def writing(path: Path) -> Iterator[None]:
         )  # fmt: skip
         if ours and number in WRITING:
             raise UserError(
-                f"{path}: cannot be written ({os.strerror(number)}); make room, or give a folder "
-                "that may be written to, and run it again"
+                f"{path}: cannot be written ({os.strerror(number)}); make room, or choose a "
+                "writable folder, and run it again"
             ) from error
         if disk_is_full(path):
             raise UserError(
@@ -116,7 +118,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def disk_is_full(path: Path) -> bool:
-    """Whether next to nothing can be written where ``path`` is, or would be."""
+    """Whether the disk of ``path``, which need not exist, is full."""
     folder = next(parent for parent in path.absolute().parents if parent.is_dir())
     try:
         return shutil.disk_usage(folder).free < ROOM
@@ -125,7 +127,7 @@ def disk_is_full(path: Path) -> bool:
 
 
 def check_room(folder: Path, size: int) -> None:
-    """Find out, before work is spent on it, whether ``size`` bytes can be written to a folder.
+    """Check that ``size`` bytes can be written to a folder, before work is spent on them.
 
     Raises
     ------
@@ -147,28 +149,28 @@ def check_room(folder: Path, size: int) -> None:
 
 
 def check_regular(path: Path) -> None:
-    """Refuse what is no file of some length: a pipe would be waited for, a device never ends.
+    """Refuse a pipe, which would block, or a device, which never ends.
 
     Raises
     ------
     UserError
-        If it is such a thing.
+        If it is one.
     """
     try:
         mode = path.stat().st_mode
     except (OSError, ValueError):
-        return  # whoever reads it says so
+        return  # the reader reports it
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise UserError(f"{path}: a pipe or a device; give a file")
 
 
 def made_folder(path: Path) -> Path:
-    """The folder, made if need be, before work is spent on what goes there.
+    """Return the folder, created if needed, before work is spent on its content.
 
     Raises
     ------
     UserError
-        If it cannot be made.
+        If it cannot be created.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -178,7 +180,7 @@ def made_folder(path: Path) -> Path:
 
 
 def is_utf8(name: str) -> bool:
-    """Whether a name can be written into tables: file systems allow any bytes."""
+    """Whether a name can be written to tables: file systems allow any bytes."""
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -187,17 +189,17 @@ def is_utf8(name: str) -> bool:
 
 
 def is_path_part(name: str) -> bool:
-    """Whether a name can be that of a file or folder of ours."""
+    """Whether psface can use a name for a file or folder."""
     return bool(name) and not name.startswith(".") and not any(c in name for c in "/\\\0")
 
 
 def digest_of(*texts: str) -> str:
-    """Hash of some texts, of which a result depends."""
+    """Hash the texts that a result depends on."""
     return hashlib.sha256("\n".join(texts).encode()).hexdigest()
 
 
 def array_digest(arrays: Iterable[np.ndarray]) -> str:
-    """Hash of arrays' bytes, by which a file knows those that are its own."""
+    """Hash arrays' bytes, so that a file can recognise its own arrays."""
     digest = hashlib.sha256()
     for array in arrays:
         digest.update(array.tobytes())

@@ -1,7 +1,7 @@
-"""Which code a result depends on: a module, and all modules of this project that it imports.
+"""Find the code that a result depends on: a module, and the project's modules it imports.
 
-The one answer to "has the code changed?": for maps, crops and simulated captures, for a training's
-checkpoint, and for the dependencies in ``dvc.yaml``, which a test holds against `closure`.
+This alone decides whether the code has changed: for maps, crops and simulated captures, for
+training checkpoints, and for the dependencies in ``dvc.yaml``, which a test checks with `closure`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ ROOTS = {
 
 
 def code_digest(*modules: str) -> str:
-    """Hash of the source of some modules and of all that they import (`closure`)."""
+    """Hash the source of modules and of all that they import (`closure`)."""
     digest = hashlib.sha256()
     for name, path in sorted(closure(*modules).items()):
         digest.update(name.encode())
@@ -29,11 +29,11 @@ def code_digest(*modules: str) -> str:
 
 @cache
 def closure(*modules: str) -> dict[str, Path]:
-    """This project's modules that are loaded with some modules, and their files.
+    """Find this project's modules that are loaded with the given ones, and their files.
 
-    Imports count wherever they stand, also inside functions, but not those for type checkers alone.
-    ``__init__`` files do not: they hold no code. What a registry names (`psface.registry`) is not
-    followed: whoever knows which entry is used gives its module as well.
+    Imports count anywhere, including in functions, but not under ``TYPE_CHECKING``. ``__init__``
+    files do not count: they hold no code. Registries (`psface.registry`) are not followed: callers
+    that know which entry is used pass its module as well.
 
     Parameters
     ----------
@@ -45,16 +45,16 @@ def closure(*modules: str) -> dict[str, Path]:
     >>> sorted(closure("psface.errors"))
     ['psface.errors']
     """
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     waiting = list(modules)
     while waiting:
         name = waiting.pop()
         path = _file(name)
-        if path is None or name in found:
+        if path is None or name in files:
             continue
-        found[name] = path
+        files[name] = path
         waiting += _imported(path)
-    return found
+    return files
 
 
 def _file(module: str) -> Path | None:

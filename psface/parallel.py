@@ -1,4 +1,4 @@
-"""The one place that decides how per-session work is spread over processes."""
+"""Spread work on captures over processes; nothing else decides how."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from psface.threads import available_cpus, environment, in_order
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Read by OpenMP, OpenBLAS and MKL when they load, so they must stand before a worker starts.
+# Read by OpenMP, OpenBLAS and MKL when they load, so they must be set before a worker starts.
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 IN_FLIGHT_PER_WORKER = 4  # enough to keep workers busy, few enough to bound memory
 
@@ -34,21 +34,21 @@ def map_in_processes(
 ) -> Iterator[Result]:
     """Yield ``function(item)`` for every item, in order, from a pool with a progress bar.
 
-    Each worker is pinned to one thread: two busy OpenMP processes on two cores slow each other
+    Each worker uses one thread: two busy OpenMP processes on two cores slow each other
     down tenfold. ``function`` must be picklable (a module-level function or a
     ``functools.partial`` of one). At most a few items per worker are in flight, so memory does
-    not grow with the number of sessions. ``total`` is how many items there are, where ``items``
-    has no length.
+    not grow with the number of items. ``total`` is the number of items, if ``items`` has no
+    length.
 
     Raises
     ------
     UserError
-        When a worker dies (as when the machine runs out of memory).
+        If a worker dies (for example, out of memory).
     """
     if isinstance(items, Sized):
         total = len(items)
     workers = available_cpus() if total is None else min(available_cpus(), total)
-    bar = tqdm(total=total, desc=description, unit="session", mininterval=1.0)
+    bar = tqdm(total=total, desc=description, unit="item", mininterval=1.0)
     if workers <= 1:
         with bar:
             for item in items:
@@ -73,7 +73,7 @@ def map_in_processes(
                 bar.update()
         except BrokenProcessPool:
             raise UserError(
-                f"{description}: a worker process was killed, most likely for want of memory; "
+                f"{description}: a worker process was killed, most likely for lack of memory; "
                 "free some and run `dvc repro` again"
             ) from None
 
@@ -86,7 +86,7 @@ def _begin_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """Whatever ends it: a worker that nobody asks for anything would stay for ever."""
+    """Exit when the parent ends, for any reason: an idle worker would otherwise stay forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         connection.wait([parent.sentinel])
@@ -95,8 +95,10 @@ def _end_with_parent() -> None:
 
 @contextmanager
 def _no_interrupt() -> Iterator[None]:
-    """Ctrl-C reaches all processes of a terminal; workers, which inherit what is blocked here,
-    leave it to their parent to end them."""
+    """Block interrupts, also for the workers started within, which inherit the signal mask.
+
+    Ctrl-C reaches all processes of a terminal; the parent ends its workers.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return

@@ -1,4 +1,4 @@
-"""What lies in folders, without what systems put there, and names in one Unicode form."""
+"""List folders without system clutter, and normalise names to one Unicode form."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
-# Copies, thumbnails and settings of Synology, QNAP, Windows, macOS and zip; hidden ones besides.
+# Copies, thumbnails and settings of Synology, QNAP, Windows, macOS and zip; hidden files besides.
 CLUTTER = {
     "@eadir", "@tmp", "#recycle", "#snapshot", "@recently-snapshot", "@recycle", "$recycle.bin",
     "system volume information", "lost+found", "__macosx", "__pycache__", "thumbs.db",
@@ -17,9 +17,9 @@ _left_out: set[str] = set()
 
 
 def visible(folder: Path | str, names: Iterable[str]) -> list[str]:
-    """The names in a folder, sorted, without hidden and thumbnail files and folders.
+    """Return a folder's names, sorted, without hidden and thumbnail files and folders.
 
-    What is left out is counted, for `left_out`.
+    Names left out are counted, for `left_out`.
     """
     kept = []
     for name in sorted(names):
@@ -31,24 +31,24 @@ def visible(folder: Path | str, names: Iterable[str]) -> list[str]:
 
 
 def listed(folder: Path) -> list[Path]:
-    """What is `visible` in a folder."""
+    """List the `visible` paths in a folder."""
     return [folder / name for name in visible(folder, (path.name for path in folder.iterdir()))]
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """The folders of `listed`."""
+    """List the `visible` folders in a folder."""
     return [path for path in listed(folder) if path.is_dir()]
 
 
 def linked(root: Path) -> list[Path]:
-    """Folders in a folder, and in these, that are links to folders elsewhere."""
+    """List the folders in a folder, two levels deep, that are links."""
     people = folders_in(root)
     captures = (path for person in people for path in folders_in(person))
     return [path for path in (*people, *captures) if path.is_symlink()]
 
 
 def left_out() -> str:
-    """One line on what `visible` left out since the last call; empty if nothing."""
+    """Report in one line what `visible` left out since the last call; empty if nothing."""
     count, example = len(_left_out), min(_left_out, default="")
     _left_out.clear()
     if not count:
@@ -58,13 +58,15 @@ def left_out() -> str:
 
 
 def one_form(name: str) -> str:
-    """A name in Unicode's composed form: a letter with its accent may be written as one character
-    or as two (macOS), and is the same name."""
+    """Return a name in Unicode's composed form.
+
+    An accented letter may be written as one character or as two (macOS).
+    """
     return name if name.isascii() else unicodedata.normalize("NFC", name)
 
 
 def exists(path: Path) -> bool:
-    """Whether there is such a file or folder; there is none of a name that no file can have."""
+    """Whether a file or folder exists; False for names that no file can have."""
     try:
         return path.exists()
     except (OSError, ValueError):
@@ -72,10 +74,10 @@ def exists(path: Path) -> bool:
 
 
 def find_path(root: Path, text: str) -> Path:
-    """The file or folder that a list means: ``text`` relative to ``root``, or absolute.
+    """Find the file or folder that a list names: ``text`` relative to ``root``, or absolute.
 
     Backslashes separate folders, as on Windows, and a name may be in another Unicode form than on
-    disk. Where nothing is found, the path as it is written.
+    disk. If nothing is found, return the path as written.
     """
     plain = root / text
     if os.path.lexists(plain):
@@ -87,7 +89,7 @@ def find_path(root: Path, text: str) -> Path:
     for part in parts[1:] if parts else ():
         step = path / part
         if not part.isascii() and not os.path.lexists(step) and path.is_dir():
-            alike = (p for p in path.iterdir() if one_form(p.name) == one_form(part))
-            step = next(alike, step)
+            matches = (p for p in path.iterdir() if one_form(p.name) == one_form(part))
+            step = next(matches, step)
         path = step
     return path

@@ -1,6 +1,6 @@
-"""Things that are chosen by name, each in a module of its own that is loaded when it is asked for.
+"""Objects chosen by name, each in its own module, loaded on demand.
 
-A registry is a dict of names to ``"package.module:attribute"``.
+A registry is a dict from names to ``"package.module:attribute"``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def named(address: str) -> Any:
-    """What a registry's entry stands for.
+    """Load the object of a registry entry.
 
     Examples
     --------
@@ -22,7 +22,7 @@ def named(address: str) -> Any:
 
 
 def module_of(address: str) -> str:
-    """The module of a registry's entry, for `psface.fingerprint.code_digest`.
+    """Return the module of a registry entry, for `psface.fingerprint.code_digest`.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""How a command runs: what stops it is one line, and two that write the same files do not meet."""
+"""Run commands: errors become one line, and no two commands write the same files at once."""
 
 from __future__ import annotations
 
@@ -18,16 +18,17 @@ from psface.files import writing
 from psface.paths import left_out
 from psface.threads import limit_libraries
 
-PATH = click.Path(path_type=Path)  # of an argument
+# Packages that inference does not need.
+OF_THE_PIPELINE = {"dvc", "dvclive", "jinja2", "matplotlib", "pyarrow", "sklearn"}
+PATH = click.Path(path_type=Path)  # type of an argument
 
 
 def run(command: click.Command, alone_as: str = "") -> NoReturn:
-    """Run a command with this process's arguments; with ``alone_as``, only while no other process
-    does (`alone`).
+    """Run a command with this process's arguments; with ``alone_as``, under its lock (`alone`).
 
     A `UserError` becomes one line on stderr and exit status 1; so does a file that the system
-    cannot read or write. Being stopped, by Ctrl-C or the system's request, is one line, and what is
-    half written is removed. Wrong arguments end in status 2.
+    cannot read or write. Ctrl-C or a termination signal prints one line, and partial files are
+    removed. Wrong arguments give status 2.
     """
     limit_libraries()
     for name in ("SIGTERM", "SIGHUP"):
@@ -47,7 +48,12 @@ def run(command: click.Command, alone_as: str = "") -> NoReturn:
         sys.exit(error.exit_code)
     except UserError as error:
         fail(str(error))
-    except BrokenPipeError:  # `| head` has seen enough
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in OF_THE_PIPELINE:
+            raise
+        fail(f"{package} is not installed; `pip install 'psface[pipeline]'`")
+    except BrokenPipeError:  # `| head` closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:
@@ -56,8 +62,8 @@ def run(command: click.Command, alone_as: str = "") -> NoReturn:
         where = f"{error.filename}: " if error.filename is not None else ""
         fail(f"{where}{error.strerror}; check the disk and its permissions, and run it again")
     except KeyboardInterrupt as stopped:
-        print("stopped; the same command goes on from what is done", file=sys.stderr)
-        sys.exit(stopped.args[0] if stopped.args else 130)  # as a shell has it
+        print("stopped; run the same command again to continue", file=sys.stderr)
+        sys.exit(stopped.args[0] if stopped.args else 130)  # as shells do
     sys.exit(0)
 
 
@@ -66,21 +72,22 @@ def _stop(number: int, frame: object) -> None:
 
 
 def fail(message: str, status: int = 1) -> NoReturn:
-    """End with one line on stderr."""
-    shown = message.encode(errors="backslashreplace").decode()  # a file's name may not be text
+    """Exit with one line on stderr."""
+    shown = message.encode(errors="backslashreplace").decode()  # a file name may not be valid text
     print(f"error: {shown}", file=sys.stderr)
     sys.exit(status)
 
 
 @contextmanager
 def alone(name: str) -> Iterator[None]:
-    """Let no other process run the stage ``name`` in this folder meanwhile: the two would write the
-    same files. The lock ends with the process, however that ends.
+    """Lock the stage ``name`` in this folder: two processes would write the same files.
+
+    The lock ends with the process, however that ends.
 
     Raises
     ------
     UserError
-        If one runs.
+        If another process runs it.
     """
     folder = Path(".dvc/tmp") if Path(".dvc").is_dir() else Path()
     path = folder / f".partial-{name}.lock"
@@ -100,14 +107,14 @@ def alone(name: str) -> Iterator[None]:
                 file.seek(0)
                 other = file.read(20).strip()
                 raise UserError(
-                    f"{name}: process {other} runs it in this folder already; wait until it is "
-                    f"done, or stop it (kill {other})"
+                    f"{name}: process {other} is running it in this folder; wait for it, "
+                    f"or stop it (kill {other})"
                 ) from None
             except OSError:  # a file system without locks
                 yield
                 return
             if not path.exists() or not os.path.samestat(path.stat(), os.fstat(file.fileno())):
-                continue  # removed by one that has just ended
+                continue  # removed by a process that has just ended
             file.truncate(0)
             file.write(str(os.getpid()))
             file.flush()
@@ -119,12 +126,12 @@ def alone(name: str) -> Iterator[None]:
 
 
 def _in_one_line(kind: type[BaseException], error: BaseException, trace: object) -> None:
-    if issubclass(kind, KeyboardInterrupt):  # while a command still loads what it needs
+    if issubclass(kind, KeyboardInterrupt):  # while a command is still loading
         print("stopped before it began", file=sys.stderr)
     else:
         sys.__excepthook__(kind, error, trace)  # type: ignore[arg-type]
 
 
 def quiet_interrupt() -> None:
-    """Make Ctrl-C one line from now on, also while modules are being loaded."""
+    """Make Ctrl-C print one line from now on, even while modules load."""
     sys.excepthook = _in_one_line

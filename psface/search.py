@@ -1,4 +1,4 @@
-"""Exact search for the most alike among vectors of any number."""
+"""Exact nearest-neighbour search among any number of vectors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ QUERIES, ROWS = 256, 65_536  # compared at once: 64 MiB of cosines
 
 
 def nearest(queries: np.ndarray, gallery: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The most alike of a gallery, for each query.
+    """Find the nearest gallery vectors of each query.
 
     All cosines are computed, a part of the gallery at a time, so that memory beyond the gallery
     itself stays small.
@@ -24,15 +24,15 @@ def nearest(queries: np.ndarray, gallery: np.ndarray, count: int) -> tuple[np.nd
     Returns
     -------
     cosines : (Q, min(count, G)) float32
-        Falling.
+        Descending.
     indices : (Q, min(count, G)) int64
         Rows of the gallery.
     """
     count = min(count, len(gallery))
-    found = [_nearest(part, gallery, count) for part in torch.from_numpy(queries).split(QUERIES)]
-    if not found:
+    results = [_nearest(part, gallery, count) for part in torch.from_numpy(queries).split(QUERIES)]
+    if not results:
         return np.empty((0, count), np.float32), np.empty((0, count), np.int64)
-    cosines, indices = zip(*found, strict=True)
+    cosines, indices = zip(*results, strict=True)
     return torch.cat(cosines).numpy(), torch.cat(indices).numpy()
 
 

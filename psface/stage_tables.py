@@ -1,4 +1,4 @@
-"""Tables that pass between stages, without ever holding all of one."""
+"""Tables that pass between stages, never held in memory whole."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ from psface.errors import UserError
 from psface.files import check_regular
 from psface.tables import plain_cell
 
-ROWS_AT_ONCE = 10_000  # of a table: millions of pictures must fit
+ROWS_AT_ONCE = 10_000  # in memory: there may be millions of pictures
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]], schema: pa.Schema) -> None:
-    """Write a parquet table without ever holding all of it."""
+    """Write a parquet table without holding all of it in memory."""
     rows = iter(rows)
     with pq.ParquetWriter(path, schema) as writer:
-        while some := list(islice(rows, ROWS_AT_ONCE)):
-            writer.write_table(pa.Table.from_pylist(some, schema))
+        while batch := list(islice(rows, ROWS_AT_ONCE)):
+            writer.write_table(pa.Table.from_pylist(batch, schema))
 
 
 def read_rows(path: Path, stage: str, schema: pa.Schema) -> Iterator[dict[str, Any]]:
-    """The rows of a parquet table that ``stage`` writes, without ever holding all of it.
+    """Yield the rows of a parquet table that ``stage`` writes, without holding all of it in memory.
 
     Raises
     ------
     UserError
         If it is missing, unreadable or of another schema; the message names the stage to run.
     """
-    with _told(path, stage):
+    with _reporting(path, stage):
         file = pq.ParquetFile(path)
-        if lacking := set(schema.names) - set(file.schema_arrow.names):
-            raise ValueError(f"no column {', '.join(sorted(lacking))}")
+        if missing := set(schema.names) - set(file.schema_arrow.names):
+            raise ValueError(f"no column {', '.join(sorted(missing))}")
         batches = file.iter_batches(ROWS_AT_ONCE)
     with file:
         while True:
-            with _told(path, stage):
+            with _reporting(path, stage):
                 batch = next(batches, None)
                 rows = batch.to_pylist() if batch is not None else []
             if batch is None:
@@ -56,23 +56,23 @@ def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> 
     Parameters
     ----------
     columns : sequence of str, optional
-        Of a parquet table: those of them that it has are read, and no others.
+        Of a parquet table: read only those of them that it has.
 
     Raises
     ------
     UserError
         If it is missing or unreadable; the message names the stage to run.
     """
-    with _told(path, stage):
+    with _reporting(path, stage):
         if path.suffix == ".parquet":
-            there = pq.read_schema(path).names
-            return pd.read_parquet(path, columns=[c for c in columns or there if c in there])
+            present = pq.read_schema(path).names
+            return pd.read_parquet(path, columns=[c for c in columns or present if c in present])
         return pd.read_csv(path, dtype=str, keep_default_na=False).map(plain_cell)
 
 
 @contextmanager
-def _told(path: Path, stage: str) -> Iterator[None]:
-    """Turns what goes wrong with a table into a `UserError`."""
+def _reporting(path: Path, stage: str) -> Iterator[None]:
+    """Turn any failure with a table into a `UserError`."""
     check_regular(path)
     try:
         yield
@@ -80,6 +80,6 @@ def _told(path: Path, stage: str) -> Iterator[None]:
         raise UserError(f"{path}: missing; run `dvc repro {stage}`") from None
     except UserError:
         raise
-    except Exception as error:  # whatever a damaged file runs the readers into
+    except Exception as error:  # the readers can raise anything on a damaged file
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{path}: unreadable ({reason}); run `dvc repro -f {stage}`") from error

@@ -1,4 +1,4 @@
-"""Tables and lists that users bring, and text cells that are safe to open in a spreadsheet."""
+"""Read users' tables and lists, and make text cells safe to open in a spreadsheet."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ class UserTable:
     rows : list of dict of str to str
         Cells by column, stripped of blanks and in one Unicode form.
     lines : list of int
-        Of the file, on which each row ends.
+        The line of the file on which each row ends.
     decimal_comma : bool
-        Whether ``0,5`` is a number: where commas separate no cells.
+        Whether ``0,5`` is a number: only if commas do not separate cells.
     """
 
     columns: tuple[str, ...]
@@ -45,24 +45,24 @@ class UserTable:
     decimal_comma: bool
 
     def number(self, cell: str) -> float | None:
-        """A cell as a number; None if it is not one."""
+        """Parse a cell as a number; None if it is not one."""
         if self.decimal_comma and re.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?", cell, re.ASCII):
             cell = cell.replace(",", ".")
         return float(cell) if _NUMBER.fullmatch(cell) else None
 
 
 def read_user_table(path: Path, required: Collection[str], known: Collection[str]) -> UserTable:
-    """Read a table as CSV, whatever program wrote it.
+    """Read a CSV table from any program.
 
-    Cells are separated by commas, semicolons, tabs or bars; a first line ``sep=;`` says by which.
-    Byte order marks, UTF-16 (Excel's "Unicode text"), blank lines, and commas at the ends of lines
-    are read over. Columns in ``required`` and ``known`` may be written in capitals.
+    Cells are separated by commas, semicolons, tabs or bars; a first line ``sep=;`` sets which. Byte
+    order marks, UTF-16 (Excel's "Unicode text"), blank lines and trailing commas are accepted. Case
+    is ignored in the names of columns in ``required`` and ``known``.
 
     Raises
     ------
     UserError
-        If the file cannot be read, lacks a required column, has one twice, or has a line with more
-        or fewer cells than the first; the message names the line.
+        If the file cannot be read, lacks a required column, has a duplicate one, or has a line
+        with more or fewer cells than the first; the message names the line.
     """
     text = read_text(path)
     skipped = 0
@@ -80,22 +80,22 @@ def read_user_table(path: Path, required: Collection[str], known: Collection[str
             break
     else:
         shown = text.split("\n", 1)[0].strip()[:80]
-        lacking = [name for name in required if name not in columns]
+        missing = [name for name in required if name not in columns]
         if len(separators) == len(SEPARATORS):
-            # By the separator that shows most of them.
+            # Split at any separator, to name only the columns that are really missing.
             seen = {c.strip().casefold() for c in re.split(r"[,;\t|]", shown)}
-            lacking = [name for name in required if name.casefold() not in seen] or lacking
+            missing = [name for name in required if name.casefold() not in seen] or missing
         raise UserError(
-            f"{path}: no column {', '.join(lacking)} in its first line, `{shown}`; wanted columns "
+            f"{path}: no column {', '.join(missing)} in its first line, `{shown}`; expected "
             f"{', '.join(required)}, separated by commas, semicolons or tabs"
         )
     used = len(columns)
-    while used and not columns[used - 1]:  # commas at the end
+    while used and not columns[used - 1]:  # trailing commas
         used -= 1
     folded = [name.casefold() for name in columns[:used]]
-    if twice := sorted({name for name in folded if not name or folded.count(name) > 1}):
-        what = f"column {twice[0]!r} twice" if twice[0] else "a column without a name"
-        raise UserError(f"{path}: {what} in its first line; rename or remove one")
+    if bad := sorted({name for name in folded if not name or folded.count(name) > 1}):
+        fault = f"duplicate column {bad[0]!r}" if bad[0] else "a column without a name"
+        raise UserError(f"{path}: {fault} in its first line; rename or remove one")
     table = UserTable(tuple(columns[:used]), [], [], separator != ",")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
@@ -108,7 +108,7 @@ def read_user_table(path: Path, required: Collection[str], known: Collection[str
             if len(cells) < used or any(cells[used:]):
                 raise UserError(
                     f"{path}, line {line}: {len(cells)} cells, the first line has {used}; correct "
-                    "it, with quotes about a cell that holds the separator"
+                    "it, quoting cells that contain the separator"
                 )
             table.rows.append(dict(zip(table.columns, cells[:used], strict=True)))
             table.lines.append(line)
@@ -118,7 +118,7 @@ def read_user_table(path: Path, required: Collection[str], known: Collection[str
 
 
 def read_text(path: Path) -> str:
-    """A user's text file: UTF-8, or UTF-16 with a byte order mark.
+    """Read a user's text file: UTF-8, or UTF-16 with a byte order mark.
 
     Raises
     ------
@@ -129,12 +129,12 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}; restore it or give another") from error
+        raise UserError(f"{path}: {error.strerror}; restore it or give another file") from error
     return decode_text(data, path)
 
 
 def decode_text(data: bytes, path: Path) -> str:
-    """The text of a file; see `read_text`."""
+    """Decode the text of a file; see `read_text`."""
     encoding = next((name for mark, name in _BOMS if data.startswith(mark)), "utf-8")
     try:
         text = data.decode(encoding).removeprefix("\ufeff")
@@ -151,26 +151,26 @@ def decode_text(data: bytes, path: Path) -> str:
 
 
 def whole(text: str) -> int | None:
-    """A number of plain digits, at most 18 of them; None if it is not one."""
+    """Parse a number of plain digits, at most 18 of them; None if it is not one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
 
 
 def safe(table: pd.DataFrame) -> pd.DataFrame:
-    """A table whose text cells no spreadsheet takes for formulas; see `safe_cell`."""
+    """Escape the text cells that a spreadsheet would run as formulas; see `safe_cell`."""
     texts = table.select_dtypes(include=["object", "string"]).columns
     return table.assign(**{name: table[name].map(safe_cell) for name in texts})
 
 
 def safe_cell(value: object) -> object:
-    """A cell for a CSV file: an apostrophe before text that a spreadsheet would run as a formula
-    (OWASP, "CSV injection"), which `plain_cell` takes away again."""
+    """Put an apostrophe before text that a spreadsheet would run as a formula (OWASP, "CSV
+    injection"); `plain_cell` removes it."""
     if isinstance(value, str) and _FORMULA.match(value) and not _NUMBER.fullmatch(value):
         return f"'{value}"
     return value
 
 
 def plain_cell(value: object) -> object:
-    """What `safe_cell` was given."""
+    """Undo `safe_cell`."""
     if isinstance(value, str) and value.startswith("'") and _FORMULA.match(value):
         return value[1:]
     return value

@@ -1,4 +1,4 @@
-"""Attribute tasks: classes that are groups of raw labels, as params.yaml defines them."""
+"""Attribute tasks: classes that are groups of raw labels, defined in params.yaml."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Tasks = dict[str, dict[str, list[str]]]
-UNKNOWN = -1  # the class of a label that was not given
+UNKNOWN = -1  # the class of a missing label
 
 
 def _with_classes(attributes: Tasks) -> Tasks:
@@ -20,9 +20,9 @@ def _with_classes(attributes: Tasks) -> Tasks:
         if len(classes) < 2:
             raise ValueError(f"{attribute} needs two or more classes")
         values = [value for group in classes.values() for value in group]
-        twice = sorted({value for value in values if values.count(value) > 1})
-        if twice:
-            raise ValueError(f"{attribute}: {', '.join(twice)} is in more than one class")
+        repeated = sorted({value for value in values if values.count(value) > 1})
+        if repeated:
+            raise ValueError(f"{attribute}: {', '.join(repeated)} is in more than one class")
         if not all(classes.values()):
             raise ValueError(f"{attribute} has a class without raw labels")
     return attributes
@@ -33,12 +33,12 @@ Attributes = Annotated[Tasks, AfterValidator(_with_classes)]
 
 
 def class_indices(table: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
-    """The class index of every row in every task, `UNKNOWN` where there is no label.
+    """Return the class index of every row in every task; `UNKNOWN` without a label.
 
     Raises
     ------
     UserError
-        If a label stands in no class: `unknown_labels` lists those first.
+        If a label is in no class; to list those first, see `unknown_labels`.
     """
     if reason := next(filter(None, unknown_labels(table, tasks)), ""):
         raise UserError(reason)
@@ -52,15 +52,15 @@ def class_indices(table: pd.DataFrame, tasks: Tasks) -> pd.DataFrame:
 
 
 def unknown_labels(table: pd.DataFrame, tasks: Tasks) -> pd.Series:
-    """For each row, the first label that stands in no class, said as a reason; else empty."""
+    """Return, for each row, a reason that names its first label in no class; else empty."""
     import pandas as pd
 
     reasons = pd.Series("", index=table.index)
     for task, classes in tasks.items():
         labels = _labels(table, task)
         bad = ~labels.isin(list(_index(classes))) & (reasons == "")
-        said = f"{task} `" + labels + f"` is in no class of attributes.{task} (params.yaml)"
-        reasons = reasons.mask(bad, said + ": add it to one")
+        reason = f"{task} `" + labels + f"` is in no class of attributes.{task} (params.yaml)"
+        reasons = reasons.mask(bad, reason + ": add it to one")
     return reasons
 
 

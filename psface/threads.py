@@ -1,8 +1,8 @@
-"""How computing is spread over threads: whole pieces of work side by side, one thread each.
+"""Spread work over threads: independent pieces side by side, one thread each.
 
-OpenMP's threads wait for each other, busily, at the end of every operation: beside one busy process
-on two cores, training took three to seven times as long. Threads that meet seldom share the cores
-with a neighbour fairly; and what each computes does not depend on how many there are.
+OpenMP's threads busy-wait for each other at the end of every operation: beside one busy process on
+two cores, training took three to seven times as long. Threads that rarely synchronise share the
+cores fairly with other processes, and their results do not depend on how many there are.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from typing import TypeVar
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-IN_FLIGHT = 2  # pieces of work a thread
+IN_FLIGHT = 2  # pieces of work per thread
 
 
 def available_cpus() -> int:
-    """CPUs this process may run on, which a container may set below the machine's count."""
+    """Number of CPUs this process may use; a container may allow fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def thread_count() -> int:
-    """How many threads this process computes on: ``OMP_NUM_THREADS``, as those know it who share a
-    machine, where it is set and is fewer than the CPUs."""
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    limit = int(told) if told.isascii() and told.isdigit() and len(told) < 9 else 0
+    """Number of threads this process computes on: the CPUs, or fewer if ``OMP_NUM_THREADS``, usual
+    on shared machines, says so."""
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    limit = int(setting) if setting.isascii() and setting.isdigit() and len(setting) < 9 else 0
     return max(1, min(available_cpus(), limit or available_cpus()))
 
 
 @contextmanager
 def one_thread_each() -> Iterator[None]:
-    """Within, a torch operation of this thread takes no other to help."""
+    """Keep torch operations of this thread from using helper threads within the block."""
     import torch
 
     before = torch.get_num_threads()
@@ -52,7 +52,7 @@ def one_thread_each() -> Iterator[None]:
 def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
     """Yield ``function(item)`` for every item, in order, computed side by side.
 
-    Of many items, a few are taken ahead. ``function`` must not call `map_in_threads` itself.
+    A few items are taken ahead. ``function`` must not call `map_in_threads` itself.
     """
     count = thread_count()
     if count == 1:
@@ -66,8 +66,11 @@ def map_in_threads(function: Callable[[Item], Result], items: Iterable[Item]) ->
 def in_order(
     submit: Callable[[Item], Future[Result]], items: Iterable[Item], ahead: int
 ) -> Iterator[Result]:
-    """Yield what a pool makes of every item, in order; at most so many ``ahead`` of the one that
-    is waited for, so that memory does not grow with their number."""
+    """Yield a pool's result for every item, in order.
+
+    At most ``ahead`` items beyond the awaited one are submitted, so that memory does not grow with
+    their number.
+    """
     waiting = deque[Future[Result]]()
     try:
         for item in items:
@@ -83,7 +86,7 @@ def in_order(
 
 @contextmanager
 def environment(variables: dict[str, str]) -> Iterator[None]:
-    """Within, these environment variables are set."""
+    """Set environment variables within the block."""
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:
@@ -102,7 +105,7 @@ def _pool(count: int) -> ThreadPoolExecutor:
 
     def begin() -> None:
         torch.set_num_threads(1)
-        torch.get_num_threads()  # else the first operation takes over what others set
+        torch.get_num_threads()  # otherwise the first operation adopts other threads' value
         ready.wait()
 
     import torch
@@ -116,10 +119,10 @@ def _pool(count: int) -> ThreadPoolExecutor:
 
 
 def limit_libraries() -> None:
-    """One thread for the libraries of linear algebra, in this process and those it starts."""
+    """Limit linear algebra to one thread, in this process and those it starts."""
     from threadpoolctl import threadpool_limits
 
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # of those that are loaded later
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # for libraries loaded later
         os.environ.setdefault(name, "1")
     if "numpy" in sys.modules:
         threadpool_limits(1, user_api="blas")

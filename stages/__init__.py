@@ -1,4 +1,4 @@
-"""The pipeline: a file per DVC stage. Ctrl-C is one line also while a stage still loads."""
+"""The pipeline: a file per DVC stage. Ctrl-C prints one line even while a stage loads."""
 
 from psface.running import quiet_interrupt
 

@@ -1,4 +1,4 @@
-"""check: whether params.yaml can be run, before DVC deletes anything for it."""
+"""check: validate params.yaml before DVC deletes anything for it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from psface.files import replacing
 from psface.running import PATH, run
 from stages.params import load_params
 
-MADE = Path("data/simulated")  # by data/dvc.yaml, when it is asked for
+MADE = Path("data/simulated")  # made by data/dvc.yaml on demand
 
 
 @click.command("python -m stages.check")
-@click.option("--out", type=PATH, required=True, help="what is to be read, as JSON")
+@click.option("--out", type=PATH, required=True, help="source and root of the captures, as JSON")
 def main(out: Path) -> None:
     """Check params.yaml, and that ingest.root exists."""
     params = load_params().ingest

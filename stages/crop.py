@@ -1,4 +1,4 @@
-"""crop: find the face of each capture and cut all its maps alike."""
+"""crop: find the face in each capture and cut all its maps alike."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def crop(
 ) -> tuple[int, int, int]:
     """Write ``out/<map>.npy`` (N, C, size, size) float16, ``faces.parquet`` and ``failures.csv``.
 
-    Row i of the table is entry i of each array. ``frames`` has as many channels as the capture of
+    Row i of the table is entry i of each array. ``frames`` has as many channels as the capture with
     the fewest lights has frames, in the order of their lights about the axis; ``raw`` has three,
-    RGB, with ``params.colour``. Of pictures, which have no lights, there is ``raw`` alone. Crops
-    whose maps, frames, parameters and code have not changed are taken over from the last run.
-    ``sheet`` shows some faces, evenly spread.
+    RGB, with ``params.colour``. Pictures, which have no lights, have only ``raw``. Crops whose
+    maps, frames, parameters and code have not changed are kept from the last run. ``sheet`` shows
+    an evenly spread sample of faces.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def crop(
     Raises
     ------
     UserError
-        If there is no face in any capture.
+        If no face is found in any capture.
     """
     code = _code(params)
 
@@ -56,7 +56,7 @@ def crop(
         for capture in read_captures(table):
             yield capture, _fingerprint(capture, maps, params, code)
 
-    # The table is read again for each pass: of millions of pictures it need not fit in memory.
+    # The table is read again for each pass: with millions of pictures it may not fit in memory.
     form = form_of(read_captures(table), params)
     before = Previous(out, form)
     kept = [mark in before.index for _, mark in marked()]
@@ -69,13 +69,13 @@ def crop(
     with Packed(out, form) as packed:
         for capture, mark in marked():
             result = before.get(mark) if mark in before.index else next(made)
-            if result is None:  # damaged, or another run's
+            if result is None:  # damaged, or from another run
                 result, todo = work(capture), todo + 1
             if isinstance(result, Refusal):
                 failures.append(result)
                 continue
-            own = {"identity": capture.identity, "session": capture.name, "fingerprint": mark}
-            packed.add(result, {**capture.attributes, **own})
+            row = {"identity": capture.identity, "session": capture.name, "fingerprint": mark}
+            packed.add(result, {**capture.attributes, **row})
         list(made)  # let the pool close and the bar finish
         write_refusals(out / "failures.csv", failures)
         if not packed.count:
@@ -96,22 +96,22 @@ def _code(params: CropParams) -> str:
 
 
 def _fingerprint(capture: Capture, maps: Path, params: CropParams, code: str) -> str:
-    """Hash of everything that a capture's crop depends on."""
+    """Hash everything that a capture's crop depends on."""
     mark = "" if capture.is_picture else read_notes(map_path(maps, capture)).get("fingerprint", "")
-    given = "" if capture.landmarks is None else capture.landmarks.tobytes().hex()
-    return digest_of(capture.key, capture.digest, mark, given, params.model_dump_json(), code)
+    landmarks = "" if capture.landmarks is None else capture.landmarks.tobytes().hex()
+    return digest_of(capture.key, capture.digest, mark, landmarks, params.model_dump_json(), code)
 
 
 @click.command("python -m stages.crop")
 @click.option("--captures", type=PATH, required=True, help="the table of captures")
 @click.option("--maps", type=PATH, required=True, help="the folder of their map files")
-@click.option("--out", type=PATH, required=True, help="a folder, for an array of each map")
-@click.option("--sheet", type=PATH, required=True, help="some of the crops, to look at")
+@click.option("--out", type=PATH, required=True, help="output folder, an array per map")
+@click.option("--sheet", type=PATH, required=True, help="image of sample crops")
 def main(captures: Path, maps: Path, out: Path, sheet: Path) -> None:
-    """Find the face of every capture and cut its maps."""
+    """Find the face in every capture and crop its maps."""
     made, kept, failed = crop(load(Sections).crop, captures, maps, out, sheet)
     print(f"crop: {made} faces cut, {kept} kept, {failed} not found", end="")
-    print(f" ({out / 'failures.csv'} says why)" if failed else "")
+    print(f" (reasons: {out / 'failures.csv'})" if failed else "")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""evaluate: what a model is worth on people it has never seen."""
+"""evaluate: test a model on people it has never seen."""
 
 from __future__ import annotations
 
@@ -38,19 +38,19 @@ def evaluate(
 ) -> tuple[str, Metrics, Metrics]:
     """Write ``metrics.json``, ``details.json``, ``scores.npz``, tables and plots to ``out``.
 
-    Verification runs over all pairs of test captures, identification from one gallery capture a
-    person. A value is null where the test set cannot tell.
+    Verification uses all pairs of test captures, identification one gallery capture per person. A
+    value is null if the test set cannot determine it.
 
     Returns
     -------
     modality : str
     metrics, details : dict
-        What the two ``.json`` files hold.
+        The contents of the two ``.json`` files.
 
     Raises
     ------
     UserError
-        If the model was trained on crops of another size than there are.
+        If the model was trained on crops of another size.
     """
     network, card = load_model(model, default_device())
     faces = Faces(faces_folder, card.maps)
@@ -64,7 +64,7 @@ def evaluate(
     )
     test = pd.concat([gallery, probe], ignore_index=True)
     enrolled = np.arange(len(test)) < len(gallery)
-    rows, train_rows = (rows_of(some, len(faces)) for some in (test, train))
+    rows, train_rows = (rows_of(part, len(faces)) for part in (test, train))
 
     embedded = embed(network, card, faces.batches(rows))
     scores = score_captures(
@@ -98,7 +98,7 @@ def evaluate(
 @click.option("--faces", type=PATH, required=True, help="the folder of packed crops")
 @click.option("--splits", type=PATH, required=True, help="the folder of the split's tables")
 @click.option("--model", type=PATH, required=True, help="the folder of weights and card")
-@click.option("--out", type=PATH, required=True, help="a folder, for the report")
+@click.option("--out", type=PATH, required=True, help="output folder for the report")
 def main(captures: Path, faces: Path, splits: Path, model: Path, out: Path) -> None:
     """Evaluate the model on the test people."""
     modality, metrics, _ = evaluate(load(Sections), captures, faces, splits, model, out)

@@ -1,4 +1,4 @@
-"""ingest: from folders of captures in any known layout to one table of usable captures."""
+"""ingest: list the usable captures of any known layout in one table."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ def ingest(
     Returns
     -------
     captures, people : int
-        How many can be used, and of how many people.
+        The number of usable captures, and of their people.
     refused : list of Refusal
 
     Raises
     ------
     UserError
-        If the root is missing or holds no capture that can be used.
+        If the root is missing or holds no usable capture.
     """
     root = Path(params.root)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; set ingest.root in params.yaml")
-    found = unique(reader(params.source)(root, params, seed))
-    checked = map_in_processes(partial(check_capture, limits=params), found, "ingest")
+    listed = unique(reader(params.source)(root, params, seed))
+    checked = map_in_processes(partial(check_capture, limits=params), listed, "ingest")
     count, people = 0, set()
     refused: list[Refusal] = []
 
@@ -84,17 +84,17 @@ def _nothing(root: Path, source: str, refused: list[Refusal], rejected: Path) ->
 
 @click.command("python -m stages.ingest")
 @click.option("--captures", type=PATH, required=True, help="the table of usable captures")
-@click.option("--rejected", type=PATH, required=True, help="the table of refused ones")
+@click.option("--rejected", type=PATH, required=True, help="the table of refused captures")
 def main(captures: Path, rejected: Path) -> None:
     """List and check the captures under ingest.root."""
     params = load(Sections)
     count, people, refused = ingest(params.ingest, params.seed, captures, rejected)
     print(f"ingest: {count} captures of {people} people, {len(refused)} refused", end="")
-    print(f" ({rejected} says why)" if refused else "")
+    print(f" (reasons: {rejected})" if refused else "")
     if links := linked(Path(params.ingest.root)):
         print(
-            f"ingest: {len(links)} folders are links, such as {links[0]}: DVC does not notice what "
-            "changes behind them; after a change, run `dvc repro -f ingest` and `dvc repro`"
+            f"ingest: {len(links)} folders are links, such as {links[0]}: DVC does not notice "
+            "changes behind them; after one, run `dvc repro -f ingest` and `dvc repro`"
         )
 
 

@@ -23,21 +23,21 @@ class Sections(Selection):
 
 
 def simulate(params: SimulateParams, seed: int, out: Path) -> int:
-    """Render a population in the layout of the Photoface database; returns how many captures.
+    """Render a population in Photoface's layout; return the number of captures.
 
     Parameters
     ----------
     params : SimulateParams
         Size, spread and errors of the population.
     seed : int
-        Of all that is random. A capture depends on it, on its own number, on its person's
+        Seeds all that is random. A capture depends on it, on its own number, on its person's
         number, and on nothing else in the population.
     out : Path
         Emptied, then filled with ``Photometric_DB/<id>/<session>/``. Beside the rig's files
-        each capture has ``truth.exr``, ``truth.json`` and ``landmarks.csv`` of frame 0. After a
-        kill, a run of the same parameters and code goes on from the captures that are done.
+        each capture has ``truth.exr``, ``truth.json`` and ``landmarks.csv`` of frame 0. A run
+        with the same parameters and code continues a killed one.
     """
-    begun = out / ".partial-of"  # there while captures are missing: what is being made
+    begun = out / ".partial-of"  # present while captures are missing: what is being made
     code = code_digest("psface.simulate.recording")
     mark = digest_of(params.model_dump_json(), str(seed), code)
     if not begun.is_file() or begun.read_bytes() != mark.encode():
@@ -52,7 +52,7 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
 
 
 @click.command("python -m stages.simulate")
-@click.option("--out", type=PATH, required=True, help="a folder, which is emptied")
+@click.option("--out", type=PATH, required=True, help="output folder, emptied first")
 def main(out: Path) -> None:
     """Render simulated captures."""
     params = load(Sections)

@@ -1,4 +1,4 @@
-"""split: who is trained on, who picks the epoch and who is tested; nobody is on two sides."""
+"""split: divide the people into disjoint training, validation (picks the epoch) and test sets."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ def split(
     """Write ``out/{train,val,gallery,probe}.csv`` and ``out/excluded.csv``.
 
     Each CSV holds rows of ``faces_path`` (``row`` is the index into the packed arrays) with their
-    raw labels; ``excluded.csv`` says why a face is in none of them. ``ratios``, a CSV file with a
-    plot of its name beside it, receives each class's share of the captures before and after.
+    raw labels; ``excluded.csv`` gives the reason for each face in none of them. ``ratios``, a CSV
+    file with a plot of the same name beside it, receives each class's share of the captures before
+    and after.
 
     Returns
     -------
@@ -57,7 +58,7 @@ def split(
     }
     excluded = faces[reasons != ""].assign(reason=reasons[reasons != ""])
     written = {**tables, "excluded": excluded}
-    # Parts of two runs side by side would share people.
+    # A mixture of two runs' parts would share people.
     with replacing_together(*(out / f"{name}.csv" for name in written)) as paths:
         for path, table in zip(paths, written.values(), strict=True):
             safe(table).to_csv(path, index=False)
@@ -72,7 +73,7 @@ def split(
 
 @click.command("python -m stages.split")
 @click.option("--faces", type=PATH, required=True, help="the table of crops")
-@click.option("--out", type=PATH, required=True, help="a folder, for a table of each part")
+@click.option("--out", type=PATH, required=True, help="output folder, a table per part")
 @click.option("--ratios", type=PATH, required=True, help="the classes' shares, .csv and .png")
 def main(faces: Path, out: Path, ratios: Path) -> None:
     """Divide the people into train, validation and test."""

@@ -1,4 +1,4 @@
-"""stereo: from the frames of each capture to normals, albedo and depth."""
+"""stereo: compute normals, albedo and depth from the frames of each capture."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class Sections(Selection):
 
 
 def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[int, int, int]:
-    """Write ``out/<identity>/<capture>.exr`` for every capture of several lights; keep those that
-    are up to date. With pictures, which have none, there is nothing to do.
+    """Write ``out/<identity>/<capture>.exr`` for every capture with lights; keep current ones.
 
-    A map file carries the fingerprint of what it was made from (frames, lights, parameters and
-    code), so that the work is proportional to what changed. Map files whose capture is gone are
-    removed. Captures that fail are listed in ``out/failures.csv``. ``report`` receives the errors
-    against the truth (see `truth_metrics`), for captures that come with it.
+    Pictures, which have no lights, are skipped. A map file carries the fingerprint of its inputs
+    (frames, lights, parameters and code), so that the work is proportional to what changed. Map
+    files whose capture is gone are removed. Captures that fail are listed in ``out/failures.csv``.
+    ``report`` receives the errors against the truth (see `truth_metrics`), for captures that have
+    it.
 
     Returns
     -------
@@ -48,27 +48,27 @@ def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[
     """
     captures = [c for c in read_captures(table) if not c.is_picture]
     code = code_digest("psface.stereo.compute", module_of(INTEGRATORS[params.integrator]))
-    wanted = {map_path(out, c): fingerprint(c, params, code) for c in captures}
-    for stale in set(out.glob("*/*.exr")) - set(wanted):
+    current = {map_path(out, c): fingerprint(c, params, code) for c in captures}
+    for stale in set(out.glob("*/*.exr")) - set(current):
         stale.unlink()
-    marked = [c for c in captures if _mark(map_path(out, c)) == wanted[map_path(out, c)]]
-    whole = map_in_processes(partial(_is_whole, out=out), marked, "stereo: what is done")
-    kept = {c.key for c, is_whole in zip(marked, whole, strict=True) if is_whole}
+    marked = [c for c in captures if _mark(map_path(out, c)) == current[map_path(out, c)]]
+    intact = map_in_processes(partial(_is_intact, out=out), marked, "stereo: check maps")
+    kept = {c.key for c, is_intact in zip(marked, intact, strict=True) if is_intact}
     todo = [c for c in captures if c.key not in kept]
     work = partial(_write, params=params, code=code, out=out)
     failures = [f for f in map_in_processes(work, todo, "stereo") if f is not None]
     if failures and len(failures) == len(captures):
         raise UserError(f"stereo: every capture failed, the first: {failures[0].reason}")
     write_refusals(out / "failures.csv", failures)
-    lost = {(f.identity, f.name) for f in failures}
-    made = [c for c in captures if (c.identity, c.name) not in lost]
+    failed = {(f.identity, f.name) for f in failures}
+    done = [c for c in captures if (c.identity, c.name) not in failed]
     with replacing(report) as path:
-        path.write_text(json.dumps(truth_metrics(made, params), indent=2) + "\n")
+        path.write_text(json.dumps(truth_metrics(done, params), indent=2) + "\n")
     return len(todo) - len(failures), len(captures) - len(todo), len(failures)
 
 
 def fingerprint(capture: Capture, params: StereoParams, code: str) -> str:
-    """Hash of everything that a capture's maps depend on."""
+    """Hash everything that a capture's maps depend on."""
     lights = capture.lights.tobytes().hex()
     return digest_of(capture.digest, lights, params.model_dump_json(), code)
 
@@ -77,8 +77,8 @@ def _mark(path: Path) -> str | None:
     return read_notes(path).get("fingerprint")
 
 
-def _is_whole(capture: Capture, out: Path) -> bool:
-    """Whether a capture's maps are as they were written."""
+def _is_intact(capture: Capture, out: Path) -> bool:
+    """Whether a capture's maps can be read as written."""
     try:
         read_maps(map_path(out, capture))
     except UserError:
@@ -100,7 +100,7 @@ def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refu
 
 @click.command("python -m stages.stereo")
 @click.option("--captures", type=PATH, required=True, help="the table of captures")
-@click.option("--out", type=PATH, required=True, help="a folder, for a map file of each")
+@click.option("--out", type=PATH, required=True, help="output folder, a map file per capture")
 @click.option("--report", type=PATH, required=True, help="errors against the truth, as JSON")
 def main(captures: Path, out: Path, report: Path) -> None:
     """Compute normals, albedo and depth of every capture."""

@@ -86,7 +86,7 @@ def test_ctrl_c_is_one_line(tmp_path):
     assert process.returncode == 130
     lines = [line for line in said.replace("\r", "\n").splitlines() if line and "it/s" not in line]
     assert [line for line in lines if not line.startswith("work:")] == [
-        "stopped; the same command goes on from what is done"
+        "stopped; run the same command again to continue"
     ]
     assert running(process.pid) == []
 
@@ -109,7 +109,7 @@ def test_two_at_once_are_refused(tmp_path):
         env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
     )  # fmt: skip
     assert second.returncode == 1
-    assert second.stderr.startswith(f"error: work: process {process.pid} runs it in this folder")
+    assert second.stderr.startswith(f"error: work: process {process.pid} is running it in this")
     process.kill()
     process.communicate(timeout=30)
     third = start(tmp_path)  # a killed one locks nothing

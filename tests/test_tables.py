@@ -34,7 +34,7 @@ WRONG = {
     "too many cells": (b"name,x\nan,1\nbo,1,2\n", r"t\.csv, line 3: 3 cells, the first line has 2"),
     "too few": (b"name,x\nan\n", r"line 2: 1 cells"),
     "decimal comma between commas": (b"name,x\nan,1,5\n", r"line 2: 3 cells"),
-    "a column twice": (b"name,x,X\nan,1,2\n", "column 'x' twice"),
+    "a column twice": (b"name,x,X\nan,1,2\n", "duplicate column 'x'"),
     "no name": (b"name,,x\nan,1,2\n", "a column without a name"),
     "another column": (b"who,x\nan,1\n", "no column name in its first line, `who,x`"),
     "Latin-1": ("name,x\nan,1\nJos\xe9,2\n".encode("latin-1"), "line 3: neither UTF-8"),

@@ -1,4 +1,4 @@
-"""What a capture is."""
+"""Captures and their pixels."""
 
 from __future__ import annotations
 
@@ -16,29 +16,30 @@ NO_LIGHTS = np.empty((0, 3))
 
 @dataclass(frozen=True)
 class Capture:
-    """Several frames of one face from one viewpoint, under one light each; or a picture, which is
-    one frame under a light that nobody knows.
+    """Several frames of one face from one viewpoint, under one light each; or a picture.
+
+    A picture is one frame under an unknown light.
 
     Attributes
     ----------
     identity, name : str
-        Who, and which capture of them; together unique.
+        The person, and which capture of them; together unique.
     frames : tuple of str
         Image files, one per light.
     lights : (n, 3) float64
-        Unit vectors from the surface to the light; x right, y up, z towards the camera. (0, 3) of
+        Unit vectors from the surface to the light; x right, y up, z towards the camera. (0, 3) for
         a picture.
     attributes : dict of str to str
-        Raw labels by attribute name; an unknown label is the empty string.
+        Raw labels by attribute name; the empty string if unknown.
     landmarks : (5, 2) float64 or None
-        Given facial points in pixels of the first frame (x right, y down), ordered as `LANDMARKS`;
-        left and right as seen in the image.
+        Supplied facial points in pixels of the first frame (x right, y down), ordered as
+        `LANDMARKS`; left and right as seen in the image.
     digest : str
-        Hash of the frames' bytes, so that a changed capture is noticed downstream.
+        Hash of the frames' bytes, so that later stages notice a changed capture.
     bits : int or None
-        How many bits the samples of 16-bit frames use that do not say so themselves.
+        Bit depth of 16-bit frames that do not record it.
     contents : tuple of bytes or None
-        The frames' encoded images, where they are in no files of their own.
+        The frames' encoded images, if they are not in files of their own.
     """
 
     identity: str
@@ -57,7 +58,7 @@ class Capture:
 
     @property
     def key(self) -> str:
-        """``<identity>/<name>``, unique in a set."""
+        """``<identity>/<name>``, unique in a data set."""
         return f"{self.identity}/{self.name}"
 
     @property
@@ -66,15 +67,15 @@ class Capture:
 
     @property
     def place(self) -> Path:
-        """What it is called in tables of paths: a picture's file; a capture's folder, and its name
-        where several are in one folder."""
+        """The path shown in tables: a picture's file; a capture's folder, with its name if the
+        folder holds several."""
         first = Path(self.frames[0])
         if self.is_picture:
             return first
         return first.parent if first.parent.name == self.name else first.parent / self.name
 
     def encoded(self, number: int) -> bytes:
-        """The encoded image of a frame.
+        """Return the encoded image of a frame.
 
         Raises
         ------
@@ -86,8 +87,9 @@ class Capture:
         return read_bytes(Path(self.frames[number]))
 
     def pixels(self, colour: bool = False) -> Pixels:
-        """The frames of a capture that was checked (`psface.captures.checks`), and with ``colour``
-        frame 0 in RGB.
+        """Decode the frames of a checked capture (`psface.captures.checks`).
+
+        With ``colour``, frame 0 is also returned in RGB.
 
         Raises
         ------
@@ -114,11 +116,11 @@ class Pixels:
     ----------
     grey : (n, H, W) float32 in [0, 1]
     colour : (H, W, 3) float32 in [0, 1] or None
-        Frame 0 in RGB, where it is wanted.
+        Frame 0 in RGB, if requested.
     lights : (n, 3)
-        (0, 3) of a picture.
+        (0, 3) for a picture.
     landmarks : (5, 2) or None
-        That the capture came with.
+        Supplied with the capture.
     """
 
     grey: np.ndarray
@@ -129,7 +131,7 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Refusal:
-    """A capture that cannot be used, and why; what is not UTF-8 in it is escaped."""
+    """An unusable capture, and why; bytes that are not UTF-8 are escaped."""
 
     identity: str
     name: str
@@ -142,10 +144,10 @@ class Refusal:
 
 
 def picture(identity: str, path: Path) -> Capture:
-    """A picture's file as a capture of one frame."""
+    """Return a picture file as a capture of one frame."""
     return Capture(identity, path.name, (str(path),), NO_LIGHTS)
 
 
 def picture_pixels(image: np.ndarray, colour: bool = False) -> Pixels:
-    """A picture (H, W) or (H, W, 3), grey or RGB, uint8 or uint16, as a capture of one frame."""
+    """The pixels of a picture (H, W) or (H, W, 3), grey or RGB, uint8 or uint16."""
     return Pixels(grey(image)[None], rgb(image) if colour else None, NO_LIGHTS, None)

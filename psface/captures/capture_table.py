@@ -1,4 +1,4 @@
-"""Tables of captures, and of those that were refused."""
+"""Tables of captures and refusals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from psface.captures.capture import Capture, Refusal
 from psface.files import is_path_part, replacing
-from psface.stage_tables import _told, read_rows, write_rows
+from psface.stage_tables import _reporting, read_rows, write_rows
 from psface.tables import safe
 
 SCHEMA = pa.schema(
@@ -30,26 +30,26 @@ SCHEMA = pa.schema(
 
 
 def write_captures(path: Path, captures: Iterable[Capture]) -> None:
-    """Write the table of accepted sessions, one row each, as they come."""
+    """Write the table of accepted captures, one row each, as they arrive."""
     rows = (
         {
-            "identity": s.identity,
-            "session": s.name,
-            "frames": list(s.frames),
-            "lights": s.lights.ravel().tolist(),
-            "landmarks": None if s.landmarks is None else s.landmarks.ravel().tolist(),
-            "digest": s.digest,
-            "attributes": list(s.attributes.items()),
-            "bits": s.bits,
+            "identity": c.identity,
+            "session": c.name,
+            "frames": list(c.frames),
+            "lights": c.lights.ravel().tolist(),
+            "landmarks": None if c.landmarks is None else c.landmarks.ravel().tolist(),
+            "digest": c.digest,
+            "attributes": list(c.attributes.items()),
+            "bits": c.bits,
         }
-        for s in captures
+        for c in captures
     )
     with replacing(path) as partial:
         write_rows(partial, rows, SCHEMA)
 
 
 def read_captures(path: Path) -> Iterator[Capture]:
-    """The sessions of a table of `write_captures`, one after the other.
+    """Yield the captures in a table of `write_captures`, one at a time.
 
     Raises
     ------
@@ -57,12 +57,12 @@ def read_captures(path: Path) -> Iterator[Capture]:
         If the file is missing or not such a table.
     """
     for row in read_rows(path, "ingest", SCHEMA):
-        with _told(path, "ingest"):
-            capture = _session(row)
+        with _reporting(path, "ingest"):
+            capture = _capture(row)
         yield capture
 
 
-def _session(row: dict[str, Any]) -> Capture:
+def _capture(row: dict[str, Any]) -> Capture:
     landmarks = row["landmarks"]
     capture = Capture(
         identity=row["identity"],
@@ -76,15 +76,15 @@ def _session(row: dict[str, Any]) -> Capture:
     )
     texts = (capture.digest, *capture.frames, *capture.attributes, *capture.attributes.values())
     if not all(isinstance(text, str) for text in texts) or not np.isfinite(capture.lights).all():
-        raise ValueError(f"{capture.key} is no session")
+        raise ValueError(f"{capture.key} is not a capture")
     for part in (capture.identity, capture.name):
         if not is_path_part(part):
-            raise ValueError(f"{part!r} is no name")
+            raise ValueError(f"{part!r} is not a name")
     return capture
 
 
 def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
-    """Write a table of refusals with their reasons; a header alone when there are none."""
+    """Write a table of refusals with their reasons; only the header if there are none."""
     rows = [(r.identity, r.name, r.reason) for r in refusals]
     with replacing(path) as partial:
         table = pd.DataFrame(rows, columns=["identity", "session", "reason"])

@@ -1,4 +1,4 @@
-"""What the pipeline needs of a session, checked before any work is spent on it."""
+"""Check that the pipeline can use a capture, before any work is spent on it."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from psface.files import is_path_part, is_utf8
 
 MIN_LIGHTS = 3
 JPEG = b"\xff\xd8\xff"
-LONGEST = 200  # bytes of a name, of the 255 that file systems take; ours are longer by a few
+LONGEST = 200  # bytes of a name: file systems allow 255, and our file names add a few
 SATURATED = 0.995  # of the sensor's range
 
 
 def check_capture(capture: Capture | Refusal, limits: CaptureLimits) -> Capture | Refusal:
-    """The session with its digest, or the reason why it cannot be used."""
+    """Return the capture with its digest, or the reason why it cannot be used."""
     if isinstance(capture, Refusal):
         return capture
     try:
@@ -34,12 +34,12 @@ def check_capture(capture: Capture | Refusal, limits: CaptureLimits) -> Capture 
 
 
 def check_frames(capture: Capture, limits: CaptureLimits) -> str:
-    """Hash of a session's frames, if they and the lights are as they should be.
+    """Check a capture's frames and lights; return the hash of its frames.
 
     Raises
     ------
     UserError
-        If they are not; the message says why.
+        If they cannot be used; the message says why.
     """
     if capture.is_picture:
         return _check_picture(capture, limits)
@@ -52,17 +52,19 @@ def _check_names(capture: Capture) -> None:
     for frame in capture.frames:
         if not is_utf8(frame):
             raise UserError(f"{frame}: its name is not UTF-8; rename it")
-    # The two become a path of every later stage's output.
+    # Both become part of the paths of later stages' outputs.
     for part in (capture.identity, capture.name):
         if not is_path_part(part):
             raise UserError(f"{part!r} cannot be a folder name; rename it")
         if len(part.encode()) > LONGEST:
             raise UserError(
-                f"{part[:40]}...: a name of {len(part.encode())} bytes, at most {LONGEST} can be a "
-                "file's; shorten it"
+                f"{part[:40]}...: a name of {len(part.encode())} bytes, at most {LONGEST} are "
+                "allowed; shorten it"
             )
     if capture.identity.lower() == "failures.csv":
-        raise UserError(f"{capture.identity!r} is the name of a table of psface; rename the person")
+        raise UserError(
+            f"{capture.identity!r} is reserved for a table of psface; rename the person"
+        )
 
 
 def _check_picture(capture: Capture, limits: CaptureLimits) -> str:
@@ -81,12 +83,10 @@ def _check_lights(capture: Capture, max_condition: float) -> None:
     if len(lights) != len(capture.frames):
         raise UserError(f"{where}: {len(capture.frames)} frames but {len(lights)} lights")
     if not np.isfinite(lights).all():
-        raise UserError(f"{where}: a light direction that is not a number; correct it")
+        raise UserError(f"{where}: a light direction is not a number; correct it")
     if (lights[:, 2] <= 0).any():
         behind = int(np.argmax(lights[:, 2] <= 0)) + 1
-        raise UserError(
-            f"{where}: light {behind} stands behind the face (z <= 0); check its direction"
-        )
+        raise UserError(f"{where}: light {behind} is behind the face (z <= 0); check its direction")
     singular = np.linalg.svd(lights, compute_uv=False)
     condition = singular[0] / max(singular[2], 1e-12)
     if condition > max_condition:
@@ -100,7 +100,7 @@ def _check_lights(capture: Capture, max_condition: float) -> None:
 def _check_landmarks(capture: Capture) -> None:
     if capture.landmarks is not None and not np.ptp(capture.landmarks, axis=0).any():
         folder = Path(capture.frames[0]).parent
-        raise UserError(f"{folder}: the five given landmarks lie in one place; mend or remove them")
+        raise UserError(f"{folder}: all five landmarks coincide; correct or remove them")
 
 
 def _check_capture(capture: Capture, limits: CaptureLimits) -> str:
@@ -114,7 +114,7 @@ def _check_capture(capture: Capture, limits: CaptureLimits) -> str:
         if data.startswith(JPEG):
             raise UserError(
                 f"{path}: a JPEG, whose values are not linear in the light; save frames as PNG, "
-                "TIFF, PGM or BMP, linear as the sensor has them"
+                "TIFF, PGM or BMP, with the sensor's linear values"
             )
         image = decode(data, path, limits.bits, limits.max_pixels)
         frame = grey(image)
@@ -122,17 +122,17 @@ def _check_capture(capture: Capture, limits: CaptureLimits) -> str:
             first_shape = frame.shape
         if frame.shape != first_shape:
             sizes = " and ".join(f"{w}x{h}" for h, w in (first_shape, frame.shape))
-            raise UserError(f"{path}: frames of two sizes, {sizes}; take them with one setting")
+            raise UserError(f"{path}: frames of two sizes, {sizes}; take them all at one size")
         pixels = hashlib.sha256(image.tobytes()).digest()
         if (other := seen.setdefault(pixels, name)) != name or name in capture.frames[:number]:
             raise UserError(
-                f"{path}: the very picture of {other}, but two lights do not give the same; "
+                f"{path}: identical to {other}, which cannot happen under two lights; "
                 "was the camera slower than the lamps? take the frames again"
             )
         saturated = float((frame >= SATURATED).mean())
         if saturated > limits.max_saturated:
             raise UserError(
-                f"{path}: {saturated:.0%} of it is saturated, at most {limits.max_saturated:.0%}; "
+                f"{path}: {saturated:.0%} is saturated, at most {limits.max_saturated:.0%}; "
                 "lower the exposure or raise ingest.max_saturated"
             )
         brightness = float(np.percentile(frame, 99))
@@ -145,16 +145,16 @@ def _check_capture(capture: Capture, limits: CaptureLimits) -> str:
     return digest.hexdigest()
 
 
-def unique(found: Iterable[Capture | Refusal]) -> Iterator[Capture | Refusal]:
-    """Captures of one name, as two Unicode forms of it on disk are, after the first: refused."""
+def unique(captures: Iterable[Capture | Refusal]) -> Iterator[Capture | Refusal]:
+    """Refuse a capture whose name repeats an earlier one in another Unicode form."""
     names: dict[str, Capture] = {}
-    for item in found:
-        # Of plain letters there is one form: of millions of captures, their names are not held.
+    for item in captures:
+        # ASCII names have only one form: not storing them saves memory with millions of captures.
         if isinstance(item, Capture) and not item.key.isascii():
             first = names.setdefault(item.key, item)
             if first is not item:
                 reason = (
-                    f"{item.frames[0]}: its name, in another Unicode form, is that of "
+                    f"{item.frames[0]}: same name, in another Unicode form, as "
                     f"{first.frames[0]}; rename one"
                 )
                 yield Refusal(item.identity, item.name, reason)

@@ -1,8 +1,8 @@
-"""Image files as arrays whose largest possible value is known.
+"""Decode image files to arrays whose largest possible value is known.
 
-OpenCV reads most kinds. TIFF and PNM, whose tags and headers say what a sample means, are read by
-tifffile and netpbmfile: OpenCV takes a TIFF's white for black where its tag says so, and knows no
-largest value but 255 and 65535.
+OpenCV reads most formats. TIFF and PNM, whose tags and headers define what a sample means, are read
+by tifffile and netpbmfile: OpenCV reads a TIFF tagged white-is-zero inverted, and knows no largest
+values but 255 and 65535.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from PIL import Image
 from psface.captures.limits import MAX_PIXELS
 from psface.errors import UserError
 
-# A broken file is reported by us, with its session; OpenCV's own lines would repeat it unnamed.
+# We report a broken file with its capture; OpenCV's own messages would repeat it without a name.
 cv2.utils.logging.setLogLevel(0)
 logging.getLogger("tifffile").setLevel(logging.CRITICAL + 1)
 PNG = b"\x89PNG\r\n\x1a\n"
-MOST_PAGES = 16  # of a TIFF: a picture and its thumbnails
-SUSPICIOUS = 14  # bits: no 16-bit sample over their range looks like a camera's, right-aligned
+MOST_PAGES = 16  # per TIFF: a picture and its thumbnails
+SUSPICIOUS = 14  # bits: 16-bit values above their range do not look like right-aligned samples
 LIMITS = {np.dtype(np.uint8): 255, np.dtype(np.uint16): 65535}
-# What a file begins with, at which byte, for kinds that are not read.
+# Unsupported formats by (offset, magic bytes).
 UNREAD = {
     (4, b"ftyphei"): "HEIC", (4, b"ftyphev"): "HEIC", (4, b"ftypmif1"): "HEIF",
     (4, b"ftypcrx"): "camera RAW", (0, b"FUJIFILMCCD-RAW"): "camera RAW",
@@ -42,7 +42,7 @@ UNREAD = {
     (0, b"<html"): "a web page", (0, b"version https://git-lfs"): "a Git LFS pointer",
 }  # fmt: skip
 READ = (tifffile.PHOTOMETRIC.MINISWHITE, tifffile.PHOTOMETRIC.MINISBLACK, tifffile.PHOTOMETRIC.RGB)
-TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF's orientation
+TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF orientation
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
     4: lambda a: a[::-1],
@@ -56,27 +56,27 @@ TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {  # by EXIF's orientatio
 def decode(
     data: bytes, path: Path, bits: int | None = None, max_pixels: int | None = MAX_PIXELS
 ) -> np.ndarray:
-    """The picture that is encoded in some bytes, upright as a viewer shows it.
+    """Decode a picture, upright as a viewer shows it.
 
     Parameters
     ----------
     bits : int, optional
-        How many bits the samples of a 16-bit file use, from the lowest, where the file does not
-        say. Without it, a file whose values look like those of a camera of fewer bits is refused.
+        Bit depth of the right-aligned samples in a 16-bit file that does not record it. Without
+        it, a file whose values look like those of a camera with fewer bits is refused.
     max_pixels : int, optional
-        Of more, by its header, a picture is refused: a small file can hold a very large one. None
-        for files that were checked before.
+        A picture with more, by its header, is refused: a small file can hold a very large one.
+        None for files already checked.
 
     Returns
     -------
     (H, W) or (H, W, 3)
-        Grey, or RGB without an alpha channel; uint8 or uint16, of which 0 is black and the type's
-        largest value the largest that could be.
+        Grey, or RGB without an alpha channel; uint8 or uint16, where 0 is black and the type's
+        maximum is the largest possible value.
 
     Raises
     ------
     UserError
-        If the bytes are not one whole image of 8 or 16 bits, or can be read in two ways.
+        If the bytes are not one complete image of 8 or 16 bits, or are ambiguous.
     """
     for (at, magic), kind in UNREAD.items():
         if data[at : at + len(magic)] == magic:
@@ -91,33 +91,33 @@ def decode(
         return _opencv(data, path, bits)
     except UserError:
         raise
-    except Exception as error:  # the readers raise whatever a broken file runs them into
+    except Exception as error:  # the readers can raise anything on a broken file
         reason = " ".join(str(error).split())[:120]
         raise UserError(f"{path}: truncated or not an image ({reason}); copy it again") from error
 
 
 def _header_size(data: bytes, path: Path) -> tuple[int, int]:
-    if data[:8] == PNG and len(data) >= 24:  # Pillow checks sums that OpenCV does not mind
+    if data[:8] == PNG and len(data) >= 24:  # Pillow refuses bad checksums, OpenCV does not
         width, height = struct.unpack_from(">II", data, 16)
         return width, height
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Pillow's own limit, which is not ours
+        warnings.simplefilter("ignore")  # about Pillow's own limit
         try:
             with Image.open(io.BytesIO(data)) as image:
                 return image.size
         except Image.DecompressionBombError:
             return 2**31, 2**31
-        except Exception:  # whatever a broken header runs it into
+        except Exception:  # a broken header can raise anything
             raise UserError(f"{path}: truncated or not an image; copy it again") from None
 
 
 def check_size(width: int, height: int, most: int | None, path: Path) -> None:
-    """Refuse a picture whose header states more than so many pixels.
+    """Refuse a picture whose header states more than ``most`` pixels.
 
     Raises
     ------
     UserError
-        Before anything is decoded.
+        If it does, before anything is decoded.
     """
     if most is not None and width * height > most:
         size = f"{width} x {height}" if width < 2**31 else "hundreds of millions of"
@@ -129,13 +129,13 @@ def check_size(width: int, height: int, most: int | None, path: Path) -> None:
 
 def _opencv(data: bytes, path: Path, bits: int | None) -> np.ndarray:
     if (frames := _frames(data)) > 1:
-        raise UserError(f"{path}: {frames} pictures in one file; save the one that is meant")
+        raise UserError(f"{path}: {frames} pictures in one file; save only the one to use")
     flags = cv2.IMREAD_ANYCOLOR | cv2.IMREAD_ANYDEPTH
     if data[4:12] in (b"ftypavif", b"ftypavis"):
-        flags = cv2.IMREAD_ANYCOLOR  # with more than 8 bits, its values are not scaled
+        flags = cv2.IMREAD_ANYCOLOR  # OpenCV does not scale values of more than 8 bits
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
-    except cv2.error:  # more pixels than OpenCV takes
+    except cv2.error:  # more pixels than OpenCV allows
         image = None
     if image is None:
         raise UserError(f"{path}: truncated or not an image; copy it again")
@@ -146,16 +146,16 @@ def _opencv(data: bytes, path: Path, bits: int | None) -> np.ndarray:
 
 
 def _frames(data: bytes) -> int:
-    """How many pictures a GIF, WebP, PNG or AVIF file plays."""
-    moving = (data[:4] == b"GIF8", b"ANIM" in data[:64], b"acTL" in data[:256])
-    if not any(moving) and data[4:12] != b"ftypavis":
+    """Count the frames of a GIF, WebP, PNG or AVIF file."""
+    animated = (data[:4] == b"GIF8", b"ANIM" in data[:64], b"acTL" in data[:256])
+    if not any(animated) and data[4:12] != b"ftypavis":
         return 1
     with Image.open(io.BytesIO(data)) as image:
         return int(getattr(image, "n_frames", 1))
 
 
 def _png_bits(data: bytes) -> int | None:
-    """The significant bits that a PNG states in its sBIT chunk, if they are one number."""
+    """Return the significant bits in a PNG's sBIT chunk, if the same in all channels."""
     if data[:8] != PNG:
         return None
     at = 8
@@ -164,7 +164,7 @@ def _png_bits(data: bytes) -> int | None:
         if kind == b"sBIT":
             stated = set(data[at + 8 : at + 8 + length])
             return stated.pop() if len(stated) == 1 else None
-        if kind in (b"PLTE", b"IDAT"):  # it comes before them
+        if kind in (b"PLTE", b"IDAT"):  # sBIT comes before them
             return None
         at += 12 + length
     return None
@@ -174,7 +174,7 @@ def _pnm(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> n
     with netpbmfile.NetpbmFile(io.BytesIO(data)) as file:
         kind, white, count = file.magicnumber, int(file.maxval), int(file.frames)
         if count != 1:
-            raise UserError(f"{path}: more than one picture; save the one that is meant by itself")
+            raise UserError(f"{path}: more than one picture; save only the one to use")
         check_size(int(file.width), int(file.height), max_pixels, path)
         image = np.asarray(file.asarray())
         image = image.astype(image.dtype.newbyteorder("="))
@@ -182,10 +182,10 @@ def _pnm(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> n
         raise UserError(f"{path}: {image.dtype} pixels; save it with 8 or 16 bits")
     if image.ndim == 3 and image.shape[-1] in (1, 2, 4):  # with alpha, or one plane
         image = image[..., 0] if image.shape[-1] < 4 else image[..., :3]
-    if kind in ("P1", "P4"):  # of bits, 1 is black
+    if kind in ("P1", "P4"):  # in bitmaps, 1 is black
         image, white = 1 - image.astype(np.uint8), 1
     if int(image.max(initial=0)) > white:
-        raise UserError(f"{path}: a value over the maximum of {white} that it states; save it anew")
+        raise UserError(f"{path}: a value over its stated maximum of {white}; save it again")
     stated = white not in (255, 65535)
     return _scaled(image, white if stated else _white(image, path, bits, None))
 
@@ -193,13 +193,13 @@ def _pnm(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> n
 def _tiff(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> np.ndarray:
     with tifffile.TiffFile(io.BytesIO(data)) as file:
         file.pages.useframes = False
-        # A few, since in a damaged file they may follow each other in a circle; useframes is off.
+        # A few, since in a damaged file they may form a cycle. All are TiffPage: useframes is off.
         every = [cast(tifffile.TiffPage, page) for page in islice(file.pages, MOST_PAGES)]
         pages = [page for page in every if not page.is_reduced]
         if not pages:
             raise UserError(f"{path}: truncated or not an image; copy it again")
         if len(pages) != 1:
-            raise UserError(f"{path}: {len(pages)} pages; save the one that is meant by itself")
+            raise UserError(f"{path}: {len(pages)} pages; save only the one to use")
         page = pages[0]
         if page.dtype is None or page.dtype.kind not in "bu" or page.bitspersample > 16:
             raise UserError(f"{path}: {page.dtype} pixels; save it with 8 or 16 bits")
@@ -217,7 +217,7 @@ def _tiff(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> 
             pass  # decoded to RGB
         elif kind not in READ:
             name = getattr(kind, "name", kind)
-            raise UserError(f"{path}: colours as {name}; save it in grey or RGB")
+            raise UserError(f"{path}: colour space {name}; save it in grey or RGB")
         else:
             image = _without_alpha(image, page, path, white)
             stated = page.tags.get("MaxSampleValue")
@@ -235,7 +235,7 @@ def _tiff(data: bytes, path: Path, bits: int | None, max_pixels: int | None) -> 
 
 
 def _check_whole(page: tifffile.TiffPage, data: bytes, path: Path) -> None:
-    # tifffile fills what is missing with zeros.
+    # tifffile fills missing data with zeros.
     ends = (a + n for a, n in zip(page.dataoffsets, page.databytecounts, strict=True))
     if not page.dataoffsets or 0 in page.databytecounts or max(ends) > len(data):
         raise UserError(f"{path}: truncated or not an image; copy it again")
@@ -250,14 +250,14 @@ def _without_alpha(
     extra = image[..., colours:]
     for number, kind in enumerate(page.extrasamples[: extra.shape[-1]]):
         if kind == 1 and (extra[..., number] != white).any():
-            raise UserError(f"{path}: colours multiplied by its alpha; save it without alpha")
+            raise UserError(f"{path}: colours premultiplied by alpha; save it without alpha")
     if image.shape[-1] < colours:
         raise UserError(f"{path}: {image.shape[-1]} colour channels; save it in grey or RGB")
     return image[..., :3] if colours == 3 else image[..., 0]
 
 
 def _white(image: np.ndarray, path: Path, bits: int | None, stated: int | None) -> int:
-    """The largest value that a sample of such a file can have."""
+    """Return the largest value that a sample of such a file can have."""
     if image.dtype != np.uint16:
         return 255
     top = int(image.max(initial=0))
@@ -272,16 +272,15 @@ def _white(image: np.ndarray, path: Path, bits: int | None, stated: int | None) 
     if 0 < top < 2**SUSPICIOUS and not _left_aligned(image):
         likely = next(n for n in (8, 10, 12, 14) if top < 2**n)
         raise UserError(
-            f"{path}: 16-bit values of {top} at most, as of a camera of {likely} bits; set bits "
-            f"to {likely}, or to 16 if the picture is merely dark (ingest.bits in params.yaml; "
+            f"{path}: 16-bit values up to {top}, as from a {likely}-bit camera; set bits to "
+            f"{likely}, or to 16 if the picture is just dark (ingest.bits in params.yaml; "
             "--bits of detect)"
         )
     return 65535
 
 
 def _left_aligned(image: np.ndarray) -> bool:
-    """Whether 16-bit values are fewer bits that were scaled up: their low bits are zero or repeat
-    the high ones."""
+    """Whether values were scaled up from fewer bits: the low bits are zero or repeat high ones."""
     if not (image & 15).any():
         return True
     return any((image == (high | image >> n)).all() for n, high in ((8, image & 0xFF00),
@@ -289,7 +288,7 @@ def _left_aligned(image: np.ndarray) -> bool:
 
 
 def _scaled(image: np.ndarray, white: int) -> np.ndarray:
-    """uint8 whose white is 255 or uint16 whose white is 65535, as it is; else uint16."""
+    """Scale to uint16, unless uint8 with white 255 or uint16 with white 65535."""
     if image.dtype in LIMITS and white == LIMITS[image.dtype]:
         return np.ascontiguousarray(image)
     return (image.astype(np.float64) * (65535 / white)).round().astype(np.uint16)

@@ -1,4 +1,4 @@
-"""What may be recognised under some paths: captures, pictures and video."""
+"""Find captures, pictures and videos under given paths."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from psface.paths import listed, visible
 def find_captures(
     paths: Iterable[Path], without: Iterable[Path] = (), all_files: bool = False
 ) -> Iterator[Capture | Refusal | Path]:
-    """Captures, and the files of pictures and video: the given ones, and all under given folders.
+    """Yield captures, pictures and videos: the given paths, and all files under given folders.
 
-    A folder with a ``LightSource.m`` is one capture in the layout of Photoface, and one with a
+    A folder with a ``LightSource.m`` is one capture in Photoface's layout; one with a
     ``manifest.csv`` holds the captures that it lists (`psface.captures.layouts.manifest`). Links to
-    folders are not followed. What lies in the folders ``without`` is left out. With ``all_files``
-    those that are none of these are refused, not passed over.
+    folders are not followed, and the folders ``without`` are left out. With ``all_files``, other
+    files are refused instead of skipped.
 
     Raises
     ------
@@ -34,11 +34,11 @@ def find_captures(
     closed = {folder.resolve() for folder in without}
     for path in paths:
         try:
-            there, is_folder = path.exists(), path.is_dir()
+            present, is_folder = path.exists(), path.is_dir()
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}") from error
-        if not there:
-            raise UserError(f"{path}: there is no such file or folder")
+        if not present:
+            raise UserError(f"{path}: no such file or folder")
         if is_folder:
             yield from _inside(path, closed, all_files)
         else:
@@ -46,7 +46,7 @@ def find_captures(
 
 
 def read_capture_at(path: Path) -> Capture:
-    """The picture of a file, or the one capture of a folder.
+    """Read the picture in a file, or the one capture in a folder.
 
     Examples
     --------
@@ -62,33 +62,33 @@ def read_capture_at(path: Path) -> Capture:
         If there is none.
     """
     if not path.exists():
-        raise UserError(f"{path}: there is no such picture or capture")
-    found = capture_at(path)
-    if isinstance(found, Refusal):
-        raise UserError(found.reason)
-    return found
+        raise UserError(f"{path}: no such picture or capture")
+    capture = capture_at(path)
+    if isinstance(capture, Refusal):
+        raise UserError(capture.reason)
+    return capture
 
 
 def capture_at(path: Path) -> Capture | Refusal:
-    """The picture of a file, or the one capture of a folder."""
+    """Return the picture in a file, or the one capture in a folder."""
     if not path.is_dir():
         return picture("", path)
-    [*found] = find_captures([path])
-    if len(found) == 1 and isinstance(found[0], (Capture, Refusal)):
-        return found[0]
-    return Refusal("", path.name, f"{path}: not a picture, nor the folder of one capture")
+    [*items] = find_captures([path])
+    if len(items) == 1 and isinstance(items[0], (Capture, Refusal)):
+        return items[0]
+    return Refusal("", path.name, f"{path}: neither a picture nor a folder of one capture")
 
 
 def people_in(root: Path) -> Iterator[Capture | Refusal]:
-    """The captures and pictures of each person in a folder, ``<root>/<person>/...``.
+    """Yield the captures and pictures of each person in a folder, ``<root>/<person>/...``.
 
-    A ``manifest.csv`` in it names the people itself; Photoface's folders in it are taken for the
-    root (`psface.captures.layouts.photoface.people_folder`).
+    A ``manifest.csv`` in it names the people itself; if it contains Photoface's folders, the
+    innermost is the root (`psface.captures.layouts.photoface.people_folder`).
 
     Raises
     ------
     UserError
-        If there is no such folder, or it cannot be listed.
+        If the folder is missing or cannot be listed.
     """
     try:
         if not root.is_dir():
@@ -104,9 +104,9 @@ def people_in(root: Path) -> Iterator[Capture | Refusal]:
         if not is_utf8(person.name):
             yield Refusal("", person.name, f"{person}: its name is not UTF-8; rename it")
         elif not person.is_dir():
-            yield Refusal("", person.name, f"{person}: lies in no person's folder")
+            yield Refusal("", person.name, f"{person}: not in a person's folder")
         elif person.resolve() in (root.resolve(), *root.resolve().parents):
-            yield Refusal(person.name, "", f"{person}: a link to a folder that it lies in")
+            yield Refusal(person.name, "", f"{person}: a link to a folder that contains it")
         else:
             yield from _captures_of(person)
 
@@ -116,7 +116,7 @@ def _captures_of(person: Path) -> Iterator[Capture | Refusal]:
         if isinstance(item, (Refusal, Capture)):
             yield replace(item, identity=person.name)
         elif is_video(item):
-            yield Refusal(person.name, item.name, f"{item}: a video; wanted pictures or captures")
+            yield Refusal(person.name, item.name, f"{item}: a video; expected pictures or captures")
         else:
             yield picture(person.name, item)
 
@@ -134,7 +134,7 @@ def _inside(folder: Path, closed: set[Path], all_files: bool) -> Iterator[Captur
         elif "manifest.csv" in names:
             try:
                 captures = list(read_manifest_captures(here))
-            except UserError as error:  # some other program's, beside pictures
+            except UserError as error:  # another program's, among pictures
                 names.remove("manifest.csv")
                 yield Refusal(folder.name, str(here), str(error))
         if captures is not None:
@@ -147,9 +147,9 @@ def _inside(folder: Path, closed: set[Path], all_files: bool) -> Iterator[Captur
             elif path.suffix.lower() in MEDIA and path.is_file():
                 yield path
             elif all_files:
-                yield Refusal(folder.name, path.name, f"{path}: no picture and no capture")
-    for lost in unlisted:
-        yield Refusal(folder.name, str(lost.filename), f"{lost.filename}: {lost.strerror}")
+                yield Refusal(folder.name, path.name, f"{path}: neither a picture nor a capture")
+    for failure in unlisted:
+        yield Refusal(folder.name, str(failure.filename), f"{failure.filename}: {failure.strerror}")
 
 
 def _capture(folder: Path) -> Capture | Refusal:

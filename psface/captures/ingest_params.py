@@ -12,7 +12,7 @@ from psface.config import Count, Section
 
 
 class YaleParams(Section):
-    """How captures are drawn from a sitting under many lights (`psface.captures.layouts.yale`)."""
+    """How to draw captures from a sitting under many lights (`psface.captures.layouts.yale`)."""
 
     sessions_per_identity: Count
     lights_per_session: Annotated[int, Field(ge=3)]
@@ -20,13 +20,8 @@ class YaleParams(Section):
 
 
 class IngestParams(CaptureLimits):
-    """Which captures, in which layout."""
+    """Which captures to read, and their layout."""
 
     source: Literal[tuple(READERS)]  # type: ignore[valid-type]
     root: Annotated[str, Field(min_length=1)]
     yale: YaleParams
-
-    @property
-    def limits(self) -> CaptureLimits:
-        """What is asked of a capture, whatever its layout."""
-        return CaptureLimits(**self.model_dump(include=set(CaptureLimits.model_fields)))

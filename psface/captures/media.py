@@ -1,4 +1,4 @@
-"""Pictures out of files, folders and video, one after the other."""
+"""Read pictures from files, folders and videos, one at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ VIDEOS = (
     ".3g2", ".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg",
     ".mts", ".ogv", ".webm", ".wmv",
 )  # fmt: skip
-WHOLE = 0.95  # of its stated length: a video that ends later is not called cut off
+WHOLE = 0.95  # of the stated length: a video that ends later is not reported as truncated
 MEDIA = PICTURE_SUFFIXES + VIDEOS + OTHER_PICTURES
 
 
@@ -35,7 +35,7 @@ class Picture:
     path : Path
         Its file.
     frame : int or None
-        Which frame of a video, from 0.
+        Index of the frame in a video, from 0.
     image : (H, W, 3)
         RGB, uint8 or uint16, upright as a viewer shows it.
     """
@@ -47,64 +47,64 @@ class Picture:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A file that gave no picture, and why."""
+    """A file that could not be read, and why."""
 
     path: Path
     reason: str
 
 
 def read_picture(path: Path, bits: int | None = None, max_pixels: int = MAX_PIXELS) -> np.ndarray:
-    """(H, W, 3) RGB of 8 or 16 bits, turned as its EXIF data says; ``bits`` and ``max_pixels`` as
-    of `psface.captures.decoding.decode`.
+    """Read a picture, (H, W, 3) RGB of 8 or 16 bits, turned by its EXIF orientation.
+
+    For ``bits`` and ``max_pixels``, see `psface.captures.decoding.decode`.
 
     Raises
     ------
     UserError
-        If the file is missing, truncated, or no picture of 8 or 16 bits.
+        If the file is missing, truncated, or not a picture of 8 or 16 bits.
     """
     image = decode(read_bytes(path), path, bits, max_pixels)
     return image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
 
 
 def find_media(paths: Iterable[Path], without: Sequence[Path] = ()) -> list[Path]:
-    """Picture and video files: the given ones, and all that lie anywhere under given folders.
+    """Find picture and video files: the given paths, and all files under given folders.
 
-    Pictures of a kind that cannot be read, and a folder that cannot be listed, are among them, to
-    be reported as unreadable. Hidden and thumbnail files are not. What lies in the
-    folders ``without`` is left out.
+    Unsupported pictures and folders that cannot be listed are included, to be reported as
+    unreadable. Hidden and thumbnail files are not, nor are files in the folders ``without``.
 
     Raises
     ------
     UserError
-        If a path does not exist, or there is nothing in any of them.
+        If a path does not exist, or no such file is found.
     """
     paths = list(paths)
-    found: list[Path] = []
+    media: list[Path] = []
     for path in paths:
         if not path.exists():
-            raise UserError(f"{path}: there is no such file or folder")
+            raise UserError(f"{path}: no such file or folder")
         if path.is_dir():
             closed = {folder.resolve() for folder in without} - {path.resolve()}
             inside = _inside(path)
-            found += [file for file in inside if not closed & set(file.resolve().parents)]
+            media += [file for file in inside if not closed & set(file.resolve().parents)]
         else:
-            found.append(path)
-    if not found:
+            media.append(path)
+    if not media:
         raise UserError(
             f"{', '.join(map(str, paths))}: no picture ({', '.join(PICTURE_SUFFIXES)}) and "
             f"no video ({', '.join(VIDEOS)})"
         )
-    return found
+    return media
 
 
 def _inside(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    walk = os.walk(folder, onerror=lambda error: found.append(Path(error.filename)))
+    files: list[Path] = []
+    walk = os.walk(folder, onerror=lambda error: files.append(Path(error.filename)))
     for parent, folders, names in walk:
         folders[:] = visible(parent, folders)
         paths = [Path(parent, name) for name in visible(parent, names)]
-        found += [p for p in paths if p.suffix.lower() in MEDIA and p.is_file()]
-    return sorted(found)
+        files += [p for p in paths if p.suffix.lower() in MEDIA and p.is_file()]
+    return sorted(files)
 
 
 def is_video(path: Path) -> bool:
@@ -114,9 +114,9 @@ def is_video(path: Path) -> bool:
 def read_media(
     path: Path, bits: int | None = None, max_pixels: int = MAX_PIXELS
 ) -> Iterator[Picture | Unreadable]:
-    """The picture of an image file, or all frames of a video, one at a time."""
+    """Yield the picture in an image file, or all frames of a video, one at a time."""
     if is_video(path):
-        if not is_utf8(str(path)):  # OpenCV dies of it
+        if not is_utf8(str(path)):  # OpenCV crashes on it
             yield Unreadable(path, "its name is not UTF-8; rename it")
             return
         yield from _frames(path, max_pixels)
@@ -132,7 +132,7 @@ def _without_path(error: UserError, path: Path) -> str:
 
 
 def frame_count(path: Path) -> int:
-    """How many pictures a file says it has; of many kinds of video, an estimate."""
+    """Number of pictures that a file states; an estimate for many video formats."""
     if not is_video(path) or not is_utf8(str(path)):
         return 1
     video = _open(path)
@@ -143,7 +143,7 @@ def frame_count(path: Path) -> int:
 
 
 def frame_rate(path: Path) -> float:
-    """Frames a second of a video; 25 where it does not say."""
+    """Frames per second of a video; 25 if it does not state them."""
     video = _open(path)
     try:
         rate = video.get(cv2.CAP_PROP_FPS)
@@ -153,7 +153,7 @@ def frame_rate(path: Path) -> float:
 
 
 def _open(path: Path) -> cv2.VideoCapture:
-    # Of a relative path, what stands before a colon would be taken for a protocol.
+    # In a relative path, text before a colon would be taken for a protocol.
     return cv2.VideoCapture(str(path.absolute()), cv2.CAP_FFMPEG)
 
 
@@ -172,8 +172,8 @@ def _frames(path: Path, max_pixels: int) -> Iterator[Picture | Unreadable]:
         count, rate = video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)
         number = 0
         while True:
-            there, image = video.read()
-            if not there:
+            read_ok, image = video.read()
+            if not read_ok:
                 break
             seconds = max(seconds, video.get(cv2.CAP_PROP_POS_MSEC) / 1000)
             yield Picture(path, number, cv2.cvtColor(image, cv2.COLOR_BGR2RGB))
@@ -181,10 +181,10 @@ def _frames(path: Path, max_pixels: int) -> Iterator[Picture | Unreadable]:
     finally:
         video.release()
     if number == 0:
-        yield Unreadable(path, "no frame can be read; empty, truncated, or no video")
+        yield Unreadable(path, "no frame can be read; empty, truncated, or not a video")
         return
-    # The number of frames may be estimated from the duration, and wrong where their distance
-    # varies. A video that is cut off lacks time as well.
+    # The frame count may be estimated from the duration, and wrong at a variable frame rate. A
+    # truncated video is short of time as well.
     stated = count / rate if rate > 0 else 0.0
     if number < count and seconds + 1 / rate < WHOLE * stated:
         yield Unreadable(path, f"ends after {seconds:.1f} of {stated:.1f} seconds, {number} frames")

@@ -1,9 +1,9 @@
-"""Pictures inside a RecordIO file, as MXNet and InsightFace pack them, without mxnet.
+"""Read pictures from RecordIO files, as MXNet and InsightFace write them, without mxnet.
 
-A record is the number `MAGIC`, a word whose upper 3 bits say whether it is whole or which part of
-one, and whose lower 29 its length, the data, and zeros up to a multiple of 4. Where the data had
-`MAGIC` in it, it was parted there. A picture's record begins with flag (uint32), label (float32)
-and two ids (uint64); with a flag over zero so many labels (float32) follow; then the encoded image.
+A record is `MAGIC`; a word whose upper 3 bits say whether it is whole or which part of one, and
+whose lower 29 are its length; the data; and zeros up to a multiple of 4. Data that contains `MAGIC`
+is split there. A picture's record begins with flag (uint32), label (float32) and two ids (uint64);
+a flag above zero is the number of labels (float32) that follow; then comes the encoded image.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ _HEADER = struct.Struct("<IfQQ")
 
 
 def read_record(path: Path, offset: int) -> tuple[tuple[float, ...], bytes]:
-    """Labels and encoded image of the record that begins at a byte of a file.
+    """Read the labels and encoded image of the record at a byte of a file.
 
     Raises
     ------
     UserError
-        If there is no whole record.
+        If there is no complete record.
     """
     check_regular(path)
     try:
@@ -42,7 +42,7 @@ def read_record(path: Path, offset: int) -> tuple[tuple[float, ...], bytes]:
     flag, label, _, _ = _HEADER.unpack_from(data)
     begin = _HEADER.size + 4 * flag
     if begin > len(data):
-        raise UserError(f"{path}, byte {offset}: a record of {flag} labels that are not there")
+        raise UserError(f"{path}, byte {offset}: a record without its {flag} labels")
     labels = struct.unpack_from(f"<{flag}f", data, _HEADER.size) if flag else (label,)
     return labels, data[begin:]
 
@@ -55,11 +55,11 @@ def _parts(file: BinaryIO, path: Path, offset: int) -> Iterator[bytes]:
         part, length = length >> 29, length & (2**29 - 1)
         if magic != MAGIC or part not in expected:
             raise UserError(
-                f"{path}, byte {offset}: no record begins here; is the index another's?"
+                f"{path}, byte {offset}: no record begins here; is it another file's index?"
             )
         data = file.read(length)
         if len(data) < length:
-            raise UserError(f"{path}, byte {offset}: cut off; copy the file again")
+            raise UserError(f"{path}, byte {offset}: truncated; copy the file again")
         yield data
         if part in (WHOLE, LAST):
             return

@@ -1,4 +1,4 @@
-"""Arguments that several commands share."""
+"""Arguments shared by several commands."""
 
 from __future__ import annotations
 
@@ -15,33 +15,31 @@ BITS = click.IntRange(9, 16)
 
 model_option = click.option(
     "--model", type=PATH, default=Path("models"), show_default=True, metavar="FOLDER",
-    help="A trained model: weights, or model.onnx, and card.",
+    help="Trained model: weights (or model.onnx) and card.",
 )  # fmt: skip
 gallery_option = click.option(
     "--gallery", type=PATH, default=Path("gallery.safetensors"), show_default=True, metavar="FILE",
-    help="The enrolled people.",
+    help="Gallery of enrolled people.",
 )  # fmt: skip
 format_option = click.option(
     "--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True,
-    help="Of the table.",
+    help="Format of the table.",
 )  # fmt: skip
 pictures_option = click.option(
     "--pictures", is_flag=True, help="Write annotated pictures and video."
 )
 bits_option = click.option(
     "--bits", type=BITS, metavar="N",
-    help="How many a camera used of 16-bit files that do not say: 9 to 16.",
+    help="Bit depth of 16-bit files that do not record it: 9 to 16.",
 )  # fmt: skip
 max_pixels_option = click.option(
     "--max-pixels", type=click.IntRange(1), default=MAX_PIXELS, show_default=True, metavar="N",
-    help="Of a picture: larger ones are not read.",
+    help="Skip pictures with more pixels.",
 )  # fmt: skip
 
 
-def out_option(
-    folder: str, what: str = "A folder for what is written."
-) -> Callable[[Callable], Callable]:
-    """``--out``, with its default."""
+def out_option(folder: str, what: str = "Output folder.") -> Callable[[Callable], Callable]:
+    """Build ``--out`` with its default."""
     return click.option(
         "--out", type=PATH, default=Path(folder), show_default=True, metavar="FOLDER", help=what
     )

@@ -1,4 +1,4 @@
-"""``psface``: one command for all that people type."""
+"""``psface``: the command line, with one subcommand per task."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from psface.registry import named
 from psface.running import quiet_interrupt, run
 
-# Subcommands: where each is, and what it does. Its module is loaded when it is used.
+# Subcommands: where each is, and what it does. Modules are loaded when used.
 COMMANDS = {
     "detect": (
         "psface.commands.detect:detect",
@@ -15,19 +15,19 @@ COMMANDS = {
     ),
     "enrol": (
         "psface.commands.enrol:enrol",
-        "Make a gallery of people.",
+        "Enrol people in a gallery.",
     ),
     "identify": (
         "psface.commands.identify:identify",
-        "Say who is on captures and pictures.",
+        "Identify people in captures and pictures.",
     ),
     "verify": (
         "psface.commands.verify:verify",
-        "Measure a model on pairs, or compare two captures.",
+        "Evaluate a model on pairs, or compare two captures.",
     ),
     "export": (
         "psface.commands.export:export",
-        "Write a trained model as ONNX.",
+        "Export a trained model to ONNX.",
     ),
     "audit": (
         "psface.commands.audit.audit_command:audit",
@@ -35,15 +35,15 @@ COMMANDS = {
     ),
     "overlap": (
         "psface.commands.overlap.overlap_command:overlap",
-        "Find pictures and people that are in the data twice.",
+        "Find duplicate pictures and people in the data.",
     ),
     "experiments": (
         "psface.commands.compare.experiments_command:experiments",
-        "Run the experiments that are not done yet.",
+        "Run the unfinished experiments.",
     ),
     "compare": (
         "psface.commands.compare.compare_command:compare",
-        "Report the finished experiments side by side.",
+        "Compare the finished experiments on one page.",
     ),
     "scenes": (
         "psface.commands.scenes.scenes_command:scenes",
@@ -59,13 +59,13 @@ COMMANDS = {
     ),
     "measure": (
         "psface.commands.measure.measure_command:measure",
-        "Measure how far psface's own tools can be trusted.",
+        "Measure the reliability of psface's own tools.",
     ),
 }
 
 
 class LazyGroup(click.Group):
-    """A group whose commands are loaded when they are used, so that ``--help`` is quick."""
+    """A group that loads commands when they are used, so that ``--help`` is quick."""
 
     def __init__(self, commands: dict[str, tuple[str, str]], **options: object) -> None:
         super().__init__(**options)  # type: ignore[arg-type]
@@ -86,7 +86,7 @@ psface = LazyGroup(
     COMMANDS,
     name="psface",
     help="Face recognition from photometric stereo.\n\nThe pipeline itself is run by `dvc repro`.",
-    epilog="psface COMMAND --help says more, with an example.",
+    epilog="psface COMMAND --help shows details and an example.",
     params=[
         click.Option(
             ["--version"],

@@ -1,4 +1,4 @@
-"""``psface detect``: faces in pictures, folders and video."""
+"""``psface detect``: find faces in pictures, folders and video."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from psface.errors import UserError
 from psface.report.annotated import COLUMNS, Pictures, Table, face_row
 from psface.running import PATH
 
-# Pictures that are read ahead, and that a detector may batch.
+# Pictures read ahead, which a detector may batch.
 AT_ONCE, PIXELS_AT_ONCE = 16, 8_000_000
 
 
@@ -32,18 +32,20 @@ AT_ONCE, PIXELS_AT_ONCE = 16, 8_000_000
 @out_option("detections")
 @format_option
 @pictures_option
-@click.option("--crops", type=click.IntRange(1), metavar="PX", help="Write aligned crops so wide.")
+@click.option(
+    "--crops", type=click.IntRange(1), metavar="PX", help="Write aligned crops this wide."
+)
 @click.option("--detector", type=click.Choice(list(DETECTORS)), default="mtcnn", show_default=True)
-@click.option("--weights", type=PATH, metavar="FILE", help="Of the detector, if not its own.")
-@click.option("--min-face-size", type=float, metavar="PX", help="Smaller faces are left out.")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Of mtcnn alone.")
+@click.option("--weights", type=PATH, metavar="FILE", help="Detector weights, if not the default.")
+@click.option("--min-face-size", type=float, metavar="PX", help="Ignore smaller faces.")
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), help="Device; mtcnn only.")
 @click.option(
     "--scale-factor", type=float,
-    help="Between levels of the image pyramid: under 1 for mtcnn, over 1 for opencv-haar.",
+    help="Ratio of image pyramid levels: under 1 for mtcnn, over 1 for opencv-haar.",
 )  # fmt: skip
 @bits_option
 @max_pixels_option
-@click.option("--thresholds", type=float, nargs=3, help="Of mtcnn's three networks.")
+@click.option("--thresholds", type=float, nargs=3, help="Thresholds of mtcnn's three networks.")
 def detect(
     paths: tuple[Path, ...],
     out: Path,
@@ -57,12 +59,12 @@ def detect(
 ) -> None:
     """Find the faces in pictures, folders and video.
 
-    Writes a table with a row for each face. Exit status: 0; 1 if nothing can be read; 2 for wrong
+    Writes a table with a row per face. Exit status: 0; 1 if nothing can be read; 2 for wrong
     arguments.
     """
-    found_by = build_detector(detector, **options)
-    made = [out / "pictures", out / "crops"]
-    files = find_media(paths, without=made)
+    finder = build_detector(detector, **options)
+    outputs = [out / "pictures", out / "crops"]
+    files = find_media(paths, without=outputs)
     root = Path(os.path.commonpath([file.parent.resolve() for file in files]))
     table_path = out / f"faces.{form}"
     total, seen, broken = sum(frame_count(file) for file in files), 0, []
@@ -77,8 +79,8 @@ def detect(
                 if isinstance(item, Unreadable):
                     broken.append(item)
                     tqdm.write(f"{item.path}: {item.reason}", file=sys.stderr)
-            found = found_by.detect([picture.image for picture in readable])
-            for picture, faces in zip(readable, found, strict=True):
+            detections = finder.detect([picture.image for picture in readable])
+            for picture, faces in zip(readable, detections, strict=True):
                 for number, face in enumerate(faces):
                     table.add(face_row(picture.path, picture.frame, number, face))
                 written.add(picture, faces)
@@ -88,7 +90,7 @@ def detect(
     if not seen:
         raise UserError(f"none of {len(files)} files can be read; see above")
     print(f"detect: {faces_found} faces in {seen} pictures ({table_path})", end="")
-    print(f", {len(broken)} files not read or not to their end" if broken else "")
+    print(f", {len(broken)} files not read to their end" if broken else "")
 
 
 def _batches(

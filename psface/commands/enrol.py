@@ -1,4 +1,4 @@
-"""``psface enrol``: a gallery of people."""
+"""``psface enrol``: make a gallery of people."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from psface.running import PATH
 @gallery_option
 @click.option(
     "--strangers", type=PATH, metavar="FOLDER",
-    help="People who are not enrolled, nor trained on, to calibrate with.",
+    help="People neither enrolled nor trained on, for calibration.",
 )  # fmt: skip
 def enrol(folder: Path, model: Path, gallery: Path, strangers: Path | None) -> None:
-    """Make a gallery of a FOLDER with a folder for each person.
+    """Make a gallery from FOLDER, which has a folder per person.
 
-    What cannot be used is named. Exit status: 0; 1 if nobody can be enrolled; 2 for wrong
-    arguments.
+    Unusable files are listed with the reason. Exit status: 0; 1 if nobody can be enrolled; 2 for
+    wrong arguments.
     """
     from psface.recognise.enrolment import enrol as enrol_people
     from psface.recognise.gallery import write_gallery
     from psface.recognise.recogniser import Recogniser
 
     if gallery.is_dir():
-        raise UserError(f"{gallery}: a folder; give --gallery a file")
+        raise UserError(f"{gallery}: is a folder; give --gallery a file")
     made_folder(gallery.parent)
     people, refusals = enrol_people(Recogniser(model), folder, strangers)
     for refusal in refusals:
@@ -42,16 +42,16 @@ def enrol(folder: Path, model: Path, gallery: Path, strangers: Path | None) -> N
     write_gallery(gallery, people)
     if strangers is None:
         print(
-            "enrol: calibrated with the enrolled people themselves; if the model was trained on "
-            "them, strangers are accepted more often than promised: give others as --strangers"
+            "enrol: calibrated on the enrolled people; if the model was trained on them, strangers "
+            "are accepted more often than promised: give other people as --strangers"
         )
     print(
-        f"enrol: {len(people.names)} people enrolled by {people.captures.sum()} captures, "
-        f"calibrated with {len(people.strangers)}, {len(refusals)} not used ({gallery})"
+        f"enrol: {len(people.names)} people enrolled from {people.captures.sum()} captures, "
+        f"calibrated on {len(people.strangers)}, {len(refusals)} not used ({gallery})"
     )
 
 
 def warn(refusal: Refusal) -> None:
-    """One line on stderr about what is not used."""
-    # A name in it may not be text.
+    """Print why something is not used, as one line on stderr."""
+    # It may name a file that is not valid UTF-8.
     tqdm.write(refusal.reason.encode(errors="backslashreplace").decode(), file=sys.stderr)

@@ -1,4 +1,4 @@
-"""``psface export``: a trained model as ONNX."""
+"""``psface export``: export a trained model to ONNX."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from psface.running import PATH
 
 @click.command(epilog="Example: psface export --model models --out models/onnx")
 @model_option
-@out_option("models/onnx", "A folder for model.onnx and card.json.")
+@out_option("models/onnx", "Folder for model.onnx and card.json.")
 @click.option(
     "--faces", type=PATH, default=Path("data/faces"), show_default=True, metavar="FOLDER",
-    help="Packed crops to check it with.",
+    help="Packed crops for the check.",
 )  # fmt: skip
 def export(model: Path, out: Path, faces: Path) -> None:
-    """Write a trained model as ONNX, with its card, checked against torch on real crops.
+    """Export a trained model to ONNX, with its card, and check it against torch on real crops.
 
     Exit status: 0; 1 if a package is missing or the two differ; 2 for wrong arguments.
     """
     from psface.model.onnx_export import export as export_model
 
-    alike = export_model(model, out, faces)
-    print(f"export: {out}, cosine with torch's embeddings {alike:.6f} or more")
+    cosine = export_model(model, out, faces)
+    print(f"export: {out}, cosine with torch's embeddings {cosine:.6f} or more")

@@ -1,4 +1,4 @@
-"""``psface identify``: who is on captures, pictures and video."""
+"""``psface identify``: identify people in captures, pictures and video."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from psface.recognise.gallery import Gallery
     from psface.recognise.matching import Match
 
-TOP = 5  # people of the gallery that are named
+TOP = 5  # candidates named for each face
 UNKNOWN = (255, 150, 60)  # RGB
 BEST = [f"{name}_{rank}" for rank in range(1, TOP + 1) for name in ("candidate", "similarity")]
 COLUMNS = [
@@ -45,7 +45,7 @@ COLUMNS = [
 @gallery_option
 @click.option(
     "--far", type=FAR, default=0.01, show_default=True,
-    help="False accept rate: how often a stranger may be taken for someone.",
+    help="False accept rate: how often a stranger may be accepted.",
 )  # fmt: skip
 @out_option("identified")
 @format_option
@@ -59,10 +59,10 @@ def identify(
     form: str,
     pictures: bool,
 ) -> None:
-    """Say who is on captures, pictures, folders and video.
+    """Identify people in captures, pictures, folders and video.
 
-    The gallery is made by `psface enrol`. Writes a table with a row for each face and each file
-    that cannot be used. Exit status: 0; 1 if no face is found; 2 for wrong arguments.
+    The gallery is made by `psface enrol`. Writes a table with a row per face and per unusable file.
+    Exit status: 0; 1 if no face is found; 2 for wrong arguments.
     """
     from psface.recognise.gallery import read_gallery
     from psface.recognise.matching import identify as identify_all
@@ -70,18 +70,18 @@ def identify(
 
     recogniser = Recogniser(model)
     people = read_gallery(gallery, recogniser.digest)
-    # Of links, the folders on both sides.
+    # For links, the folders of both the link and its target.
     above = [p for path in paths for p in (path.parent.resolve(), path.resolve().parent)]
     root = Path(os.path.commonpath(above))
     table_path = out / f"faces.{form}"
-    made = [out / "pictures"]
+    outputs = [out / "pictures"]
     faces = known = refused = 0
     with (
         Table(table_path, COLUMNS) as table,
         Pictures(out, pictures, None, root) as written,
         tqdm(desc="identify", unit="picture", mininterval=1.0) as bar,
     ):
-        for item in identify_all(recogniser, people, paths, far, made, TOP):
+        for item in identify_all(recogniser, people, paths, far, outputs, TOP):
             bar.update()
             if isinstance(item, Refusal):
                 refused += 1
@@ -107,15 +107,15 @@ def identify(
 
 
 def _no_promise(gallery: Gallery, far: float) -> str:
-    """Why nobody is known, and what to do."""
+    """The message when no face can be known, with the remedy."""
     people = math.ceil(1 / far) - 1
     more = f"enrol with {people} people or more as --strangers"
     if gallery.least_rate >= 1:
-        return f"identify: nobody is called known, since the gallery promises no rate: {more}"
-    least = math.ceil(gallery.least_rate * 10_000) / 10_000  # typed as printed, it is accepted
+        return f"identify: all faces are unknown, since the gallery can promise no rate: {more}"
+    least = math.ceil(gallery.least_rate * 10_000) / 10_000  # up, so that what is printed suffices
     return (
-        f"identify: nobody is called known, since the gallery cannot promise a false accept rate "
-        f"of {far:g}: set --far {least:g} or more, or {more}"
+        f"identify: all faces are unknown, since the gallery cannot promise a false accept rate of "
+        f"{far:g}: set --far {least:g} or more, or {more}"
     )
 
 
@@ -132,7 +132,7 @@ def _row(picture: Picture, number: int, match: Match) -> dict[str, object]:
 
 
 def _short(cosine: float | np.floating) -> float:
-    """With the digits that tell it from any other: what is printed is what is compared."""
+    """Round to the digits that identify a float32: what is printed is what is compared."""
     return float(str(np.float32(cosine)))
 
 

@@ -1,4 +1,4 @@
-"""``psface verify``: a model on pairs of captures, or two captures compared."""
+"""``psface verify``: evaluate a model on pairs of captures, or compare two captures."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from psface.running import PATH
 @click.argument("other", type=PATH, required=False)
 @click.option(
     "--threshold", type=float, metavar="COSINE",
-    help="From which two are taken for one person, as measured on pairs.",
+    help="Lowest cosine of one person, as measured on pairs.",
 )  # fmt: skip
-@click.option("--root", type=PATH, metavar="FOLDER", help="Where a list's pictures are.")
+@click.option("--root", type=PATH, metavar="FOLDER", help="Folder of a list's pictures.")
 @model_option
 @click.option(
     "--far", type=FAR, default=1e-3, show_default=True, help="False accept rate of the threshold."
 )
-@click.option("--degrade", is_flag=True, help="Also under blur, noise, masks and the like.")
+@click.option("--degrade", is_flag=True, help="Also test under blur, noise, masks etc.")
 @out_option("reports/verify")
 def verify(
     pairs: Path,
@@ -37,11 +37,11 @@ def verify(
     degrade: bool,
     out: Path,
 ) -> None:
-    """Measure a model on PAIRS of pictures or captures, without training.
+    """Evaluate a model on PAIRS of pictures or captures, without training.
 
-    PAIRS is a folder with a folder for each person, LFW's pairs.txt, a .csv of first, second, same
-    (and fold), or an InsightFace .bin. With OTHER, the two are pictures or captures, which are
-    compared. Exit status: 0; 1 if nothing can be compared; 2 for wrong arguments.
+    PAIRS is a folder with a folder per person, LFW's pairs.txt, a .csv of first, second, same (and
+    fold), or an InsightFace .bin. With OTHER, PAIRS and OTHER are two pictures or captures to
+    compare. Exit status: 0; 1 if nothing can be compared; 2 for wrong arguments.
     """
     from psface.recognise.pair_lists import read_pairs
     from psface.recognise.recogniser import Recogniser
@@ -63,7 +63,7 @@ def _compare(model: Path, first: Path, second: Path, threshold: float | None) ->
     from psface.recognise.recogniser import Recogniser
 
     captures = [read_capture_at(path) for path in (first, second)]
-    # In the precision that thresholds are printed in, and compared as it is printed.
+    # In the precision of printed thresholds: what is printed is what is compared.
     cosine = np.float32(Recogniser(model).compare(*captures))
     verdict = ""
     if threshold is not None:

@@ -1,4 +1,4 @@
-"""Which annotated photographs: what several sections of params.yaml have in common."""
+"""Annotated photographs, as several sections of params.yaml name them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AnnotationFormat = Literal["dlib", "wider", "fddb"]
 
 
 class AnnotatedParams(Section):
-    """Annotated pictures: the file or folder, its format, and the pictures' folder if another."""
+    """Annotated pictures: the file or folder, its format, and the pictures' folder if different."""
 
     annotations: Annotated[str, Field(min_length=1)]
     format: AnnotationFormat

@@ -2,9 +2,9 @@
 
 WIDER FACE: Yang et al., "WIDER FACE: A Face Detection Benchmark", CVPR 2016; a line with the
 picture's path, a line with the number of faces, and a line ``x y w h blur expression illumination
-invalid occlusion pose`` for each. Also read are the files that RetinaFace's authors published for
-it, with ``# path`` and lines ``x y w h``, five times ``x y visible``, and a last number; -1 is not
-known.
+invalid occlusion pose`` for each. The files that RetinaFace's authors published for it are read as
+well: ``# path``, then lines of ``x y w h``, five times ``x y visible``, and a final number; -1 is
+unknown.
 
 FDDB: Jain & Learned-Miller, "FDDB: A Benchmark for Face Detection in Unconstrained Settings", 2010;
 ellipses as ``major minor angle x y 1``, half axes in pixels and the major axis's angle in radians.
@@ -40,9 +40,9 @@ class Annotated:
     boxes : (n, 4) float64
         x1, y1, x2, y2 in pixels.
     landmarks : (n, 5, 2) float64
-        In the order of `psface.captures.capture.LANDMARKS`; NaN where not known.
+        In the order of `psface.captures.capture.LANDMARKS`; NaN where unknown.
     ignored : (n,) bool
-        Faces that need not be found, and may be.
+        Faces that may be found but need not be.
     """
 
     path: Path
@@ -54,7 +54,7 @@ class Annotated:
 def read_annotations(
     path: Path, form: AnnotationFormat, images: Path | None = None
 ) -> list[Annotated]:
-    """All pictures of an annotation file, in its order, or of all those in a folder.
+    """Read all pictures of an annotation file, in its order, or of all files in a folder.
 
     Parameters
     ----------
@@ -62,12 +62,12 @@ def read_annotations(
         The file, or a folder of ``*.xml`` (dlib), ``*.txt`` (WIDER FACE) or ``*ellipseList.txt``.
     form : {"dlib", "wider", "fddb"}
     images : Path or None
-        The folder that the file's paths are relative to; its own by default.
+        The folder that the file's paths are relative to; by default the file's own.
 
     Raises
     ------
     UserError
-        If the file or one of its pictures is missing, or a line is not of the format.
+        If the file or one of its pictures is missing, or a line is malformed.
     """
     folder = images or (path if path.is_dir() else path.parent)
     reader = {"dlib": _dlib, "wider": _wider, "fddb": _fddb}[form]
@@ -75,7 +75,7 @@ def read_annotations(
     for file in annotation_files(path, form):
         out += reader(file, folder)
     if not out:
-        raise UserError(f"{path}: no picture is annotated in it")
+        raise UserError(f"{path}: no annotated pictures")
     for picture in out:
         if not exists(picture.path) or not picture.path.is_file():
             raise UserError(f"{path}: names {picture.path}, which does not exist")
@@ -83,13 +83,13 @@ def read_annotations(
 
 
 def annotated_pictures(params: AnnotatedParams) -> list[Annotated]:
-    """The pictures that a section of params.yaml names; see `read_annotations`."""
+    """Read the pictures that a section of params.yaml names; see `read_annotations`."""
     images = Path(params.images) if params.images else None
     return read_annotations(Path(params.annotations), params.format, images)
 
 
 def annotation_files(path: Path, form: AnnotationFormat) -> list[Path]:
-    """The annotation file, or all those in a folder; see `read_annotations`."""
+    """List the annotation file, or all those in a folder; see `read_annotations`."""
     pattern = {"dlib": "*.xml", "wider": "*.txt", "fddb": "*ellipseList.txt"}[form]
     files = sorted(path.glob(pattern)) if path.is_dir() else [path]
     if not files:
@@ -112,13 +112,13 @@ def _dlib(file: Path, folder: Path) -> Iterator[Annotated]:
                 ignored.append(box.get("ignore") == "1")
             yield _annotated(find_path(folder, image.attrib["file"]), boxes, points, ignored)
     except OSError as error:
-        raise UserError(f"{file}: {error.strerror}; give an annotation file of dlib") from error
+        raise UserError(f"{file}: {error.strerror}; give a dlib annotation file") from error
     except (ET.ParseError, LookupError, ValueError) as error:
-        raise UserError(f"{file}: not an annotation file of dlib's imglab ({error!r})") from error
+        raise UserError(f"{file}: not an annotation file from dlib's imglab ({error!r})") from error
 
 
 def _five(parts: dict[str, dict[str, str]]) -> list[list[float]]:
-    # Of those of 68 points that are numbered; others have names of their own.
+    # The 68 points are numbered; other parts have names.
     numbered = {n: p for name, p in parts.items() if (n := whole(name)) is not None}
     known = {number: (_finite(p["x"]), _finite(p["y"])) for number, p in numbered.items()}
     if not all(i in known for group in FIVE_OF_68 for i in group):
@@ -134,7 +134,7 @@ def _wider(file: Path, folder: Path) -> Iterator[Annotated]:
         return
     empty = False
     for number, line in lines:
-        # A picture without a face may have a line of zeros.
+        # A picture without faces may have a line of zeros.
         if not line.strip() or (empty and set(line.split()) == {"0"}):
             continue
         name = line.strip()
@@ -166,8 +166,8 @@ def _wider_with_landmarks(
             boxes.append([x, y, x + width, y + height])
             five = np.full((5, 2), np.nan)
             if len(row) >= 19:
-                given = np.array(row[4:19]).reshape(5, 3)
-                five = np.where(given[:, :1] < 0, np.nan, given[:, :2])
+                triplets = np.array(row[4:19]).reshape(5, 3)
+                five = np.where(triplets[:, :1] < 0, np.nan, triplets[:, :2])
             points.append(five.tolist())
             ignored.append(width <= 0 or height <= 0)
 
@@ -185,29 +185,31 @@ def _fddb(file: Path, folder: Path) -> Iterator[Annotated]:
             across = np.hypot(major * np.cos(angle), minor * np.sin(angle))
             along = np.hypot(major * np.sin(angle), minor * np.cos(angle))
             boxes.append([x - across, y - along, x + across, y + along])
-        nothing = [[[np.nan] * 2] * 5] * count
-        yield _annotated(find_path(folder, f"{name}.jpg"), boxes, nothing, [False] * count)
+        unknown = [[[np.nan] * 2] * 5] * count
+        yield _annotated(find_path(folder, f"{name}.jpg"), boxes, unknown, [False] * count)
 
 
-def _numbers(file: Path, number: int, line: str, least: int) -> list[float]:
+def _numbers(file: Path, number: int, line: str, minimum: int) -> list[float]:
     try:
         values = [_finite(word) for word in line.split()]
     except ValueError:
         values = []
-    if len(values) < least:
-        raise _wrong(file, number, line, f"{least} numbers" if least > 1 else "a number of faces")
+    if len(values) < minimum:
+        raise _wrong(
+            file, number, line, f"{minimum} numbers" if minimum > 1 else "the number of faces"
+        )
     return values
 
 
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise ValueError(f"{text} is not a number of pixels")
+        raise ValueError(f"{text} is not a finite number")
     return number
 
 
-def _wrong(file: Path, number: int, line: str, wanted: str) -> UserError:
-    return UserError(f"{file}, line {number}: {line[:60]!r} where {wanted} should stand")
+def _wrong(file: Path, number: int, line: str, expected: str) -> UserError:
+    return UserError(f"{file}, line {number}: expected {expected}, not {line[:60]!r}")
 
 
 def _annotated(
@@ -222,7 +224,7 @@ def _annotated(
 
 
 def write_wider(path: Path, pictures: Sequence[Annotated]) -> None:
-    """Write boxes and landmarks in RetinaFace's form of WIDER FACE's format."""
+    """Write boxes and landmarks in RetinaFace's variant of WIDER FACE's format."""
     lines = []
     for picture in pictures:
         lines.append(f"# {picture.path.relative_to(path.parent).as_posix()}")

@@ -1,6 +1,6 @@
-"""All face detectors, by name: our MTCNN, and those of other packages.
+"""All face detectors by name: psface's MTCNN and those of other packages.
 
-To add one: a module with a class that is a `psface.detect.face.Detector`, and its line below.
+To add one, write a module with a `psface.detect.face.Detector` class and add its line below.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from psface.registry import named
 INSTALL = "pip install 'psface[detectors]'"
 DETECTORS = {
     "mtcnn": "psface.detect.mtcnn.cascade:MTCNN",
-    "opencv-haar": "psface.detect.opencv:Haar",
-    "opencv-yunet": "psface.detect.opencv:YuNet",
-    "dlib-hog": "psface.detect.dlib:Hog",
-    "dlib-cnn": "psface.detect.dlib:Cnn",
-    "mediapipe": "psface.detect.mediapipe:MediaPipe",
-    "retinaface": "psface.detect.retinaface:RetinaFace",
-    "yolo-face": "psface.detect.yolo:YoloFace",
+    "opencv-haar": "psface.detect.adapters.opencv:Haar",
+    "opencv-yunet": "psface.detect.adapters.opencv:YuNet",
+    "dlib-hog": "psface.detect.adapters.dlib:Hog",
+    "dlib-cnn": "psface.detect.adapters.dlib:Cnn",
+    "mediapipe": "psface.detect.adapters.mediapipe:MediaPipe",
+    "retinaface": "psface.detect.adapters.retinaface:RetinaFace",
+    "yolo-face": "psface.detect.adapters.yolo:YoloFace",
 }
 
 
 def detect_faces(
     images: Sequence[np.ndarray], detector: str = "mtcnn", **options: Any
 ) -> list[list[Face]]:
-    """The faces of each image, the surest first.
+    """Detect the faces of each image, highest score first.
 
-    For many calls, build the detector once, with `build_detector`, and use its ``detect``.
+    For repeated calls, build the detector once with `build_detector` and use its ``detect``.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ def detect_faces(
     Raises
     ------
     TypeError
-        If ``images`` is one image, or one of them is not an array of pixels nor a PIL image.
+        If ``images`` is a single image, or one is neither an array of pixels nor a PIL image.
 
     Examples
     --------
@@ -56,36 +56,36 @@ def detect_faces(
 
 
 def build_detector(name: str, **options: Any) -> Detector:
-    """A detector by its name in `DETECTORS`.
+    """Build a detector by its name in `DETECTORS`.
 
     Parameters
     ----------
     name : str
     **options
-        Of the detector's class: ``min_face_size`` in pixels for each of them, ``weights`` (a Path)
-        for those that have weights. None is the same as not given.
+        Of the detector's class: ``min_face_size`` in pixels for all, ``weights`` (a Path) for
+        those that have weights. None means the default.
 
     Raises
     ------
     UserError
-        If there is no such detector or option, or something is not installed or not given; the
+        If there is no such detector or option, or a package or weights file is missing; the
         message says how to get it.
     """
     if name not in DETECTORS:
-        raise UserError(f"no detector is called {name!r}; there are {', '.join(DETECTORS)}")
+        raise UserError(f"unknown detector {name!r}; use one of {', '.join(DETECTORS)}")
     build = named(DETECTORS[name])
-    given = {option: value for option, value in options.items() if value is not None}
-    known = inspect.signature(build).parameters
-    if unknown := [option for option in given if option not in known]:
-        raise UserError(f"{name} has no option {unknown[0]!r}; it has {', '.join(known)}")
-    return build(**given)
+    arguments = {option: value for option, value in options.items() if value is not None}
+    parameters = inspect.signature(build).parameters
+    if unknown := [option for option in arguments if option not in parameters]:
+        raise UserError(f"{name} has no option {unknown[0]!r}, only {', '.join(parameters)}")
+    return build(**arguments)
 
 
 def missing(name: str, install: str = INSTALL) -> UserError:
-    """What to say of a detector whose package is not installed."""
-    return UserError(f"{name} is not installed; `{install}`")
+    """Return the error for a detector whose package is not installed."""
+    return UserError(f"{name} is not installed; run `{install}`")
 
 
 def no_weights(name: str, file: str, project: str) -> UserError:
-    """What to say of a detector whose weights come in no package."""
+    """Return the error for a detector whose weights come in no package."""
     return UserError(f"{name} needs weights={file}, from {project}")

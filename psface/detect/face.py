@@ -1,4 +1,4 @@
-"""What a detector finds, and what all detectors take and do."""
+"""Detected faces, and the images and interface of all detectors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-MIRRORED = [1, 0, 2, 4, 3]  # which landmark each one is in the mirrored face
+MIRRORED = [1, 0, 2, 4, 3]  # index of each landmark in the mirrored face
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Face:
     Attributes
     ----------
     box : (4,) float32
-        x1, y1, x2, y2; may reach over the image's edge.
+        x1, y1, x2, y2; may extend beyond the image.
     score : float
-        How sure the detector is: higher is surer, on a scale of the detector's own.
+        Confidence, on the detector's own scale; higher is surer.
     landmarks : (5, 2) float32 or None
-        In the order of `psface.captures.capture.LANDMARKS`; None from a detector that has none.
+        In the order of `psface.captures.capture.LANDMARKS`; None if the detector has none.
     """
 
     box: np.ndarray
@@ -34,16 +34,16 @@ class Face:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a detector is made of.
+    """Licence and size of a detector.
 
     Attributes
     ----------
     licence : str
         SPDX name of the weights' licence.
     parameters : int or None
-        Learned numbers; None where the package does not tell.
+        Number of parameters; None if the package does not report it.
     weight_bytes : int or None
-        Of the weights' file; None where they are part of the library.
+        Size of the weights file; None if the weights are part of the library.
     """
 
     licence: str
@@ -52,19 +52,19 @@ class Facts:
 
 
 class Detector(Protocol):
-    """Finds faces. Images are as `pixels` takes them; any sizes, which may differ."""
+    """Interface of all detectors. Images are as for `pixels`; sizes may differ."""
 
     @property
     def facts(self) -> Facts: ...
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """The faces of each image, the surest first."""
+        """Detect the faces of each image, highest score first."""
         ...
 
 
 class OneByOne(ABC):
-    """A detector whose package takes one image at a time; it drops faces under ``min_face_size``,
-    px of the box's longer side."""
+    """A detector whose package takes one image at a time; drops faces whose box's longer side is
+    under ``min_face_size`` px."""
 
     min_face_size: float
 
@@ -73,7 +73,7 @@ class OneByOne(ABC):
     def facts(self) -> Facts: ...
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """The faces of each image, the surest first; see `Detector`."""
+        """Detect the faces of each image, highest score first; see `Detector`."""
         return [
             sorted(filter(self._large, self.faces_of(rgb8(image))), key=lambda face: -face.score)
             for image in as_arrays(images)
@@ -84,19 +84,19 @@ class OneByOne(ABC):
 
     @abstractmethod
     def faces_of(self, image: np.ndarray) -> list[Face]:
-        """The faces of an image (H, W, 3) uint8 RGB, of any size, in any order."""
+        """Detect the faces of an image (H, W, 3) uint8 RGB of any size, in any order."""
 
 
 def as_arrays(images: Iterable[Any]) -> list[np.ndarray]:
-    """A list of images as arrays of pixels: of arrays, which stay, or of PIL images.
+    """Convert a list of images, arrays or PIL images, to arrays of pixels.
 
     Raises
     ------
     TypeError
-        If it is one image, or something in it is not an image.
+        If it is a single image, or contains something that is not an image.
     """
     if isinstance(images, (np.ndarray, str, PurePath)) or not isinstance(images, Iterable):
-        raise TypeError("wanted a list of images: of one image, [image]")
+        raise TypeError("expected a list of images; for a single image, pass [image]")
     return [_as_array(image) for image in images]
 
 
@@ -104,44 +104,46 @@ def _as_array(image: Any) -> np.ndarray:
     if isinstance(image, np.ndarray):
         return image
     if isinstance(image, (str, PurePath)):
-        raise TypeError(f"{image}: a path; read it with psface.captures.media.read_picture")
+        raise TypeError(
+            f"{image}: a path, not an image; read it with psface.captures.media.read_picture"
+        )
     if hasattr(image, "__array_interface__") and hasattr(image, "mode"):  # PIL's
         plain = image.mode in ("L", "RGB", "RGBA", "I;16")
         return np.asarray(image if plain else image.convert("RGB"))
-    raise TypeError(f"{type(image).__name__}: not an image; give arrays of pixels, grey or RGB")
+    raise TypeError(f"{type(image).__name__}: not an image; pass arrays of pixels, grey or RGB")
 
 
 def overlaps(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n, m) intersection over union of boxes (n, 4) and (m, 4)."""
+    """Return the intersection over union (n, m) of boxes (n, 4) and (m, 4)."""
     low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
     shared = np.clip(high - low, 0, None).prod(axis=2)
     areas = [(boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b)]
-    whole = areas[0][:, None] + areas[1] - shared
-    return shared / np.where(whole > 0, whole, 1)
+    union = areas[0][:, None] + areas[1] - shared
+    return shared / np.where(union > 0, union, 1)
 
 
 def pixels(image: np.ndarray) -> np.ndarray:
-    """An image in the one form that detectors work on.
+    """Convert an image to the one form that detectors work on.
 
     Parameters
     ----------
     image : (H, W), (H, W, 1), (H, W, 3) or (H, W, 4)
-        Grey or RGB, a fourth channel is dropped; bool, uint8, uint16, or float in [0, 1].
+        Grey or RGB; a fourth channel is dropped; bool, uint8, uint16, or float in [0, 1].
 
     Returns
     -------
     (H, W, 1) or (H, W, 3)
-        uint8, or float32 in [0, 255] where 8 bits would lose something.
+        uint8, or float32 in [0, 255] where 8 bits would lose precision.
 
     Raises
     ------
     ValueError
-        If it is none of these.
+        If the image is none of these.
     """
     if image.ndim == 2:
         image = image[..., None]
     if image.ndim != 3 or image.shape[2] not in (1, 3, 4) or 0 in image.shape:
-        raise ValueError(f"an image of shape {image.shape}; wanted (H, W), (H, W, 3) or (H, W, 4)")
+        raise ValueError(f"image of shape {image.shape}; expected (H, W), (H, W, 3) or (H, W, 4)")
     image = np.ascontiguousarray(image[..., :3])
     if image.dtype == np.uint8:
         return image
@@ -150,15 +152,15 @@ def pixels(image: np.ndarray) -> np.ndarray:
     if image.dtype == np.uint16:
         return image.astype(np.float32) * np.float32(255 / 65535)
     if not np.issubdtype(image.dtype, np.floating):
-        raise ValueError(f"an image of {image.dtype}; wanted 8 or 16 bits, or float in [0, 1]")
+        raise ValueError(f"image of type {image.dtype}; expected 8 or 16 bits, or float in [0, 1]")
     low, high = float(image.min()), float(image.max())
-    if not (low >= -1e-3 and high <= 1 + 1e-3):  # not-a-number fails, too
-        raise ValueError(f"a float image from {low:g} to {high:g}; wanted [0, 1]")
+    if not (low >= -1e-3 and high <= 1 + 1e-3):  # NaN fails too
+        raise ValueError(f"float image from {low:g} to {high:g}; expected [0, 1]")
     return image.astype(np.float32) * np.float32(255)
 
 
 def rgb8(image: np.ndarray) -> np.ndarray:
-    """An image as (H, W, 3) uint8, for detectors that know nothing else."""
+    """Convert an image to (H, W, 3) uint8, for detectors that take nothing else."""
     image = pixels(image)
     if image.dtype != np.uint8:
         image = np.clip(image + 0.5, 0, 255).astype(np.uint8)

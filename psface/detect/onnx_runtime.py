@@ -1,4 +1,4 @@
-"""Detectors that come as ONNX files: opening one, and what their outputs have in common."""
+"""Detectors that come as ONNX files: open them, and select faces from their outputs."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from psface.errors import UserError
 
 
 def open_session(name: str, weights: Path | bytes) -> Any:
-    """An onnxruntime session on the CPU, or on a GPU where the installed runtime has one.
+    """Open an onnxruntime session on a GPU if the installed runtime supports it, else on the CPU.
 
     Raises
     ------
     UserError
-        If onnxruntime is missing or the file is no ONNX model. Nothing in such a file is run.
+        If onnxruntime is missing or the file is not an ONNX model. None of its content is executed.
     """
     try:
         runtime = importlib.import_module("onnxruntime")
     except ImportError as error:
         raise missing(f"onnxruntime, which {name} needs,") from error
-    given, shown = (weights, name) if isinstance(weights, bytes) else (str(weights), str(weights))
+    model, label = (weights, name) if isinstance(weights, bytes) else (str(weights), str(weights))
     try:
-        return runtime.InferenceSession(given, providers=runtime.get_available_providers())
-    except Exception as error:  # the runtime's own exceptions share no other base
+        return runtime.InferenceSession(model, providers=runtime.get_available_providers())
+    except Exception as error:  # the runtime's own exceptions share no narrower base
         reason = str(error).splitlines()[0]
-        raise UserError(f"{shown}: not an ONNX model of {name} ({reason})") from error
+        raise UserError(f"{label}: not an ONNX model of {name} ({reason})") from error
 
 
 def count_parameters(weights: Path | bytes) -> int | None:
-    """Numbers in a model's arrays; None where the onnx package is not installed."""
+    """Count a model's parameters; None if the onnx package is not installed."""
     try:
         onnx = importlib.import_module("onnx")
     except ImportError:
@@ -54,9 +54,9 @@ def best_faces(
     nms: float,
     min_face_size: float,
 ) -> list[Face]:
-    """Boxes (n, 4) over the threshold and not too small, after non-maximum suppression.
+    """Select faces over the threshold and not too small, by non-maximum suppression.
 
-    ``scores`` is (n,), ``landmarks`` (n, 5, 2); the surest first.
+    ``boxes`` is (n, 4), ``scores`` (n,), ``landmarks`` (n, 5, 2); highest score first.
     """
     sides = boxes[:, 2:] - boxes[:, :2]
     kept = (scores > threshold) & (sides.max(axis=1, initial=0) >= min_face_size)

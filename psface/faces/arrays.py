@@ -1,4 +1,4 @@
-"""The packed crops, memory-mapped."""
+"""Memory-mapped packed crops."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Faces:
     ----------
     side : int
     channels : list of int
-        Of each map.
+        Number of channels of each map.
     x_channels : list of int
-        Where the x components of normals are.
+        Positions of the normals' x components.
     """
 
     def __init__(self, folder: Path, maps: Sequence[Map]) -> None:
@@ -46,17 +46,17 @@ class Faces:
                 if array.ndim != 4 or array.dtype != np.float16 or 0 in array.shape[1:]:
                     raise ValueError("not an array of crops")
                 if array.shape[2] != array.shape[3]:
-                    raise ValueError("crops that are not square")
+                    raise ValueError("crops are not square")
             except FileNotFoundError:
                 raise UserError(f"{path}: missing; run `dvc repro crop`") from None
-            except Exception as error:  # whatever a damaged header runs the reader into
+            except Exception as error:  # a damaged header can make the reader raise anything
                 reason = " ".join(str(error).split())[:200]
                 raise UserError(
                     f"{path}: unreadable ({reason}); run `dvc repro -f crop`"
                 ) from error
             self.arrays.append(array)
         if len({(len(a), a.shape[-1]) for a in self.arrays}) > 1:
-            raise UserError(f"{folder}: maps of several lengths or sizes; run `dvc repro -f crop`")
+            raise UserError(f"{folder}: maps differ in length or size; run `dvc repro -f crop`")
         self.side: int = self.arrays[0].shape[-1]
         self.channels: list[int] = [array.shape[1] for array in self.arrays]
         self.x_channels = normal_x_channels(maps, self.channels)
@@ -65,25 +65,25 @@ class Faces:
         return len(self.arrays[0])
 
     def read(self, rows: np.ndarray) -> np.ndarray:
-        """Stored values of some rows, (B, C, S, S) float32."""
+        """Read the stored values of some rows, (B, C, S, S) float32."""
         parts = [array[rows].astype(np.float32) for array in self.arrays]
         return np.concatenate(parts, axis=1)
 
     def batches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
-        """Stored values of many rows, (B, C, S, S) float32 at a time."""
+        """Yield the stored values of many rows in batches, (B, C, S, S) float32."""
         for chunk in np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH))):
             yield self.read(chunk)
 
 
 def rows_of(table: pd.DataFrame, faces: int) -> np.ndarray:
-    """A split's rows (N,) int of the packed faces, of which there are so many.
+    """Return the rows (N,) int of a split's table, valid for that number of packed faces.
 
     Raises
     ------
     UserError
-        If it has none, or others.
+        If there are no rows, or invalid ones.
     """
     rows = [whole(text) for text in table["row"].astype(str)] if "row" in table else []
     if not rows or any(row is None or row >= faces for row in rows):
-        raise UserError("a table of the split has rows that are no faces; run `dvc repro -f split`")
+        raise UserError("a split table has rows that are not faces; run `dvc repro -f split`")
     return np.array(rows, dtype=int)

@@ -9,7 +9,7 @@ from pydantic import Field
 from psface.config import FileName, Section
 from psface.detect.detectors import DETECTORS
 
-# "aligned": the pictures are crops on the template already; nothing is detected.
+# "aligned": the pictures are already crops on the template; nothing is detected.
 Aligner = Literal[(*DETECTORS, "aligned")]  # type: ignore[valid-type]
 
 

@@ -1,4 +1,4 @@
-"""From a capture to its aligned crops: the only road, for the pipeline and for a trained model."""
+"""Aligned crops of a capture: the one code path of the pipeline and of trained models."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ BRIGHTNESS = 0.45  # of a picture's range
 
 @dataclass(frozen=True)
 class Crop:
-    """One face, cut from all maps of a capture alike.
+    """One face, cropped alike from all maps of a capture.
 
     Attributes
     ----------
     face : Face
-        Where it is, in pixels of frame 0, with the landmarks that it was aligned by.
+        Position in pixels of frame 0, with the landmarks used for alignment.
     found_on : str
-        The image that it was found on: "mean", "frame 2", "albedo"; "template" where the picture
-        is a crop already, "given" where the capture came with its landmarks.
+        Image it was found on: "mean", "frame 2", "albedo", "picture"; "template" if the picture
+        is already a crop, "given" if the landmarks came with the capture.
     planes : dict of str to (C, size, size) float16
-        By map; of a picture, ``raw`` alone. ``frames`` are in the order of their lights about the
-        axis.
+        By map; pictures have only ``raw``. ``frames`` are ordered by the azimuth of their lights.
     """
 
     face: Face
@@ -41,14 +40,14 @@ class Crop:
 
 
 def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop | None:
-    """The face of a capture: the one nearest to the image's centre; None where none is found.
+    """Crop the capture's face nearest to the image's centre; None if none is found.
 
     Parameters
     ----------
     pixels : Pixels
-        As they were taken.
+        As captured.
     maps : Maps or None
-        Of a capture under known lights, by which its frames are registered.
+        Of a capture under known lights; their shifts register its frames.
     """
     if maps is not None and maps.shifts is not None:
         pixels = registered(pixels, maps.shifts)
@@ -61,7 +60,7 @@ def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop 
 
 
 def crop_picture(pixels: Pixels, params: CropParams) -> list[Crop]:
-    """All faces of a picture; the surest first."""
+    """Crop all faces of a picture, highest score first."""
     faces = find_faces(pixels.grey[0], params)
     return [crop_at(face, "picture", pixels, None, params) for face in faces]
 
@@ -69,7 +68,7 @@ def crop_picture(pixels: Pixels, params: CropParams) -> list[Crop]:
 def crop_at(
     face: Face, found_on: str, pixels: Pixels, maps: Maps | None, params: CropParams
 ) -> Crop:
-    """The crops of a face whose landmarks are known, of registered frames."""
+    """Crop a face with known landmarks from registered frames."""
     assert face.landmarks is not None
     size = params.size
     matrix = similarity(face.landmarks, size)
@@ -83,24 +82,24 @@ def crop_at(
         planes["raw"] = _evenly_exposed(planes["raw"], kept)
         frames = np.stack([_evenly_exposed(frame, kept) for frame in frames])
     if maps is not None:
-        cut = crop_maps(maps, matrix, kept)
-        around = np.argsort(np.arctan2(pixels.lights[:, 1], pixels.lights[:, 0]), kind="stable")
+        cropped = crop_maps(maps, matrix, kept)
+        by_azimuth = np.argsort(np.arctan2(pixels.lights[:, 1], pixels.lights[:, 0]), kind="stable")
         planes |= {
-            "albedo": cut.albedo[None],
-            "normalmap": cut.normal,
-            "depthmap": cut.depth[None],
-            "frames": frames[around],
+            "albedo": cropped.albedo[None],
+            "normalmap": cropped.normal,
+            "depthmap": cropped.depth[None],
+            "frames": frames[by_azimuth],
         }
     halves = {name: plane.astype(np.float16) for name, plane in planes.items()}
     return Crop(face, found_on, halves)
 
 
 def registered(pixels: Pixels, shifts: np.ndarray) -> Pixels:
-    """A capture whose frames (n, H, W) are moved back by their shifts (n, 2)."""
+    """Return a capture with its frames (n, H, W) moved back by their shifts (n, 2)."""
     return Pixels(align(pixels.grey, shifts), pixels.colour, pixels.lights, pixels.landmarks)
 
 
 def _evenly_exposed(image: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """A crop (..., size, size) scaled to the mean `BRIGHTNESS` where ``kept``: pictures of one face
-    by two cameras are lit and exposed as it happens."""
+    """Scale a crop (..., size, size) to the mean `BRIGHTNESS` where ``kept``, since light and
+    exposure differ between cameras."""
     return image * (BRIGHTNESS / max(float(image[..., kept].mean()), 1e-3))

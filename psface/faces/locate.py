@@ -1,4 +1,4 @@
-"""Which face of a capture to crop, and where its landmarks are."""
+"""Find the face of a capture to crop, and its landmarks."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from psface.faces.template import TEMPLATE
 
 
 def find_face(
-    frames: np.ndarray, albedo: np.ndarray | None, given: np.ndarray | None, params: CropParams
+    frames: np.ndarray, albedo: np.ndarray | None, landmarks: np.ndarray | None, params: CropParams
 ) -> tuple[Face, str] | None:
-    """Look for the capture's face; the mean image first, since it has no hard shadows.
+    """Find the capture's face, first on the mean image, since it has no hard shadows.
 
-    Then the single frames and the albedo; at last the given landmarks, if the capture has any.
-    The landmarks of a found face are those that the mean image and all frames agree on.
+    Next come the single frames and the albedo; last, the capture's own landmarks, if it has any.
+    A detected face gets the landmarks that the mean image and all frames agree on.
 
     Parameters
     ----------
     frames : (n, H, W) float32 in [0, 1]
         Registered.
     albedo : (H, W) float32 or None
-        Of a capture that has one.
-    given : (5, 2) or None
+        If the capture has one.
+    landmarks : (5, 2) or None
 
     Returns
     -------
     (Face, str) or None
-        The face nearest to the image's centre, and on which image it was found.
+        The face nearest to the image's centre, and the name of the image it was found on.
     """
     if params.detector == "aligned":
         face = _whole(frames[0])
@@ -45,16 +45,16 @@ def find_face(
         if faces:
             centre = np.array([(image.shape[1] - 1) / 2, (image.shape[0] - 1) / 2])
             face = min(faces, key=lambda f: np.hypot(*((f.box[:2] + f.box[2:]) / 2 - centre)))
-            landmarks = _agreed_landmarks(frames, face.box, params)
-            return Face(face.box, face.score, landmarks), name
-    if given is None:
+            agreed = _agreed_landmarks(frames, face.box, params)
+            return Face(face.box, face.score, agreed), name
+    if landmarks is None:
         return None
-    box = np.concatenate([given.min(axis=0), given.max(axis=0)])
-    return Face(box, 0.0, given), "given"
+    box = np.concatenate([landmarks.min(axis=0), landmarks.max(axis=0)])
+    return Face(box, 0.0, landmarks), "given"
 
 
 def find_faces(image: np.ndarray, params: CropParams) -> list[Face]:
-    """All faces of a picture (H, W) float32 in [0, 1], with landmarks as `find_face` gives them."""
+    """Find all faces of a picture (H, W) float32 in [0, 1], with landmarks as in `find_face`."""
     if params.detector == "aligned":
         face = _whole(image)
         return [] if face is None else [face]
@@ -65,7 +65,7 @@ def find_faces(image: np.ndarray, params: CropParams) -> list[Face]:
 
 
 def _whole(image: np.ndarray) -> Face | None:
-    """The face of a square picture (H, W), which is a crop already; None if it is not square."""
+    """Return the face of a picture (H, W) that is already a crop; None if it is not square."""
     height, width = image.shape
     if height != width:
         return None
@@ -73,8 +73,8 @@ def _whole(image: np.ndarray) -> Face | None:
 
 
 def detect_padded(image: np.ndarray, params: CropParams) -> list[Face]:
-    """Detect on ``image`` inside a black border, which a tightly cropped face needs; if there is
-    nothing, without it, since now and then a border hides a face."""
+    """Detect on ``image`` inside a black border, which tightly cropped faces need; if nothing is
+    found, without it, since a border occasionally hides a face."""
     wide = _border(image, params)
     for border in (wide, 0) if wide else (0,):
         [faces] = _detector(params).detect([_pad(image, border)])
@@ -90,7 +90,7 @@ def _agreed_landmarks(frames: np.ndarray, box: np.ndarray, params: CropParams) -
     border = _border(frames[0], params)
     images = [_pad(image, border) for image in (frames.mean(axis=0), *frames)]
     mtcnn, box = _mtcnn(params), box + border
-    if params.detector != "mtcnn":  # whose boxes have another size and place about the face
+    if params.detector != "mtcnn":  # other boxes differ in size and position
         box = mtcnn.refine(images[0], box)
     return mtcnn.landmarks(images, box) - border
 
@@ -100,9 +100,9 @@ def _border(image: np.ndarray, params: CropParams) -> int:
 
 
 def _pad(image: np.ndarray, border: int) -> np.ndarray:
-    # Frames that were shifted by parts of a pixel may be a little out of [0, 1].
-    framed = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_CONSTANT)
-    return np.clip(framed, 0, 1)
+    # Frames shifted by fractions of a pixel may slightly exceed [0, 1].
+    padded = cv2.copyMakeBorder(image, border, border, border, border, cv2.BORDER_CONSTANT)
+    return np.clip(padded, 0, 1)
 
 
 def _detector(params: CropParams) -> Detector:
@@ -119,8 +119,8 @@ def _other(name: str, min_face_size: int, weights: str) -> Detector:
 
 
 def _mtcnn(params: CropParams) -> MTCNN:
-    own = params.detector_weights if params.detector == "mtcnn" else ""
-    return _networks(params.min_face_size, own)
+    weights = params.detector_weights if params.detector == "mtcnn" else ""
+    return _networks(params.min_face_size, weights)
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""All maps of a capture cut by one transform."""
+"""Crop all maps of a capture by one transform."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import numpy as np
 from psface.faces.template import crop_image
 from psface.stereo.map_files import Maps
 
-# The oval about the template that shows the face and little else: centre and half axes, as shares
-# of the side. Hair, clothes and background change between sessions and would pass for identity.
+# The oval on the template that shows the face and little else: centre and half axes, as shares of
+# the side. Hair, clothes and background change between captures and would pass for identity.
 OVAL_CENTRE = (0.495, 0.54)
 OVAL_AXES = (0.417, 0.479)
 
 
 def face_oval(size: int) -> np.ndarray:
-    """(size, size) bool: the part of a crop that is kept."""
+    """Return the part of a crop that is kept, (size, size) bool."""
     rows, columns = np.indices((size, size)) / size
     across = (columns - OVAL_CENTRE[0]) / OVAL_AXES[0]
     along = (rows - OVAL_CENTRE[1]) / OVAL_AXES[1]
@@ -22,11 +22,11 @@ def face_oval(size: int) -> np.ndarray:
 
 
 def crop_maps(maps: Maps, matrix: np.ndarray, kept: np.ndarray) -> Maps:
-    """All maps of a capture in the crop, zero outside ``kept`` (size, size) bool.
+    """Crop all maps of a capture, zero outside ``kept`` (size, size) bool.
 
-    Normal *vectors* turn with the image. Depth, measured in pixels, scales with it, and loses its
-    level and tilt, the plane that fits it best: they are what integration knows least, since small
-    errors of all normals add up in them.
+    Normal *vectors* rotate with the image. Depth, measured in pixels, scales with it and loses its
+    level and tilt, the best-fitting plane: integration determines them worst, since small errors
+    of all normals add up in them.
     """
     size = len(kept)
     weight = crop_image(maps.mask, matrix, size)
@@ -39,7 +39,7 @@ def crop_maps(maps: Maps, matrix: np.ndarray, kept: np.ndarray) -> Maps:
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     cos, sin = matrix[0, 0] / scale, matrix[1, 0] / scale
     x, y, z = (resample(plane) for plane in maps.normal)
-    # The matrix turns image axes, whose y runs down; the vectors' y runs up, hence the signs.
+    # The matrix rotates image axes, with y down; the vectors have y up, hence the signs.
     normal = np.stack([cos * x + sin * y, -sin * x + cos * y, z])
     length = np.linalg.norm(normal, axis=0)
     normal = np.where(mask & (length > 1e-6), normal / np.maximum(length, 1e-6), 0)

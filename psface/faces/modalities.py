@@ -1,4 +1,4 @@
-"""The maps that crops are made of, and the modalities that they make up."""
+"""The maps that crops consist of, and the modalities that combine them."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ MAPS: tuple[Map, ...] = get_args(Map)
 
 
 def maps_of(modality: Modality) -> tuple[Map, ...]:
-    """The maps that a modality is made of, in the order of their channels."""
+    """Return the maps of a modality, in channel order."""
     if modality == "all":
         return ("normalmap", "albedo", "depthmap")
     return tuple(name for name in modality.split("-") if name in MAPS)
 
 
 def normal_x_channels(maps: Sequence[Map], channels: Sequence[int]) -> list[int]:
-    """Positions of the normal's x component among the channels of ``maps``."""
+    """Return the positions of the normal's x component among the channels of ``maps``."""
     starts = np.cumsum([0, *channels])
     return [int(starts[i]) for i, name in enumerate(maps) if name == "normalmap"]

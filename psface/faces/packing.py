@@ -1,4 +1,4 @@
-"""The packed crops as files: one array per map, and their table; the last run's, and the new."""
+"""Files of packed crops, one array per map and a table: reuse the last run's, write the new."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class Form:
     size : int
         Side in pixels.
     channels : dict of str to int
-        Of each map; pictures have ``raw`` alone.
+        Number of channels of each map; pictures have only ``raw``.
     attributes : tuple of str
-        That any session has.
+        Those that any capture has.
     """
 
     size: int
@@ -49,16 +49,18 @@ class Form:
     def schema(self) -> pa.Schema:
         """Columns of the table."""
         texts = ("identity", "session", "fingerprint", "content", "found_on")
-        own = {name: pa.string() for name in texts}
-        places = {"score": pa.float64(), "landmarks": pa.list_(pa.float64())}
-        return pa.schema({**dict.fromkeys(self.attributes, pa.string()), **own, **places})
+        text_columns = {name: pa.string() for name in texts}
+        face_columns = {"score": pa.float64(), "landmarks": pa.list_(pa.float64())}
+        return pa.schema(
+            {**dict.fromkeys(self.attributes, pa.string()), **text_columns, **face_columns}
+        )
 
     def shape(self, name: Map) -> tuple[int, int, int]:
         return self.channels[name], self.size, self.size
 
 
 def form_of(captures: Iterable[Capture], params: CropParams) -> Form:
-    """What the crops of some captures have in common: ``frames`` as many as the capture of the
+    """Return the form of some captures' crops, with as many ``frames`` as the capture with the
     fewest lights has."""
     pictures, lights, attributes = False, 0, set[str]()
     for capture in captures:
@@ -73,14 +75,14 @@ def form_of(captures: Iterable[Capture], params: CropParams) -> Form:
 
 @dataclass(frozen=True)
 class Packable:
-    """A crop's rows: of each map's array, and of the table the columns `FOUND`."""
+    """A crop's row in each map's array, and in the table's columns `FOUND`."""
 
     planes: dict[Map, np.ndarray]
     found: dict[str, Any]
 
 
 def packable(crop: Crop, form: Form) -> Packable:
-    """A crop as a row of what all crops of a run have in common."""
+    """Convert a crop to the form of its run."""
     assert crop.face.landmarks is not None
     found = {
         "found_on": crop.found_on,
@@ -92,25 +94,25 @@ def packable(crop: Crop, form: Form) -> Packable:
 
 
 def packed_crop(capture: Capture, maps: Path, params: CropParams, form: Form) -> Packable | Refusal:
-    """The crop of a capture, whose maps are in the folder ``maps``; or why there is none."""
+    """Crop a capture whose maps are in the folder ``maps``, or return why there is no crop."""
     try:
         pixels = capture.pixels(params.colour)
-        own = None if capture.is_picture else read_maps(map_path(maps, capture))
+        capture_maps = None if capture.is_picture else read_maps(map_path(maps, capture))
     except UserError as error:
         return Refusal(capture.identity, capture.name, str(error))
-    crop = crop_capture(pixels, own, params)
+    crop = crop_capture(pixels, capture_maps, params)
     if crop is None:
         return Refusal(capture.identity, capture.name, f"{capture.frames[0]}: no face found")
     return packable(crop, form)
 
 
 class Previous:
-    """The crops of the last run, and of those since that were killed, by fingerprint.
+    """The crops of the last run, and of killed runs since, by fingerprint.
 
     Attributes
     ----------
     index : dict of str to (int, int)
-        Of each fingerprint, which run's it is and the row there.
+        Run and row of each fingerprint.
     """
 
     def __init__(self, out: Path, form: Form) -> None:
@@ -124,15 +126,15 @@ class Previous:
         try:
             table = pq.ParquetFile(out / TABLE)
             arrays = {name: np.load(out / f"{name}.npy", mmap_mode="r") for name in form.channels}
-            marks = table.read(["fingerprint"])["fingerprint"].to_pylist()
+            fingerprints = table.read(["fingerprint"])["fingerprint"].to_pylist()
             ends = np.cumsum([table.metadata.row_group(i).num_rows
                               for i in range(table.num_row_groups)])  # fmt: skip
-            wanted = {name: (len(marks), *form.shape(name)) for name in arrays}
-            if {name: array.shape for name, array in arrays.items()} != wanted:
+            expected = {name: (len(fingerprints), *form.shape(name)) for name in arrays}
+            if {name: array.shape for name, array in arrays.items()} != expected:
                 return
-            if "content" not in table.schema_arrow.names or None in marks:
+            if "content" not in table.schema_arrow.names or None in fingerprints:
                 return
-        except Exception:  # whatever a damaged file runs the readers into
+        except Exception:  # a damaged file can make the readers raise anything
             return
 
         @lru_cache(maxsize=2)
@@ -143,11 +145,11 @@ class Previous:
             number = int(np.searchsorted(ends, row, side="right"))
             return group(number)[row - (int(ends[number - 1]) if number else 0)]
 
-        self._add(arrays, found, marks)
+        self._add(arrays, found, fingerprints)
 
     def _add_killed(self, journal: Path, form: Form) -> None:
-        """What a run that was killed had written: whole rows of its arrays, which have no length
-        in their headers yet, and a line for each."""
+        """Add what a killed run had written: complete rows of its arrays, whose headers have no
+        length yet, and a journal line for each."""
         rows: list[dict[str, Any]] = []
         with contextlib.suppress(OSError, ValueError), journal.open(encoding="utf-8") as file:
             rows.extend(json.loads(line) for line in file)  # the last may be cut off
@@ -165,41 +167,41 @@ class Previous:
                     return
                 rows = rows[:count]
                 arrays[name] = np.memmap(path, dtype, "r", start, (count, *shape[1:]))
-            marks = [row.pop("fingerprint") for row in rows]
+            fingerprints = [row.pop("fingerprint") for row in rows]
             if any({*FOUND, "content"} != set(row) for row in rows):
                 return
-        except Exception:  # whatever a damaged file runs the readers into
+        except Exception:  # a damaged file can make the readers raise anything
             return
-        self._add(arrays, lambda row: rows[row], marks)
+        self._add(arrays, lambda row: rows[row], fingerprints)
 
     def _add(
         self,
         arrays: dict[Map, np.ndarray],
         found: Callable[[int], dict[str, Any]],
-        marks: Sequence[str],
+        fingerprints: Sequence[str],
     ) -> None:
-        self.index |= {mark: (len(self.runs), row) for row, mark in enumerate(marks)}
+        self.index |= {key: (len(self.runs), row) for row, key in enumerate(fingerprints)}
         self.runs.append((arrays, found))
 
     def get(self, fingerprint: str) -> Packable | None:
-        """The crop of a fingerprint; None if the arrays do not hold what the table says."""
+        """Return the crop of a fingerprint; None if the arrays do not match the table."""
         run, row = self.index[fingerprint]
         arrays, found = self.runs[run]
         try:
-            own = dict(found(row))
-        except Exception:  # whatever a damaged file runs its reader into
+            columns = dict(found(row))
+        except Exception:  # a damaged file can make its reader raise anything
             return None
         planes = {name: array[row] for name, array in arrays.items()}
-        return Packable(planes, own) if own.pop("content") == content(planes) else None
+        return Packable(planes, columns) if columns.pop("content") == content(planes) else None
 
 
 def content(planes: dict[Map, np.ndarray]) -> str:
-    """Hash of a crop's planes, by which the table knows those that are its own."""
+    """Hash a crop's planes; the table stores it to verify the arrays."""
     return array_digest(planes[name] for name in sorted(planes))
 
 
 class Packed:
-    """Writes the arrays and their table beside the old ones and replaces them at the end.
+    """Writer of the arrays and their table, which replace the old ones only at the end.
 
     Attributes
     ----------
@@ -225,17 +227,17 @@ class Packed:
         return self
 
     def add(self, crop: Packable, capture: dict[str, str]) -> None:
-        """A crop, and the table's columns about its capture: ``identity``, ``session``,
-        ``fingerprint`` and attributes; an attribute that is not given is unknown."""
+        """Add a crop, and the table's columns about its capture: ``identity``, ``session``,
+        ``fingerprint`` and attributes; a missing attribute is unknown."""
         planes, unknown = crop.planes, dict.fromkeys(self.form.attributes, "")
         row = {**unknown, **capture, **crop.found, "content": content(planes)}
         with writing(self.out / TABLE):
             for name, file in self.files.items():
                 file.write(np.ascontiguousarray(planes[name]).tobytes())
                 file.flush()
-            # After the arrays: what has a line is whole.
-            own = {name: row[name] for name in (*FOUND, "content", "fingerprint")}
-            self.journal.write(json.dumps(own) + "\n")
+            # After the arrays, so that every line has complete rows.
+            line = {name: row[name] for name in (*FOUND, "content", "fingerprint")}
+            self.journal.write(json.dumps(line) + "\n")
             self.journal.flush()
             self.rows.append(row)
             self.count += 1
@@ -251,7 +253,7 @@ class Packed:
         self.rows = []
 
     def __exit__(self, kind: object, *rest: object) -> None:
-        """Put the files in place; after an error, leave what a next run can go on from."""
+        """Put the files in place; after an error, leave what the next run can resume from."""
         with contextlib.ExitStack() as closing:
             for file in (*self.files.values(), self.journal, self.table):
                 closing.callback(file.close)
@@ -265,21 +267,21 @@ class Packed:
                     file.seek(0)
                     _write_header(file, (self.count, *self.form.shape(name)))
         with writing(self.out / TABLE):
-            # Without a table there are no faces: it goes first and comes last, so that a killed run
-            # never leaves it beside other arrays than its own.
+            # Without a table there are no faces: it is removed first and replaced last, so that a
+            # killed run never leaves it beside arrays that are not its own.
             (self.out / TABLE).unlink(missing_ok=True)
             for name in self.files:
                 path = self.out / f"{name}.npy"
                 partial_path(path).replace(path)
-            for name in set(MAPS) - set(self.files):  # the last run's, of captures of many lights
+            for name in set(MAPS) - set(self.files):  # left by a run with known lights
                 (self.out / f"{name}.npy").unlink(missing_ok=True)
             partial_path(self.out / TABLE).replace(self.out / TABLE)
         partial_path(self.out / JOURNAL).unlink(missing_ok=True)
-        for path in self.out.glob(".partial-*"):  # of runs that were killed
+        for path in self.out.glob(".partial-*"):  # of killed runs
             path.unlink(missing_ok=True)
 
 
 def _write_header(file: BinaryIO, shape: Sequence[int]) -> None:
-    # NumPy pads the header for the first axis to grow, so it can be written again in place.
+    # NumPy pads the header for a growing first axis, so it can be rewritten in place.
     header = {"descr": "<f2", "fortran_order": False, "shape": tuple(shape)}
     np.lib.format.write_array_header_1_0(file, header)

@@ -1,4 +1,4 @@
-"""Aligned square crops: the transform that takes a face to the template, and resampling."""
+"""Aligned square crops: the transform from a face to the template, and resampling."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ TEMPLATE = (
 
 
 def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
-    """The similarity transform that takes ``landmarks`` closest to the template.
+    """Return the similarity transform that best maps ``landmarks`` to the template.
 
     Least squares over rotation, scale and translation, without reflection (Umeyama, PAMI 13(4),
-    1991; in the plane it is a linear problem in complex numbers).
+    1991; in the plane, a linear problem in complex numbers).
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
     Returns
     -------
     (2, 3) float64
-        Takes (x, y, 1) of the image to (x, y) of the crop.
+        Maps (x, y, 1) of the image to (x, y) of the crop.
     """
     source = landmarks[:, 0] + 1j * landmarks[:, 1]
     target = size * (TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1])
@@ -50,15 +50,15 @@ def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
 
 
 def crop_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
-    """Resample (H, W) or (H, W, C) into the crop, zero outside; smoothed first when it shrinks."""
+    """Resample (H, W) or (H, W, C) into the crop, zero outside; smoothed first if it shrinks."""
     smooth = smoothed(image.astype(np.float32), float(np.hypot(matrix[0, 0], matrix[1, 0])))
     return cv2.warpAffine(smooth, matrix, (size, size), flags=cv2.INTER_LINEAR)
 
 
 def smoothed(image: np.ndarray, scale: float) -> np.ndarray:
-    """An image that can be sampled at ``scale`` of its size without aliasing.
+    """Smooth an image so that sampling it at ``scale`` of its size does not alias.
 
-    A pixel is taken for a Gaussian of half a pixel: what it lacks of a larger pixel's is added.
+    A pixel is modelled as a Gaussian of half a pixel; the difference to a larger pixel's is added.
     """
     if scale >= 1:
         return image

@@ -1,4 +1,4 @@
-"""How well the attributes of unseen people are recognised."""
+"""Attribute recognition on unseen people."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ def attribute_scores(probabilities: np.ndarray, labels: np.ndarray) -> dict[str,
     """AUC and balanced accuracy of one task.
 
     The AUC ranks captures by p(class) against "is of that class": one class against the rest,
-    averaged over the classes that the test set has both with and without. Never the probability
-    of the true class against "was it right", which a coin flip passes with 1.0.
+    averaged over the classes with both positives and negatives in the test set. It is not the
+    probability of the true class against "was it correct", which a coin flip passes with 1.0.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Recognition where an attribute differs between two captures, next to where it agrees."""
+"""Recognition where an attribute differs between two captures, and where it agrees."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ FAR = 1e-2
 
 
 def by_condition(scores: Scores, ranking: Ranking) -> pd.DataFrame:
-    """A row per attribute for pairs that agree in it and for pairs that differ.
+    """Compare, for each attribute, pairs that agree in it with pairs that differ.
 
     Columns: ``genuine`` and ``impostors`` (numbers of pairs), ``auc`` among these pairs alone,
-    ``tar`` at the threshold that gives FAR 1e-2 over *all* pairs, as a system in use has it, and
+    ``tar`` at the threshold that gives FAR 1e-2 over *all* pairs, as in a deployed system, and
     ``probes`` and ``rank1`` of those whose own gallery capture agrees or differs. A value is
-    missing where the test set cannot tell: nobody's gender differs between two captures of them.
+    missing where it cannot be computed: nobody's gender differs between two captures.
     """
     same = scores.same
     pairs = scores.verification
@@ -27,20 +27,20 @@ def by_condition(scores: Scores, ranking: Ranking) -> pd.DataFrame:
     for name, labels in scores.labels.items():
         a, b = labels[scores.first], labels[scores.second]
         pairs_known = (a != UNKNOWN) & (b != UNKNOWN)
-        probe, own = labels[~scores.gallery], own_gallery_labels(scores, labels)
-        probes_known = (probe != UNKNOWN) & (own != UNKNOWN)
+        probe, enrolled = labels[~scores.gallery], own_gallery_labels(scores, labels)
+        probes_known = (probe != UNKNOWN) & (enrolled != UNKNOWN)
         for condition in ("agrees", "differs"):
-            wanted = pairs_known & ((a == b) == (condition == "agrees"))
-            chosen = probes_known & ((probe == own) == (condition == "agrees"))
-            genuine, impostors = int((wanted & same).sum()), int((wanted & ~same).sum())
-            accepted = scores.cosine[wanted & same]
+            selected = pairs_known & ((a == b) == (condition == "agrees"))
+            chosen = probes_known & ((probe == enrolled) == (condition == "agrees"))
+            genuine, impostors = int((selected & same).sum()), int((selected & ~same).sum())
+            accepted = scores.cosine[selected & same]
             rows.append(
                 {
                     "attribute": name,
                     "condition": condition,
                     "genuine": genuine,
                     "impostors": impostors,
-                    "auc": pairs.among(wanted).auc if genuine and impostors else None,
+                    "auc": pairs.among(selected).auc if genuine and impostors else None,
                     "tar": float((accepted >= threshold).mean())
                     if genuine and threshold is not None
                     else None,
@@ -52,29 +52,29 @@ def by_condition(scores: Scores, ranking: Ranking) -> pd.DataFrame:
 
 
 def own_gallery_labels(scores: Scores, labels: np.ndarray) -> np.ndarray:
-    """For every probe, the label (N,) -> (probes,) of its person's gallery capture."""
+    """Labels (probes,) of the probes' own gallery captures, from ``labels`` (N,)."""
     of_person = dict(zip(scores.identity[scores.gallery], labels[scores.gallery], strict=True))
     return np.array([of_person.get(name, UNKNOWN) for name in scores.identity[~scores.gallery]])
 
 
 def probes_that_differ(scores: Scores, ranking: Ranking, count: int) -> list[tuple[str, int]]:
-    """For each attribute, probes whose gallery capture differs in it: misses and hits, ``count``
-    in all, half of them misses as far as there are any. A title and a probe's number each."""
+    """For each attribute, ``count`` probes whose gallery capture differs in it, half of them misses
+    if there are enough: a title and the probe's number."""
     chosen = []
     for name, labels in scores.labels.items():
-        probe, own = labels[~scores.gallery], own_gallery_labels(scores, labels)
-        differs = (probe != UNKNOWN) & (own != UNKNOWN) & (probe != own)
+        probe, enrolled = labels[~scores.gallery], own_gallery_labels(scores, labels)
+        differs = (probe != UNKNOWN) & (enrolled != UNKNOWN) & (probe != enrolled)
         classes = scores.classes[name]
         chosen += [
-            (f"{classes[probe[i]]}, enrolled {classes[own[i]]}", i)
+            (f"{classes[probe[i]]}, enrolled {classes[enrolled[i]]}", i)
             for i in misses_and_hits(np.flatnonzero(differs), ranking, count)
         ]
     return chosen
 
 
 def misses_and_hits(probes: np.ndarray, ranking: Ranking, count: int) -> list[int]:
-    """``count`` of these probes: misses first, half of them as far as there are any, then hits,
-    evenly spread."""
+    """Choose ``count`` of these probes, evenly spaced: half misses, if there are enough, then
+    hits."""
     missed, hit = probes[~ranking.hits[probes]], probes[ranking.hits[probes]]
     misses = _spread(missed, max(count // 2, count - len(hit)))
     return [*misses, *_spread(hit, count - len(misses))]

@@ -10,7 +10,7 @@ from psface.config import Count, Section
 
 
 class EvaluateParams(Section):
-    """How much effort goes into intervals, and how much is pictured."""
+    """Numbers of resamples for intervals, of impostor pairs and of probes pictured."""
 
     resamples: Annotated[int, Field(ge=100)]
     impostors: Count

@@ -1,4 +1,4 @@
-"""Untrained floors: recognition by pixels, and by their principal components."""
+"""Untrained floors: recognition by pixels and by their principal components."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from psface.measures.pairs import cosine_auc
 from psface.measures.verification import Metrics
 from psface.model.scale import Scale
 
-PIXELS = 32  # side to which crops are shrunk
+PIXELS = 32  # side of the shrunk crops
 COMPONENTS = 64  # of the PCA
-PCA_CAPTURES = 5000  # that it is fitted to, of the training people's
+PCA_CAPTURES = 5000  # at most, of the training people, to fit it
 
 
 def floor_metrics(
@@ -24,14 +24,14 @@ def floor_metrics(
     Parameters
     ----------
     rows, train_rows : (N,), (M,) int
-        The tested captures' crops, and those that the principal components are fitted to.
+        Crops of the test captures, and those that the principal components are fitted to.
     identity : (N,) str
     """
     train_rows = train_rows[:: -(-len(train_rows) // PCA_CAPTURES)]
-    # One batch after the other: all crops at once may be more than fit in memory.
+    # Batch by batch: all crops at once may not fit in memory.
     small, small_train = (
-        np.concatenate([small_faces(b, scale.mean, scale.std) for b in faces.batches(some)])
-        for some in (rows, train_rows)
+        np.concatenate([small_faces(b, scale.mean, scale.std) for b in faces.batches(part)])
+        for part in (rows, train_rows)
     )
     return {
         "pixel_auc": cosine_auc(small, identity),
@@ -40,8 +40,8 @@ def floor_metrics(
 
 
 def small_faces(stored: np.ndarray, mean: list[float], std: list[float]) -> np.ndarray:
-    """(N, C, S, S) crops, standardised and shrunk, as (N, C * 32 * 32): the cosine of these is
-    the untrained floor."""
+    """Standardise and shrink (N, C, S, S) crops to (N, C * 32 * 32), whose cosine is the untrained
+    floor."""
     standard = (stored - np.array(mean)[:, None, None]) / np.array(std)[:, None, None]
     small = [
         [cv2.resize(plane, (PIXELS, PIXELS), interpolation=cv2.INTER_AREA) for plane in face]
@@ -51,7 +51,7 @@ def small_faces(stored: np.ndarray, mean: list[float], std: list[float]) -> np.n
 
 
 def project(train: np.ndarray, test: np.ndarray) -> np.ndarray:
-    """Coordinates of ``test`` (N, D) on the whitened principal components of ``train``: the
+    """Project ``test`` (N, D) on the whitened principal components of ``train``: the
     eigenfaces of Turk & Pentland, "Face recognition using eigenfaces", CVPR 1991."""
     count = min(COMPONENTS, len(train) - 1)
     return PCA(count, whiten=True, random_state=0).fit(train).transform(test)

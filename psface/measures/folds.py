@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import numpy as np
 
-NEVER = -1.0  # score of a pair with a capture that cannot be used: it is rejected
+NEVER = -1.0  # score of a pair with an unusable capture, which is rejected
 
 
 def best_threshold(cosine: np.ndarray, same: np.ndarray) -> float:
-    """The threshold of the best accuracy; accepted is what lies over it.
+    """The threshold of the best accuracy; scores above it are accepted.
 
-    Where several gaps between scores are equally good, the middle of the median one.
+    If several gaps between scores are equally good, the middle of the median one.
     """
     order = np.argsort(cosine, kind="stable")
     scores, genuine = cosine[order].astype(np.float64), same[order]
-    # With the first k pairs rejected: right are their impostors and the others' genuine pairs.
+    # With the first k pairs rejected, their impostors and the other genuine pairs are correct.
     rejected = np.concatenate([[0], np.cumsum(~genuine)])
     accepted = genuine.sum() - np.concatenate([[0], np.cumsum(genuine)])
     cuts = np.concatenate([[NEVER], (scores[1:] + scores[:-1]) / 2, [scores[-1] + 1]])
-    # Equal scores stay together, and nothing that cannot be used is accepted.
-    real = np.concatenate([[scores[0] > NEVER], scores[1:] > scores[:-1], [True]])
-    right = np.where(real, rejected + accepted, -1)
-    best = np.flatnonzero(right == right.max())
+    # Equal scores stay together, and unusable pairs are never accepted.
+    valid = np.concatenate([[scores[0] > NEVER], scores[1:] > scores[:-1], [True]])
+    correct = np.where(valid, rejected + accepted, -1)
+    best = np.flatnonzero(correct == correct.max())
     return float(cuts[best[len(best) // 2]])
 
 
 def fold_accuracies(cosine: np.ndarray, same: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """(folds,) share of right decisions on each fold.
+    """The share of correct decisions on each fold, (folds,).
 
-    Huang et al., "Labeled Faces in the Wild", 2007, section 3: nothing of a fold may choose its
+    Huang et al., "Labeled Faces in the Wild", 2007, section 3: a fold must not influence its own
     threshold.
     """
     accuracies = []

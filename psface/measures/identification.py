@@ -13,14 +13,14 @@ PICTURED = 5  # nearest gallery captures
 
 @dataclass(frozen=True)
 class Ranking:
-    """The gallery as each probe sees it.
+    """The gallery, ranked for each probe.
 
     Attributes
     ----------
     order : (probes, n) int
-        Gallery captures by falling cosine, the `psface.measures.scores.NEAREST` first.
+        Gallery captures by decreasing cosine, at most `psface.measures.scores.NEAREST`.
     probes, gallery : (probes,), (gallery,) int
-        Their numbers among the captures.
+        Their indices among the captures.
     probe_ids, gallery_ids : (probes,), (gallery,) str
     """
 
@@ -31,9 +31,9 @@ class Ranking:
     gallery_ids: np.ndarray
 
     def pictured(self, probe: int) -> list[int]:
-        """The captures to show of a probe: itself, its own gallery capture and the nearest ones."""
-        own = np.flatnonzero(self.gallery_ids == self.probe_ids[probe])[0]
-        shown = [own, *self.order[probe, :PICTURED]]
+        """The captures to show for a probe: itself, its own gallery capture and the nearest."""
+        enrolled = np.flatnonzero(self.gallery_ids == self.probe_ids[probe])[0]
+        shown = [enrolled, *self.order[probe, :PICTURED]]
         return [int(self.probes[probe]), *map(int, self.gallery[shown])]
 
     @property
@@ -48,7 +48,7 @@ class Ranking:
 
 
 def rank_gallery(scores: Scores) -> Ranking:
-    """The gallery, ranked for every probe."""
+    """Rank the gallery for every probe."""
     probes, gallery = np.flatnonzero(~scores.gallery), np.flatnonzero(scores.gallery)
     names = scores.identity
     return Ranking(scores.nearest, probes, gallery, names[probes], names[gallery])

@@ -1,10 +1,10 @@
-"""What an identity embedding still tells of the attributes it should be free of.
+"""How much an identity embedding still reveals of the attributes it should be free of.
 
-A probe is trained on the embeddings of half of the test people and scored on the other half's, so
-that it cannot get by on knowing the people. 0.5 is clean; the network's own attribute heads show
+A probe is trained on the embeddings of half of the test people and scored on the other half, so
+that it cannot succeed by memorising people. 0.5 is clean; the network's own attribute heads show
 what could have leaked. Alain & Bengio, "Understanding intermediate layers using linear classifier
-probes", 2016; Elazar & Goldberg, EMNLP 2018, on why an adversary that was fooled in training does
-not prove the absence of leaks.
+probes", 2016; Elazar & Goldberg, EMNLP 2018, on why an adversary fooled in training does not
+prove the absence of leaks.
 """
 
 from __future__ import annotations
@@ -39,12 +39,13 @@ PROBES: dict[str, Callable[[int], object]] = {
 def leakage(embeddings: np.ndarray, scores: Scores, seed: int) -> pd.DataFrame:
     """AUC of probes by attribute: columns ``attribute``, ``probe``, ``auc``.
 
-    Means over random halvings of the people. Attributes of which a half lacks a class are left out.
+    Means over random halvings of the people, without those in which a half lacks a class; an
+    attribute with no other halving is left out.
 
     Parameters
     ----------
     embeddings : (N, D)
-        Of the captures of ``scores``; their length is not used.
+        Of the captures of ``scores``; their norm is not used.
     """
     faces = unit(embeddings)
     people, person = np.unique(scores.identity, return_inverse=True)
@@ -77,11 +78,11 @@ def _score(
     classes = np.unique(labels[fit])
     if len(classes) < 2 or not np.isin(labels[test], classes).all():
         return None
-    # The PCA turns and leaves nothing out: half the people span fewer dimensions than there are.
+    # The PCA only rotates, and drops nothing: half the people do not span all dimensions.
     model = make_pipeline(StandardScaler(), PCA(), PROBES[probe](seed))
-    # Threads on problems this small cost more than they bring.
+    # On problems this small, threads cost more than they save.
     with warnings.catch_warnings(), threadpool_limits(1):
-        # The MLP is stopped early on purpose: it would learn its few people by heart.
+        # The MLP is stopped early on purpose: it would memorise its few people.
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(faces[fit], labels[fit])
     local = np.searchsorted(classes, labels[test])

@@ -23,12 +23,12 @@ class Measured:
     mean : float
         Over the seeds.
     spread : float
-        Standard deviation over the seeds; zero with one.
+        Standard deviation over the seeds; zero with one seed.
     low, high : float
         95% interval by resampling people; a resample has the same people for all seeds, whose
         AUCs are averaged.
     resampled : (RESAMPLES,)
-        These averages; those of two runs on the same people are paired.
+        These averages, which are paired between runs on the same people.
     """
 
     mean: float
@@ -39,7 +39,7 @@ class Measured:
 
 
 def measure(runs: Sequence[Scores], seed: int) -> Measured:
-    """Scores of one run's seeds, on the same captures, to its AUC.
+    """Measure a run's AUC from the scores of its seeds, on the same captures.
 
     Raises
     ------
@@ -57,12 +57,12 @@ def measure(runs: Sequence[Scores], seed: int) -> Measured:
 
 
 def paired_p(first: Measured, second: Measured) -> float:
-    """Two-sided p of "both are equally good on other people": twice the share of resamples of
-    people in which the order of the two is reversed (percentile bootstrap of the difference;
-    Efron & Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 15).
+    """Two-sided p of "both are equally good on other people".
 
-    The sample itself counts as one of them, so that n resamples give no less than 2 / (n + 1)
-    (Phipson & Smyth, "Permutation p-values should never be zero", 2010).
+    Twice the share of resamples of people in which the order of the two is reversed (percentile
+    bootstrap of the difference; Efron & Tibshirani, "An Introduction to the Bootstrap", 1993,
+    chapter 15). The sample itself counts as one of them, so that n resamples give at least
+    2 / (n + 1) (Phipson & Smyth, "Permutation p-values should never be zero", 2010).
     """
     difference = first.resampled - second.resampled
     difference = difference[np.isfinite(difference)]
@@ -71,11 +71,11 @@ def paired_p(first: Measured, second: Measured) -> float:
 
 
 def check_same_captures(runs: Sequence[Scores]) -> None:
-    """All runs must have been tested on the same captures, or no pair of them can be compared."""
+    """Check that all runs were tested on the same captures, as comparing them requires."""
     for other in runs[1:]:
         for name in ("identity", "session", "gallery"):
             if not np.array_equal(getattr(runs[0], name), getattr(other, name)):
                 raise UserError(
-                    "compare: the runs were tested on different captures; leave seed, ingest, crop "
-                    "and split alike in all compare.runs (params.yaml)"
+                    "compare: the runs were tested on different captures; use the same seed, "
+                    "ingest, crop and split in all compare.runs (params.yaml)"
                 )

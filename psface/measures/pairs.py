@@ -1,4 +1,4 @@
-"""All pairs of a set of embeddings: who is the same person, and how alike they look."""
+"""Pairs of a set of embeddings: whether they show one person, and how similar they are."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import numpy as np
 from psface.measures.verification import Verification
 from psface.vectors import unit
 
-IMPOSTORS = 5_000_000  # pairs of two people: of more, so many are drawn
+IMPOSTORS = 5_000_000  # at most; if there are more pairs of two people, they are sampled
 BLOCK = 8192
 
 
 def all_pairs(person: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every unordered pair of distinct captures of the people ``person`` (N,), whose numbers or
-    names are compared.
+    """Every unordered pair of distinct captures; ``person`` (N,) are their people, by number or
+    name.
 
     Returns
     -------
@@ -30,8 +30,8 @@ def all_pairs(person: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def some_pairs(
     person: np.ndarray, impostors: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """As `all_pairs`; where more than ``impostors`` pairs show two people, so many of these, drawn
-    at random, and still every pair that shows one person. In the order of `all_pairs`."""
+    """As `all_pairs`, in its order, with every genuine pair but at most ``impostors`` impostor
+    pairs, drawn at random if there are more."""
     person = np.unique(person, return_inverse=True)[1]
     count = len(person)
     total = count * (count - 1) // 2
@@ -41,27 +41,27 @@ def some_pairs(
         return all_pairs(person)
     order = np.argsort(person, kind="stable")
     groups = np.split(order, np.cumsum(sizes)[:-1])
-    one = [np.stack(np.triu_indices(len(group), k=1)) for group in groups]
-    codes = [group[i] * count + group[j] for group, (i, j) in zip(groups, one, strict=True)]
-    # Of so many random pairs, enough are of two people, however the genuine fall.
+    within = [np.stack(np.triu_indices(len(group), k=1)) for group in groups]
+    codes = [group[i] * count + group[j] for group, (i, j) in zip(groups, within, strict=True)]
+    # Enough of these show two people, however many genuine pairs are drawn.
     drawn = np.random.default_rng(seed).choice(total, impostors + genuine, replace=False)
     first, second = _pair_of_number(drawn, count)
-    two = np.flatnonzero(person[first] != person[second])[:impostors]
-    chosen = np.sort(np.concatenate([*codes, first[two] * count + second[two]]))
+    kept = np.flatnonzero(person[first] != person[second])[:impostors]
+    chosen = np.sort(np.concatenate([*codes, first[kept] * count + second[kept]]))
     first, second = (index.astype(np.int32) for index in divmod(chosen, count))
     return first, second, person[first] == person[second]
 
 
 def _pair_of_number(number: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The pairs that `numpy.triu_indices` has at some places, for ``count`` captures."""
+    """The pairs at positions ``number`` of `numpy.triu_indices`, for ``count`` captures."""
     starts = np.cumsum([0, *range(count - 1, 0, -1)])  # where each first capture's pairs begin
     first = np.searchsorted(starts, number, side="right") - 1
     return first, number - starts[first] + first + 1
 
 
 def pair_cosines(faces: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """(P,) dot products of some pairs of (N, D) unit vectors, without a matrix of them all where
-    that would be the larger."""
+    """Dot products (P,) of pairs of unit vectors (N, D), without the matrix of all pairs if that is
+    larger."""
     if len(faces) ** 2 <= 4 * len(first):
         return (faces @ faces.T)[first, second]
     parts = [
@@ -72,7 +72,7 @@ def pair_cosines(faces: np.ndarray, first: np.ndarray, second: np.ndarray) -> np
 
 
 def cosine_auc(embeddings: np.ndarray, identities: np.ndarray) -> float:
-    """Area under the ROC of the cosine over all pairs, or over `some_pairs` with `IMPOSTORS`; 0.5
-    if all pairs are of one kind."""
+    """The AUC of the cosine over all pairs, or over `some_pairs` with `IMPOSTORS`; 0.5 if all pairs
+    are of one kind."""
     first, second, same = some_pairs(identities, IMPOSTORS, 0)
     return Verification(pair_cosines(unit(embeddings), first, second), same).auc

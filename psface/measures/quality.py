@@ -1,4 +1,4 @@
-"""Whether the embedding's magnitude says how good a capture is.
+"""Whether the embedding's magnitude measures the quality of a capture.
 
 Grother & Tabassi, "Performance of Biometric Quality Measures", PAMI 29(4), 2007: rejecting the
 captures of the lowest quality should lower the false non-match rate. MagFace's claim is that the
@@ -17,23 +17,25 @@ import pandas as pd
 
 from psface.captures.capture import Capture
 from psface.measures.scores import Scores
+from psface.measures.verification import Metrics, rate_name
 from psface.stereo.map_files import truth_path
 
+FMRS = (1e-2, 1e-3)
 REJECTED = np.linspace(0, 0.9, 91)  # shares of the genuine pairs
 
 
 @dataclass(frozen=True)
 class RejectCurve:
-    """FNMR over the rejected share of genuine pairs, at a threshold fixed before.
+    """FNMR over the rejected share of genuine pairs, at a threshold fixed beforehand.
 
     Attributes
     ----------
     fmr : float
-        False match rate that set the threshold, over all pairs.
+        False match rate over all pairs, which sets the threshold.
     fnmr : (n,)
         With the pairs of lowest quality rejected, at each of `REJECTED`.
     random, ideal : (n,)
-        Had the rejected been drawn at random (its expectation), or been the false non-matches.
+        With random pairs rejected (the expectation), and with the false non-matches rejected.
     """
 
     fmr: float
@@ -47,15 +49,48 @@ class RejectCurve:
 
     @property
     def gain(self) -> float | None:
-        """How far the area lies from random's (0) towards ideal's (1); None without an error."""
+        """Where the area lies between random (0) and ideal (1); None without an error."""
         span = self.area(self.random) - self.area(self.ideal)
         return (self.area(self.random) - self.area(self.fnmr)) / span if span > 0 else None
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What magnitude says about captures.
+
+    Attributes
+    ----------
+    details : dict
+        ``quality_gain_<fmr>`` and ``magnitude_vs_<condition>``.
+    captures : DataFrame
+        A row per capture: ``identity``, ``session``, ``magnitude``, ``noise`` and ``yaw``.
+    rejects : DataFrame
+        Error-versus-reject curves; see `curves_table`.
+    """
+
+    details: Metrics
+    captures: pd.DataFrame
+    rejects: pd.DataFrame
+
+
+def assess_quality(scores: Scores, captures: Iterable[Capture]) -> Quality:
+    """Assess magnitude as a quality measure; ``captures`` include those of ``scores``."""
+    curves = [c for fmr in FMRS if (c := reject_curve(scores, fmr)) is not None]
+    truth = true_conditions(scores, captures)
+    details: Metrics = {f"quality_gain_{rate_name(c.fmr)}": c.gain for c in curves}
+    for name in ("noise", "yaw"):
+        details[f"magnitude_vs_{name}"] = correlation_within_people(
+            scores.magnitude, truth[name].to_numpy(float), scores.identity
+        )
+    scored = {"identity": scores.identity, "session": scores.session, "magnitude": scores.magnitude}
+    table = pd.concat([pd.DataFrame(scored), truth], axis=1)
+    return Quality(details, table, curves_table(curves))
 
 
 def reject_curve(scores: Scores, fmr: float) -> RejectCurve | None:
     """The error-versus-reject curve; a pair's quality is the lower magnitude of its two captures.
 
-    None when there are too few impostor pairs to see such a rate.
+    None if there are too few impostor pairs to measure such a rate.
     """
     same = scores.same
     threshold = scores.verification.threshold_at(fmr)
@@ -72,7 +107,7 @@ def reject_curve(scores: Scores, fmr: float) -> RejectCurve | None:
 
 
 def _fnmr(missed: np.ndarray) -> np.ndarray:
-    """(n,) share missed among those left, rejecting (P,) bool from the front."""
+    """Share missed of the remaining pairs (n,), rejecting ``missed`` (P,) from the front."""
     first = np.floor(REJECTED * len(missed) + 1e-9).astype(int)  # 0.1 * 180 is a hair under 18
     return np.array([missed[start:].mean() for start in first])
 
@@ -87,19 +122,19 @@ def curves_table(curves: Sequence[RejectCurve]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["fmr", "rejected", "fnmr", "random", "ideal"])
 
 
-def true_conditions(scores: Scores, sessions: Iterable[Capture]) -> pd.DataFrame:
-    """``noise`` (grey levels) and ``yaw`` (degrees from frontal) of each test capture, NaN where a
-    capture does not come with its truth; only simulated ones do."""
+def true_conditions(scores: Scores, captures: Iterable[Capture]) -> pd.DataFrame:
+    """``noise`` (grey levels) and ``yaw`` (degrees from frontal) of each test capture, NaN without
+    ground truth, which only simulated captures have."""
     keys = list(zip(scores.identity.tolist(), scores.session.tolist(), strict=True))
     tested = set(keys)
-    by_name = {key: s for s in sessions if (key := (s.identity, s.name)) in tested}
+    by_name = {key: c for c in captures if (key := (c.identity, c.name)) in tested}
     rows = []
     for key in keys:
-        told: dict[str, float] = {}
+        truth: dict[str, float] = {}
         if key in by_name:
             path = truth_path(by_name[key]).with_suffix(".json")
-            told = _read_truth(path)
-        rows.append({"noise": told.get("noise", np.nan), "yaw": abs(told.get("yaw", np.nan))})
+            truth = _read_truth(path)
+        rows.append({"noise": truth.get("noise", np.nan), "yaw": abs(truth.get("yaw", np.nan))})
     return pd.DataFrame(rows)
 
 
@@ -115,12 +150,12 @@ def correlation_within_people(
 ) -> float | None:
     """Rank correlation between captures of one person, over all people.
 
-    People differ in magnitude whatever the capture: of both ranks, each person's mean is taken
-    away. Captures of unknown condition are left out; None where what is left tells nothing.
+    People differ in magnitude whatever the capture, so each person's mean is subtracted from both
+    ranks. Captures of unknown condition are left out; None if the rest do not vary.
     """
     known = np.isfinite(condition)
     ranks = pd.DataFrame({"m": magnitude[known], "c": condition[known]}).rank()
-    own = ranks - ranks.groupby(identity[known]).transform("mean")
-    if (own.abs().max() < 1e-9).any() or not len(own):
+    centred = ranks - ranks.groupby(identity[known]).transform("mean")
+    if (centred.abs().max() < 1e-9).any() or not len(centred):
         return None
-    return float(own["m"].corr(own["c"]))
+    return float(centred["m"].corr(centred["c"]))

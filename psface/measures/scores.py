@@ -1,4 +1,4 @@
-"""The scores of all test pairs: one compact file from which every metric can be had again."""
+"""The scores of all test pairs: one compact file from which every metric can be recomputed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from psface.search import nearest
 from psface.tasks import UNKNOWN, Tasks, class_indices
 from psface.vectors import unit
 
-NEAREST = 10  # gallery captures that are kept of each probe
+NEAREST = 10  # gallery captures kept per probe
 ARRAYS = ("identity", "session", "gallery", "magnitude", "cosine", "nearest")
 
 
 @dataclass(frozen=True)
 class Scores:
-    """Test captures, and how alike any two of them look.
+    """Test captures and their pairwise similarity.
 
     Attributes
     ----------
@@ -31,16 +31,16 @@ class Scores:
     gallery : (N,) bool
         Whether the capture is its person's gallery capture; else it is a probe.
     magnitude : (N,) float32
-        Length of the embedding, which is MagFace's measure of quality.
+        Norm of the embedding, which is MagFace's measure of quality.
     labels : dict of str to (N,) int
-        Class index of each attribute, `UNKNOWN` where not given.
+        Class index of each attribute, `UNKNOWN` where missing.
     classes : dict of str to (classes,) str
     cosine : (P,) float32
         Of every unordered pair, in the order of `all_pairs`, or of those in ``some``.
     nearest : (probes, n) int32
-        Gallery captures by falling cosine, `NEAREST` of them at most, numbered among the gallery.
+        Gallery captures by decreasing cosine, at most `NEAREST`, as indices into the gallery.
     some : (2, P) int32 or None
-        First and second captures, where there are too many pairs for all of them.
+        First and second captures, if there are too many pairs to keep all.
     """
 
     identity: np.ndarray
@@ -87,8 +87,8 @@ class Scores:
 
     @cached_property
     def euclidean(self) -> Verification:
-        """All pairs with the negated distance between their embeddings as they are, so that higher
-        is more alike. By the law of cosines."""
+        """All pairs with the negated distance between their unnormalised embeddings, so that higher
+        is more alike, by the law of cosines."""
         a, b = self.magnitude[self.first], self.magnitude[self.second]
         return self._verification(-np.sqrt(np.maximum(a**2 + b**2 - 2 * a * b * self.cosine, 0)))
 
@@ -105,11 +105,11 @@ def score_captures(
     impostors: int,
     seed: int,
 ) -> Scores:
-    """Compare (N, D) embeddings of the captures in a split's table, each with each; of more than
-    ``impostors`` pairs of two people, so many drawn by ``seed``."""
+    """Compare all (N, D) embeddings of the captures in a split's table; with more than
+    ``impostors`` pairs of two people, a sample drawn by ``seed``."""
     identity = captures["identity"].to_numpy(dtype=str)
     first, second, _ = some_pairs(identity, impostors, seed)
-    every = len(first) == len(identity) * (len(identity) - 1) // 2
+    complete = len(first) == len(identity) * (len(identity) - 1) // 2
     faces = unit(embeddings)
     indices = class_indices(captures, attributes)
     return Scores(
@@ -121,7 +121,7 @@ def score_captures(
         classes={name: np.array(list(groups), dtype=str) for name, groups in attributes.items()},
         cosine=pair_cosines(faces, first, second).astype(np.float32),
         nearest=nearest(faces[~gallery], faces[gallery], NEAREST)[1].astype(np.int32),
-        some=None if every else np.stack([first, second]),
+        some=None if complete else np.stack([first, second]),
     )
 
 
@@ -143,7 +143,7 @@ def read_scores(path: Path) -> Scores:
     Raises
     ------
     UserError
-        If the file is missing or no such file.
+        If the file is missing or not such a file.
     """
     check_regular(path)
     try:
@@ -162,13 +162,13 @@ def read_scores(path: Path) -> Scores:
         raise UserError(f"{path}: missing; run `dvc repro evaluate`") from None
     except UserError:
         raise
-    except Exception as error:  # whatever a damaged file runs the readers into
-        raise UserError(f"{path}: no table of scores; run `dvc repro -f evaluate`") from error
+    except Exception as error:  # the readers fail on damaged files in many ways
+        raise UserError(f"{path}: not a table of scores; run `dvc repro -f evaluate`") from error
     return scores
 
 
 def _fault(scores: Scores) -> str | None:
-    """What does not fit in scores that were read; None if all does."""
+    """The first fault in scores that were read, or None."""
     count = len(scores.identity)
     probes = int((~scores.gallery).sum()) if scores.gallery.dtype == bool else -1
     forms = {
@@ -182,26 +182,26 @@ def _fault(scores: Scores) -> str | None:
     }
     for name, (array, kind, shape) in forms.items():
         if array.dtype.kind != kind or array.shape != shape:
-            return f"{name} is not an array of a table of scores"
+            return f"{name} has the wrong type or shape"
     pairs = count * (count - 1) // 2
     if scores.some is not None:
         if scores.some.dtype.kind != "i" or scores.some.shape != (2, len(scores.cosine)):
-            return "pairs that are not pairs"
+            return "malformed pairs"
         pairs = len(scores.cosine)
         first, second = scores.some
         if pairs and not (first.min() >= 0 and (first < second).all() and second.max() < count):
-            return "pairs of captures that are not in it"
+            return "pairs of unknown captures"
     if len(scores.cosine) != pairs:
-        return "not a score for each pair"
+        return "the number of scores is not that of the pairs"
     if not (np.isfinite(scores.cosine).all() and np.isfinite(scores.magnitude).all()):
-        return "scores that are not numbers"
+        return "some scores are not finite"
     gallery = int(scores.gallery.sum())
     if scores.nearest.size and not 0 <= scores.nearest.min() <= scores.nearest.max() < gallery:
-        return "gallery captures that are not in it"
+        return "unknown gallery captures"
     for name, values in scores.labels.items():
         classes = scores.classes[name]
         if classes.ndim != 1 or classes.dtype.kind != "U":
-            return f"classes of {name} that are not names"
+            return f"the classes of {name} are not names"
         if values.size and not UNKNOWN <= values.min() <= values.max() < len(classes):
-            return f"labels of {name} that are no class"
+            return f"unknown classes in the labels of {name}"
     return None

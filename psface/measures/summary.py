@@ -1,4 +1,4 @@
-"""All figures of an evaluation, from the scores and what the network said."""
+"""All figures of an evaluation, from the scores and the network's output."""
 
 from __future__ import annotations
 
@@ -13,29 +13,23 @@ from psface.measures.attribute_scores import attribute_scores
 from psface.measures.conditions import by_condition
 from psface.measures.identification import Ranking, rank_gallery
 from psface.measures.leakage import leakage
-from psface.measures.quality import (
-    correlation_within_people,
-    curves_table,
-    reject_curve,
-    true_conditions,
-)
+from psface.measures.quality import assess_quality
 from psface.measures.scores import Scores
-from psface.measures.verification import Metrics, draw_people, rate_name
+from psface.measures.verification import Metrics, draw_people
 
 FARS = (1e-1, 1e-2, 1e-3)
-QUALITY_FMRS = (1e-2, 1e-3)
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What an evaluation found.
+    """Results of an evaluation.
 
     Attributes
     ----------
     metrics : dict
-        What runs are compared by, rounded.
+        Figures that runs are compared by, rounded.
     details : dict
-        What else is worth a number.
+        Other figures, rounded.
     tables : dict of str to DataFrame
         ``roc``, ``conditions``, ``leakage``, ``quality`` and ``reject``.
     ranking : Ranking
@@ -56,49 +50,41 @@ def summarise(
     resamples: int,
     seed: int,
 ) -> Summary:
-    """Measure everything.
+    """Compute all figures.
 
     Parameters
     ----------
     embeddings : (N, D)
         Of the captures of ``scores``.
     probabilities : mapping of str to (N, classes)
-        What the network says of each attribute.
+        The network's output for each attribute.
     floors : dict
         Metrics of recognition without training.
     captures : iterable of Capture
-        Among which those of ``scores`` are, for what is known of how they were taken.
+        Including those of ``scores``, for their true conditions if known.
     resamples : int
         Of people, for the intervals.
     """
     ranking = rank_gallery(scores)
     leaks = leakage(embeddings, scores, seed)
-    rejects = [c for fmr in QUALITY_FMRS if (c := reject_curve(scores, fmr)) is not None]
-    truth = true_conditions(scores, captures)
+    quality = assess_quality(scores, captures)
     metrics: Metrics = recognition_metrics(scores, ranking, resamples, seed)
     for task, predicted in probabilities.items():
-        found = attribute_scores(predicted, scores.labels[task])
-        metrics |= {f"{task}_{name}": value for name, value in found.items()}
+        task_scores = attribute_scores(predicted, scores.labels[task])
+        metrics |= {f"{task}_{name}": value for name, value in task_scores.items()}
     mean_leaks = leaks.groupby("attribute", sort=False)["auc"].mean()
     metrics |= {f"{name}_leak": float(area) for name, area in mean_leaks.items()}
     details: Metrics = {
         "test_people": int(scores.gallery.sum()),
         "test_captures": len(scores.identity),
-        **{f"quality_gain_{rate_name(reject.fmr)}": reject.gain for reject in rejects},
-        **{
-            f"magnitude_vs_{name}": correlation_within_people(
-                scores.magnitude, truth[name].to_numpy(float), scores.identity
-            )
-            for name in ("noise", "yaw")
-        },
+        **quality.details,
     }
-    own = {"identity": scores.identity, "session": scores.session, "magnitude": scores.magnitude}
     tables = {
         "roc": scores.verification.roc.table,
         "conditions": by_condition(scores, ranking),
         "leakage": leaks,
-        "quality": pd.concat([pd.DataFrame(own), truth], axis=1),
-        "reject": curves_table(rejects),
+        "quality": quality.captures,
+        "reject": quality.rejects,
     }
     return Summary(_rounded({**metrics, **floors}), _rounded(details), tables, ranking)
 
@@ -106,13 +92,13 @@ def summarise(
 def recognition_metrics(scores: Scores, ranking: Ranking, resamples: int, seed: int) -> Metrics:
     """Verification and identification, from the scores alone."""
     people = len(np.unique(scores.identity))
-    found = scores.verification.metrics(FARS, draw_people(people, resamples, seed))
+    pairs = scores.verification.metrics(FARS, draw_people(people, resamples, seed))
     return {
-        "identity_auc": found.pop("auc"),
-        "identity_auc_low": found.pop("auc_low"),
-        "identity_auc_high": found.pop("auc_high"),
+        "identity_auc": pairs.pop("auc"),
+        "identity_auc_low": pairs.pop("auc_low"),
+        "identity_auc_high": pairs.pop("auc_high"),
         "identity_auc_euclidean": scores.euclidean.auc,
-        **found,
+        **pairs,
         "rank1": ranking.rate(1),
         "rank5": ranking.rate(5),
     }

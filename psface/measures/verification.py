@@ -1,4 +1,4 @@
-"""Verification: are the two captures of a pair of one person?"""
+"""Verification: do the two captures of a pair show one person?"""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-FARS_A_DECADE, TARS = 200, 1000  # how finely a thinned curve tells them apart
+FARS_A_DECADE, TARS = 200, 1000  # resolution of a thinned curve
 
 Metrics = dict[str, float | int | None]
 
@@ -21,9 +21,9 @@ class Roc:
     Attributes
     ----------
     far, tar : (n,) float64
-        Share of the impostor and of the genuine pairs whose score is ``threshold`` or more.
+        Share of the impostor and of the genuine pairs with a score of at least ``threshold``.
     threshold : (n,)
-        Infinity, at which nothing is accepted, and then every score that occurs, as it is.
+        Infinity, at which nothing is accepted, then every distinct score, unrounded.
     """
 
     far: np.ndarray
@@ -32,8 +32,8 @@ class Roc:
 
     @property
     def thinned(self) -> Roc:
-        """At most a few thousand of the points, for tables and plots: of those of nearly one FAR
-        and TAR, the laxest. Each still is what its threshold gives."""
+        """At most a few thousand of the points, for tables and plots: of those with nearly equal
+        FAR and TAR, the laxest. Each remains exact for its threshold."""
         with np.errstate(divide="ignore"):
             decades = np.nan_to_num(np.floor(FARS_A_DECADE * np.log10(self.far)), neginf=-9999)
         keys = np.stack([decades, np.floor(TARS * self.tar)])
@@ -43,7 +43,7 @@ class Roc:
 
     @property
     def table(self) -> pd.DataFrame:
-        """Columns far, tar and threshold of the thinned curve; thresholds as they are applied."""
+        """Columns far, tar and threshold of the thinned curve; thresholds are not rounded."""
         thin = self.thinned
         columns = {"far": thin.far.round(6), "tar": thin.tar.round(6), "threshold": thin.threshold}
         return pd.DataFrame(columns)
@@ -51,9 +51,9 @@ class Roc:
 
 @dataclass(frozen=True)
 class Verification:
-    """Pairs of captures with a score each: every figure of verification comes from here.
+    """Scored pairs of captures, from which every figure of verification is computed.
 
-    The scores are sorted once, when the first figure is asked for.
+    The scores are sorted once, when the first figure is requested.
 
     Attributes
     ----------
@@ -62,7 +62,7 @@ class Verification:
     same : (P,) bool
         Whether the two captures show one person: a genuine pair, else an impostor pair.
     first, second : (P,) int or None
-        The two captures' people as numbers from 0; only intervals need them.
+        People of the two captures, numbered from 0; only intervals need them.
 
     Examples
     --------
@@ -80,7 +80,7 @@ class Verification:
 
     @cached_property
     def impostors(self) -> int:
-        """How many pairs show two people."""
+        """Number of pairs that show two people."""
         return int((~self.same).sum())
 
     @cached_property
@@ -89,9 +89,9 @@ class Verification:
 
     @cached_property
     def roc(self) -> Roc:
-        """Receiver operating characteristic, with a point for every score that occurs."""
+        """Receiver operating characteristic, with a point for every distinct score."""
         levels, genuine = self.score[self._falling], self.same[self._falling]
-        last = np.append(levels[1:] != levels[:-1], True)  # equal scores: all or none accepted
+        last = np.append(levels[1:] != levels[:-1], True)  # equal scores are accepted together
         far, tar = (
             np.append(0.0, np.cumsum(kind)[last] / max(1, int(kind.sum())))
             for kind in (~genuine, genuine)
@@ -107,8 +107,7 @@ class Verification:
 
     @property
     def eer(self) -> float:
-        """Where the false accepts and the false rejects are equally many, by linear
-        interpolation."""
+        """Equal error rate of false accepts and false rejects, by linear interpolation."""
         curve = self.roc
         difference = (1 - curve.tar) - curve.far
         index = int(np.argmax(difference <= 0))
@@ -119,15 +118,15 @@ class Verification:
         return float(curve.far[index - 1] + share * (curve.far[index] - curve.far[index - 1]))
 
     def tar_at(self, far: float) -> float | None:
-        """Largest true accept rate whose false accept rate is at most ``far``; None when there are
-        too few impostor pairs to see such a rate."""
+        """Highest true accept rate at a false accept rate of at most ``far``; None if there are too
+        few impostor pairs to measure such a rate."""
         index = self._operating_point(far)
         return None if index is None else float(self.roc.tar[index])
 
     def threshold_at(self, far: float) -> float | None:
-        """The lowest score that, as the threshold from which pairs are accepted, keeps the false
-        accept rate at ``far`` or under; infinity if the impostors' highest scores are too many for
-        any. None when there are too few impostor pairs to see such a rate."""
+        """The lowest score at or above which pairs can be accepted with a false accept rate of at
+        most ``far``; infinity if no score is high enough. None if there are too few impostor pairs
+        to measure such a rate."""
         index = self._operating_point(far)
         return None if index is None else float(self.roc.threshold[index])
 
@@ -142,16 +141,16 @@ class Verification:
         return float(accepted[~self.same].mean()), float((~accepted)[self.same].mean())
 
     def among(self, chosen: np.ndarray) -> Verification:
-        """Some of the pairs, by a mask (P,) or indices."""
+        """Select pairs by a mask (P,) or indices."""
         first, second = (None if p is None else p[chosen] for p in (self.first, self.second))
         return Verification(self.score[chosen], self.same[chosen], first, second)
 
     def resampled_aucs(self, draws: np.ndarray) -> np.ndarray:
-        """The AUC of every resample of people, (resamples,); NaN where it cannot be told.
+        """The AUC of every resample of people, (resamples,); NaN where undefined.
 
         People are resampled, not pairs: pairs share captures and captures share people, so
-        resampling pairs would promise far too much. A genuine pair counts as often as its person,
-        an impostor pair as often as the product of its two people.
+        resampling pairs would give intervals far too narrow. A genuine pair counts as often as its
+        person, an impostor pair as often as the product of its two people.
 
         Parameters
         ----------
@@ -162,14 +161,14 @@ class Verification:
         rising = self._falling[::-1]
         impostors, genuine = rising[~self.same[rising]], np.flatnonzero(self.same)
         first, second = self.first[impostors], self.second[impostors]
-        # Between which impostors each genuine score lies.
-        levels, own = self.score[impostors], self.score[genuine]
-        below, not_above = (np.searchsorted(levels, own, side) for side in ("left", "right"))
+        # How many impostors lie below, and not above, each genuine score.
+        levels, scores = self.score[impostors], self.score[genuine]
+        below, not_above = (np.searchsorted(levels, scores, side) for side in ("left", "right"))
         owner = self.first[genuine]
         del levels, impostors, rising
         areas = []
         for times in draws.astype(np.int32):
-            # Whole numbers, so that the order of the sums does not matter.
+            # Integers, so that the order of the sums does not matter.
             weights = np.concatenate([[0], np.cumsum(times[first] * times[second], dtype=np.int64)])
             weight = times[owner].astype(np.int64)
             total = int(weight.sum()) * int(weights[-1])
@@ -178,7 +177,7 @@ class Verification:
         return np.array(areas)
 
     def metrics(self, fars: Sequence[float], draws: np.ndarray | None = None) -> Metrics:
-        """``auc``, ``auc_low`` and ``auc_high`` (the 95% interval, with ``draws`` of people; else
+        """``auc``, ``auc_low`` and ``auc_high`` (the 95% interval from ``draws`` of people, or
         None), ``eer`` and ``tar_at_far_<rate>``."""
         low, high = (None, None) if draws is None else interval(self.resampled_aucs(draws))
         return {
@@ -191,7 +190,7 @@ class Verification:
 
 
 def rate_name(rate: float) -> str:
-    """A rate as metrics are named by it.
+    """Format a rate for the names of metrics.
 
     Examples
     --------
@@ -202,9 +201,9 @@ def rate_name(rate: float) -> str:
 
 
 def draw_people(people: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each person is in each resample, (resamples, people)."""
+    """Draw how often each person is in each resample, (resamples, people)."""
     drawn = np.random.default_rng(seed).integers(people, size=(resamples, people))
-    return np.stack([np.bincount(one, minlength=people) for one in drawn])
+    return np.stack([np.bincount(sample, minlength=people) for sample in drawn])
 
 
 def interval(values: np.ndarray) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""A trained model as files: weights and a card that says all that inference needs."""
+"""A trained model on disk: weights, and a card with everything that inference needs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ TRAIN = "run `dvc repro train`"
 
 
 class Card(BaseModel):
-    """Everything that turns a capture into the network's input, and says what comes out.
+    """Everything needed to turn a capture into the network's input and to read its output.
 
-    ``limits`` are what a capture must keep to, ``stereo`` and ``crop`` how it becomes aligned
-    crops; their channels are stacked in the order of ``maps``, so many of each as ``channels``
-    says, and standardised by ``scale``.
-    Labels of a task are its classes in order. ``weights`` is the hash of the weights' file: a card
-    belongs to one.
+    ``limits`` constrain a capture; ``stereo`` and ``crop`` turn it into aligned crops. Their
+    channels, ``channels`` of each map, are stacked in the order of ``maps`` and standardised by
+    ``scale``. Labels of a task are its classes in order. ``weights`` is the hash of the one
+    weights file that the card belongs to.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -58,16 +57,16 @@ class Card(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Hash of the card, which names its weights."""
+        """Hash of the card, which includes the hash of its weights."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
     def stacked(self, planes: dict[Map, np.ndarray]) -> np.ndarray:
-        """A crop's planes, by map, as the network takes them: (C, side, side) float16."""
+        """Stack a crop's planes, by map, as the network's input: (C, side, side) float16."""
         channels = zip(self.maps, self.channels, strict=True)
         return np.concatenate([planes[name][:count] for name, count in channels])
 
     def build(self) -> Network:
-        """The network with fresh weights."""
+        """Build the network with fresh weights."""
         branches = self.channels if self.fusion == "late" else [sum(self.channels)]
         classes = {task: len(groups) for task, groups in self.tasks.items()}
         return Network(
@@ -82,29 +81,29 @@ class Card(BaseModel):
 
 
 def crops_for(card: Card, folder: Path, remedy: str) -> Faces:
-    """The packed crops of a model's maps.
+    """Open the packed crops of a model's maps.
 
     Raises
     ------
     UserError
-        If they are missing, or none for this model; ``remedy`` is what to do then.
+        If they are missing or do not fit the model; ``remedy`` ends the message.
     """
     faces = Faces(folder, card.maps)
     if (faces.channels, faces.side) != (card.channels, card.side):
         raise UserError(
-            f"{folder}: crops of {faces.channels} channels and {faces.side} px, the model's have "
-            f"{card.channels} and {card.side}; {remedy}"
+            f"{folder}: crops of {faces.channels} channels and {faces.side} px, but the model "
+            f"needs {card.channels} and {card.side}; {remedy}"
         )
     return faces
 
 
 def save_model(folder: Path, network: Network, card: Card) -> Card:
-    """Write ``weights.safetensors`` and ``card.json``; the card with its weights' hash."""
+    """Write ``weights.safetensors`` and ``card.json``; return the card with the weights' hash."""
     weights = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    with replacing_together(folder / "weights.safetensors", folder / "card.json") as (path, own):
+    with replacing_together(folder / "weights.safetensors", folder / "card.json") as (path, record):
         save_file(weights, path)
         card = card.model_copy(update={"weights": _file_digest(path)})
-        own.write_text(_card_text(card), encoding="utf-8")
+        record.write_text(_card_text(card), encoding="utf-8")
     return card
 
 
@@ -124,45 +123,45 @@ def load_model(folder: Path, device: torch.device) -> tuple[Network, Card]:
     Raises
     ------
     UserError
-        If a file is missing or does not fit the other.
+        If a file is missing or the two do not match.
     """
     card = read_card(folder)
     path = folder / "weights.safetensors"
     check_regular(path)
     try:
         if _file_digest(path) != card.weights:
-            raise UserError(f"{folder}: the weights are not those of the card; {TRAIN}")
+            raise UserError(f"{folder}: the weights do not match the card; {TRAIN}")
         network = card.build()
         network.load_state_dict(load_file(path))
     except FileNotFoundError:
         raise UserError(f"{path}: missing; {TRAIN}") from None
     except UserError:
         raise
-    except Exception as error:  # whatever numbers that do not fit each other run torch into
+    except Exception as error:  # an inconsistent card fails in many ways in torch
         reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
-        raise UserError(f"{folder}: no usable model ({reason}); {TRAIN}") from None
+        raise UserError(f"{folder}: not a usable model ({reason}); {TRAIN}") from None
     return network.to(device).eval(), card
 
 
 def read_card(folder: Path) -> Card:
-    """A model's card.
+    """Read a model's card.
 
     Raises
     ------
     UserError
-        If it is missing or no such card.
+        If it is missing or invalid.
     """
     path = folder / "card.json"
     check_regular(path)
     try:
         return Card.model_validate(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
-        raise UserError(f"{path}: missing; {TRAIN}, or give the folder of a model") from None
+        raise UserError(f"{path}: missing; {TRAIN}, or give a model's folder") from None
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise UserError(
-            f"{path}: no card of this psface ({where}: {first['msg']}); {TRAIN}"
+            f"{path}: not a card of this psface version ({where}: {first['msg']}); {TRAIN}"
         ) from None
     except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"{path}: unreadable ({str(error)[:200]}); {TRAIN}") from None

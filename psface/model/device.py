@@ -1,4 +1,4 @@
-"""Where the network computes, and in which precision."""
+"""The network's device and precision."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    """bfloat16 where the device computes it natively, else full precision."""
+    """Use bfloat16 if the device supports it natively, else full precision."""
     if device.type == "cuda":
         native = torch.cuda.get_device_capability(device)[0] >= 8
     else:

@@ -1,4 +1,4 @@
-"""What a trained network says of faces."""
+"""Embeddings and attribute probabilities from a trained network."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from psface.threads import map_in_threads
 
 @dataclass(frozen=True)
 class Embedded:
-    """What a model says of some faces.
+    """A model's output for a set of faces.
 
     Attributes
     ----------
     identity : (N, D) float32
-        Not normalised: the length is the quality.
+        Not normalised: the norm measures quality.
     attributes : dict of str to (N, classes) float32
         Probabilities per task.
     """
@@ -39,11 +39,11 @@ def embed(
     Parameters
     ----------
     network : nn.Module
-        Gives `Outputs`.
+        Returns `Outputs`.
     crops : iterable of (B, C, S, S) float32
-        Stored values, as of `Faces.batches`.
+        Stored values, as from `Faces.batches`.
     mirrored : bool
-        Each with its mirror image, averaged, for twice the time.
+        Average each crop with its mirror image, at twice the cost.
     """
     device = next(network.parameters(), torch.empty(0)).device
     x_channels = normal_x_channels(card.maps, card.channels)
@@ -52,7 +52,7 @@ def embed(
     network.eval()
 
     def run(values: np.ndarray) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        # Not about the loop: what makes the crops must not run in half precision.
+        # Not around the loop: the crops must not be computed in half precision.
         with torch.inference_mode(), autocast(device):
             batch = card.scale.applied(values, device)
             views = [batch, mirror(batch, x_channels)] if mirrored else [batch]
@@ -64,17 +64,17 @@ def embed(
             }
             return mean.cpu().numpy(), {t: v.softmax(1).cpu().numpy() for t, v in logits.items()}
 
-    for mean, shares in map(run, crops) if device.type != "cpu" else map_in_threads(run, crops):
+    for mean, probs in map(run, crops) if device.type != "cpu" else map_in_threads(run, crops):
         identity.append(mean)
         for task, parts in attributes.items():
-            parts.append(shares[task])
+            parts.append(probs[task])
     return Embedded(
         np.concatenate(identity), {task: np.concatenate(p) for task, p in attributes.items()}
     )
 
 
 def mirror(batch: Tensor, x_channels: list[int]) -> Tensor:
-    """The left-right mirrored session."""
+    """Mirror captures left to right."""
     out = batch.flip(-1)
     out[:, x_channels] *= -1
     return out

@@ -1,4 +1,4 @@
-"""export: a trained model as ONNX, checked against torch on real crops."""
+"""Export a trained model to ONNX, checked against torch on real crops."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from psface.model.onnx_model import CARD, IDENTITY, INPUT, MODEL, Exported
 from psface.vectors import unit
 
 INSTALL = "pip install -e '.[export]'"
-CHECKED = 64  # crops, evenly spread
-ALIKE = 0.9999  # the least cosine between the two embeddings of a crop
+CHECKED = 64  # crops, evenly spaced
+ALIKE = 0.9999  # smallest cosine allowed between the two embeddings of a crop
 
 
 class _Exportable(nn.Module):
-    """What is exported of a network: the identity embedding and each task's logits."""
+    """The exported outputs of a network: the identity embedding and each task's logits."""
 
     def __init__(self, network: Network, tasks: list[str]) -> None:
         super().__init__()
@@ -36,31 +36,31 @@ class _Exportable(nn.Module):
 
 
 def export(model: Path, out: Path, faces_folder: Path) -> float:
-    """Write ``model.onnx`` and ``card.json``, for any number of faces at once.
+    """Write ``model.onnx``, for any number of faces at once, and ``card.json``.
 
     Parameters
     ----------
     model : Path
-        The folder of a trained model.
+        Folder of a trained model.
     out : Path
-        Another folder.
+        A different folder.
     faces_folder : Path
-        Packed crops of the model's maps, by which the two are compared in full precision.
+        Packed crops of the model's maps, on which the two are compared in full precision.
 
     Returns
     -------
     float
-        The least cosine between the embeddings of a crop by torch and by onnxruntime.
+        The smallest cosine between torch's and onnxruntime's embeddings of a crop.
 
     Raises
     ------
     UserError
-        If a package is missing, or the two differ: then nothing is written.
+        If a package is missing or the two differ; nothing is then written.
     """
     if out.resolve() == model.resolve():
         raise UserError(f"{out}: holds the model itself; give another --out")
     network, card = load_model(model, torch.device("cpu"))
-    faces = crops_for(card, faces_folder, "give --faces those that it was trained on")
+    faces = crops_for(card, faces_folder, "set --faces to those it was trained on")
     count = len(faces.arrays[0])
     crops = faces.read(np.unique(np.linspace(0, count - 1, CHECKED).astype(int)))
     batch = card.scale.applied(crops, torch.device("cpu"))
@@ -75,15 +75,15 @@ def export(model: Path, out: Path, faces_folder: Path) -> float:
             raise UserError(f"{error.name} is not installed; `{INSTALL}`") from error
         with torch.inference_mode():
             theirs = Exported(path)(batch).identity.numpy()
-        alike = float((unit(ours) * unit(theirs)).sum(axis=1).min())
-        if not alike >= ALIKE:
-            raise UserError(f"{out}: the exported model's embeddings differ (cosine {alike:.5f})")
+        cosine = float((unit(ours) * unit(theirs)).sum(axis=1).min())
+        if not cosine >= ALIKE:
+            raise UserError(f"{out}: the exported model's embeddings differ (cosine {cosine:.5f})")
     write_card(out, card)
-    return alike
+    return cosine
 
 
 def _sign(path: Path, card: Card) -> None:
-    """Note in the file whose it is: another card would cut and scale faces otherwise."""
+    """Record the card in the file: another card would crop and scale faces differently."""
     onnx = importlib.import_module("onnx")
     model = onnx.load(path)
     onnx.helper.set_model_props(model, {CARD: card.digest})
@@ -91,9 +91,9 @@ def _sign(path: Path, card: Card) -> None:
 
 
 def _write(module: nn.Module, batch: Tensor, names: list[str], path: Path) -> None:
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it says what it does not need
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it lists packages it does not need
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # torch's own of its own
+        warnings.simplefilter("ignore", FutureWarning)  # from inside torch
         torch.onnx.export(
             module,
             (batch,),

@@ -1,4 +1,4 @@
-"""A model exported to ONNX, with its card: a folder of ``model.onnx`` and ``card.json``."""
+"""A model exported to ONNX, with its card: a folder with ``model.onnx`` and ``card.json``."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from psface.model.network.multitask import Outputs
 MODEL = "model.onnx"
 INPUT = "faces"
 IDENTITY = "identity"
-CARD = "psface_card"  # in the file's metadata: the digest of its card
+CARD = "psface_card"  # metadata key of the card's digest
 
 
 class Exported(nn.Module):
-    """An exported model in place of its `Network`, run by onnxruntime."""
+    """An exported model, run by onnxruntime in place of its `Network`."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
@@ -28,10 +28,10 @@ class Exported(nn.Module):
         self.names = [output.name for output in self.session.get_outputs()]
 
     def forward(self, x: Tensor) -> Outputs:
-        """Standardised (B, C, S, S) float32 to `Outputs`, without what only training needs."""
+        """Return the `Outputs` for standardised (B, C, S, S) float32, less those for training."""
         results = self.session.run(self.names, {INPUT: x.cpu().numpy()})
-        found = {n: torch.from_numpy(r) for n, r in zip(self.names, results, strict=True)}
-        return Outputs(found.pop(IDENTITY), (), found, {})
+        tensors = {n: torch.from_numpy(r) for n, r in zip(self.names, results, strict=True)}
+        return Outputs(tensors.pop(IDENTITY), (), tensors, {})
 
 
 def is_exported(folder: Path) -> bool:
@@ -44,9 +44,9 @@ def load_exported(folder: Path) -> tuple[Exported, Card]:
     Raises
     ------
     UserError
-        If a file is missing or does not fit the other, or onnxruntime is not installed.
+        If a file is missing, the two do not match, or onnxruntime is not installed.
     """
     card, model = read_card(folder), Exported(folder / MODEL)
     if model.card_digest != card.digest:
-        raise UserError(f"{folder}: {MODEL} and card.json do not belong together; export anew")
+        raise UserError(f"{folder}: {MODEL} and card.json do not match; export again")
     return model, card

@@ -1,4 +1,4 @@
-"""How stored values become the network's input."""
+"""Standardisation of stored values into the network's input."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ LIMIT = 3.0  # standard deviations
 
 @dataclass(frozen=True)
 class Scale:
-    """How stored values become the network's input.
+    """Standardise stored values into the network's input.
 
-    ``(value - mean) / std`` per channel, clamped to [-limit, limit]: a depth map of a face turned
-    far away would else lie beyond all that training has seen.
+    ``(value - mean) / std`` per channel, clamped to [-limit, limit]: otherwise the depth map of a
+    strongly turned face would exceed everything seen in training.
     """
 
     mean: list[float]

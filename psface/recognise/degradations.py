@@ -1,7 +1,7 @@
-"""Controlled degradations of a capture, by measures that do not depend on its size.
+"""Controlled degradations of a capture, in units that do not depend on its size.
 
-Each alters all frames alike, about the face's landmarks, before the face is looked for again: what
-is measured is the whole way from a bad capture to a score.
+Each alters all frames alike, relative to the face's landmarks, before detection, so that the whole
+path from a bad capture to a score is measured.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from psface.captures.images import as_jpeg, to_uint8
 from psface.faces.map_crops import face_oval
 from psface.faces.template import TEMPLATE, similarity
 
-READ_NOISE = 2 / 255  # of the sensor, at low light
-MASK_COLOUR = np.array([0.75, 0.85, 0.9])  # a surgical mask, of the face's bright parts
-FRAME_WIDTH = 0.07  # of spectacles, of the distance between the eyes
-SIDE = 224  # px, of the template in which masks and spectacles are drawn
+READ_NOISE = 2 / 255  # of the sensor, in low light
+MASK_COLOUR = np.array([0.75, 0.85, 0.9])  # surgical mask, relative to the face's bright parts
+FRAME_WIDTH = 0.07  # of spectacles, share of the eye distance
+SIDE = 224  # px, template on which masks and spectacles are drawn
 
 Alter = Callable[[np.ndarray, np.ndarray, float], np.ndarray]
 
 
 @dataclass(frozen=True)
 class Degradation:
-    """One kind.
+    """One kind of degradation.
 
     Attributes
     ----------
     alter : callable
-        Of an image (H, W) or (H, W, 3) float32 in [0, 1], landmarks (5, 2) and a severity.
+        Takes an image (H, W) or (H, W, 3) float32 in [0, 1], landmarks (5, 2) and a severity.
     severities : tuple of float
-        From mild to hard.
+        From mild to severe.
     unit : str
     """
 
@@ -44,66 +44,66 @@ class Degradation:
     unit: str
 
     def apply(self, capture: Pixels, landmarks: np.ndarray, severity: float) -> Pixels:
-        """The degraded capture. Of one that is turned, the lights turn along."""
+        """Return the degraded capture; a rotation also turns its lights."""
         frames = np.stack([self.alter(frame, landmarks, severity) for frame in capture.grey])
         colour = capture.colour
         if colour is not None:
             colour = self.alter(colour, landmarks, severity)
-        lights, given = capture.lights, capture.landmarks
+        lights, points = capture.lights, capture.landmarks
         if self.alter is rotated:
             cos, sin = np.cos(np.radians(severity)), np.sin(np.radians(severity))
             lights = lights @ np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
-            if given is not None:
-                given = (
-                    given @ _turn(landmarks, severity)[:, :2].T + _turn(landmarks, severity)[:, 2]
+            if points is not None:
+                points = (
+                    points @ _turn(landmarks, severity)[:, :2].T + _turn(landmarks, severity)[:, 2]
                 )
-        return replace(capture, grey=frames, colour=colour, lights=lights, landmarks=given)
+        return replace(capture, grey=frames, colour=colour, lights=lights, landmarks=points)
 
 
 def eye_distance(landmarks: np.ndarray) -> float:
-    """Pixels between the eyes."""
+    """The distance between the eyes in px."""
     return float(np.hypot(*(landmarks[1] - landmarks[0])))
 
 
 def blurred(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
-    """A Gaussian whose standard deviation is a share of the distance between the eyes."""
+    """Blur with a Gaussian of ``severity`` times the distance between the eyes."""
     return cv2.GaussianBlur(image, (0, 0), severity * eye_distance(landmarks))
 
 
 def noisy(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
-    """Gaussian noise, in grey levels of 255."""
+    """Add Gaussian noise of ``severity`` grey levels of 255."""
     return _quantised(image + severity / 255 * _noise(image))
 
 
 def darkened(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
-    """A fraction 1 / severity of the light, under the sensor's noise and its 8 bits."""
+    """Keep 1 / ``severity`` of the light, with sensor noise and 8-bit quantisation."""
     return _quantised(image / severity + READ_NOISE * _noise(image))
 
 
 def compressed(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
-    """JPEG of a quality."""
+    """Compress as JPEG of quality ``severity``."""
     return as_jpeg(to_uint8(image), round(severity)).astype(np.float32) / np.float32(255)
 
 
 def rotated(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
-    """Turned counter-clockwise about the face, in degrees."""
+    """Rotate by ``severity`` degrees counter-clockwise about the face."""
     size = image.shape[1::-1]
     return cv2.warpAffine(image, _turn(landmarks, severity), size, borderMode=cv2.BORDER_REPLICATE)
 
 
 def small(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
-    """As if taken with so many pixels between the eyes, and enlarged again."""
+    """Reduce to ``severity`` px between the eyes, then enlarge again."""
     factor = severity / eye_distance(landmarks)
     if factor >= 1:
         return image
     height, width = image.shape[:2]
-    less = (max(1, round(width * factor)), max(1, round(height * factor)))
-    reduced = cv2.resize(image, less, interpolation=cv2.INTER_AREA)
+    size = (max(1, round(width * factor)), max(1, round(height * factor)))
+    reduced = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
     return np.clip(cv2.resize(reduced, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
 
 
 def masked(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
-    """The lower part of the face covered, so much of its height."""
+    """Cover the lower part of the face, ``severity`` of its height."""
     rows = np.arange(SIDE)[:, None] / SIDE
     bottom = 1.02
     cover = (face_oval(SIDE) & (rows > bottom - severity)).astype(np.float32)
@@ -111,7 +111,7 @@ def masked(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndar
 
 
 def bespectacled(image: np.ndarray, landmarks: np.ndarray, severity: float) -> np.ndarray:
-    """Spectacles with a dark frame, whose lenses keep such a share of the light away."""
+    """Draw spectacles with a dark frame, whose lenses block ``severity`` of the light."""
     left, right = TEMPLATE[:2] * SIDE
     between = right[0] - left[0]
     width = max(1, round(FRAME_WIDTH * between))
@@ -130,7 +130,7 @@ def bespectacled(image: np.ndarray, landmarks: np.ndarray, severity: float) -> n
 
 
 DEGRADATIONS = {
-    "blur": Degradation(blurred, (0.03, 0.06, 0.12, 0.24), "share of the eyes' distance"),
+    "blur": Degradation(blurred, (0.03, 0.06, 0.12, 0.24), "share of the eye distance"),
     "noise": Degradation(noisy, (5, 10, 20, 40), "grey levels of 255"),
     "low light": Degradation(darkened, (2, 4, 8, 16), "times darker"),
     "JPEG": Degradation(compressed, (50, 20, 10, 5), "quality"),
@@ -142,7 +142,7 @@ DEGRADATIONS = {
 
 
 def _noise(image: np.ndarray) -> np.ndarray:
-    # The same for each run; another for each image.
+    # Equal in all runs, different for each image.
     seed = zlib.crc32(np.ascontiguousarray(image).tobytes())
     return np.random.default_rng(seed).standard_normal(image.shape, np.float32)
 
@@ -159,15 +159,15 @@ def _turn(landmarks: np.ndarray, degrees: float) -> np.ndarray:
 def _painted(
     image: np.ndarray, landmarks: np.ndarray, cover: np.ndarray, colour: np.ndarray
 ) -> np.ndarray:
-    """A colour laid over the face where ``cover`` (SIDE, SIDE), drawn on the template, is not 0.
+    """Paint the face with a colour; ``cover`` (SIDE, SIDE) is its opacity on the template.
 
-    It is as bright as the frame's face is, so that it is lit as the face is.
+    The colour is as bright as the face in the frame, so that both look equally lit.
     """
     height, width = image.shape[:2]
-    back = cv2.invertAffineTransform(similarity(landmarks, SIDE))
-    share = cv2.warpAffine(cover, back, (width, height), flags=cv2.INTER_LINEAR)
-    face = cv2.warpAffine(face_oval(SIDE).astype(np.float32), back, (width, height)) > 0.5
-    bright = float(np.percentile(image[face], 90)) if face.any() else 1.0
-    shade = bright * (colour if image.ndim == 3 else colour.mean())
-    share = share[..., None] if image.ndim == 3 else share
-    return (image * (1 - share) + shade * share).astype(np.float32)
+    to_image = cv2.invertAffineTransform(similarity(landmarks, SIDE))
+    opacity = cv2.warpAffine(cover, to_image, (width, height), flags=cv2.INTER_LINEAR)
+    face = cv2.warpAffine(face_oval(SIDE).astype(np.float32), to_image, (width, height)) > 0.5
+    brightness = float(np.percentile(image[face], 90)) if face.any() else 1.0
+    shade = brightness * (colour if image.ndim == 3 else colour.mean())
+    opacity = opacity[..., None] if image.ndim == 3 else opacity
+    return (image * (1 - opacity) + shade * opacity).astype(np.float32)

@@ -1,4 +1,4 @@
-"""From a folder of people to a gallery."""
+"""Build a gallery from a folder of people."""
 
 from __future__ import annotations
 
@@ -23,46 +23,48 @@ from psface.recognise.recogniser import Recogniser
 def enrol(
     recogniser: Recogniser, root: Path, strangers: Path | None = None
 ) -> tuple[Gallery, list[Refusal]]:
-    """Make a gallery of a folder: ``<root>/<person>/``, with any captures and pictures in it.
+    """Build a gallery from folders ``<root>/<person>/`` of captures and pictures.
 
     Parameters
     ----------
     root : Path
-        A ``manifest.csv`` in it names the people itself; ``Photometric_DB`` in it is taken for the
-        root.
+        A ``manifest.csv`` in it names the people instead; a ``Photometric_DB`` in it is taken as
+        the root.
     strangers : Path, optional
-        Such a folder of people who are not enrolled, to calibrate the threshold with; without it
-        the enrolled ones play strangers to each other.
+        A folder like ``root`` of people who are not enrolled, to calibrate the threshold; without
+        it, the enrolled people serve as each other's strangers.
 
     Returns
     -------
     Gallery
     list of Refusal
-        What could not be used.
+        Unusable captures.
 
     Raises
     ------
     UserError
-        If there is nobody to enrol, or one person is in both folders.
+        If there is nobody to enrol, or a person is in both folders.
     """
-    if strangers is not None:  # before any work
+    if strangers is not None:  # fail before any work
         enrolled = {capture.identity for capture in people_in(root)} - {""}
         for stranger in people_in(strangers):
             if stranger.identity in enrolled:
-                raise UserError(f"{strangers}: {stranger.identity} is enrolled, and so no stranger")
+                raise UserError(
+                    f"{strangers}: {stranger.identity} is enrolled too; give other people"
+                )
     names, embeddings, refusals = embed_people(recogniser, root, "enrol")
     if not len(names):
-        first = f"; the first is refused because {refusals[0].reason}" if refusals else ""
+        first = f"; first refusal: {refusals[0].reason}" if refusals else ""
         raise UserError(
-            f"{root}: nobody to enrol; it wants a folder for each person, with captures or "
-            f"pictures in it{first}"
+            f"{root}: nobody to enrol; give it a folder per person, with captures or pictures in "
+            f"it{first}"
         )
     others = None
     if strangers is not None:
         who, faces, refused = embed_people(recogniser, strangers, "strangers")
         refusals += refused
         if not len(who):
-            raise UserError(f"{strangers}: no stranger in it whom the model can use")
+            raise UserError(f"{strangers}: no capture or picture in it that the model can use")
         others = who, faces
     return build_gallery(names, embeddings, others, recogniser.digest), refusals
 
@@ -70,12 +72,12 @@ def enrol(
 def embed_people(
     recogniser: Recogniser, root: Path, description: str
 ) -> tuple[np.ndarray, np.ndarray, list[Refusal]]:
-    """(N,) names and (N, D) embeddings of what can be used in a folder of people, and what cannot.
+    """Embed a folder of people: (N,) names, (N, D) embeddings, and what cannot be used.
 
     Raises
     ------
     UserError
-        If there is no such folder.
+        If the folder does not exist.
     """
     names: list[str] = []
     refusals: list[Refusal] = []
@@ -91,11 +93,11 @@ def embed_people(
                 names.append(name)
                 yield crop
 
-    found = crops()
-    first = next(found, None)
+    stream = crops()
+    first = next(stream, None)
     if first is None:
         return np.empty(0, str), np.empty((0, 0), np.float32), refusals
-    embeddings = recogniser.embed(chain([first], found)).identity
+    embeddings = recogniser.embed(chain([first], stream)).identity
     return np.array(names), embeddings, refusals
 
 

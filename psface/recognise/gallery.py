@@ -1,4 +1,4 @@
-"""The people who are known to a model: a mean embedding each, in one file."""
+"""The people a model knows: one mean embedding each, in one file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from psface.files import check_regular, replacing
 from psface.search import nearest
 from psface.vectors import person_means, unit
 
-SAMPLED = 10_000  # captures, at most, of which the strangers' scores are taken
+SAMPLED = 10_000  # captures, at most, that strangers' scores are taken from
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Gallery:
     ----------
     names : list of str
     captures : (P,) int64
-        How many were enrolled of each.
+        Number of captures enrolled per person.
     means : (P, D) float32
         Unit vectors: the direction of the mean of a person's embeddings. The embeddings are not
-        normalised before, so that captures of high quality, whose embeddings are long, count more.
+        normalised first, so that captures of high quality, whose embeddings are long, count more.
     strangers : (S,) float32
-        How alike captures of people who are not in the gallery are to whom they are most alike.
+        Similarity of captures of people outside the gallery to their nearest person in it.
     weights : (S,) float64
-        Share of such captures that each stands for; all of them and ``spare`` make 1, or a little
+        Share of such captures that each score represents; with ``spare`` they sum to 1 or a little
         more (`build_gallery`).
     spare : float
-        The share that nobody stands for.
+        The share that no score represents.
     model : str
         Digest of the model.
     """
@@ -52,21 +52,21 @@ class Gallery:
 
     @property
     def least_rate(self) -> float:
-        """The least false accept rate that can be promised; 1 where none can."""
+        """The lowest false accept rate that can be promised; 1 if none can."""
         return min(self.spare, 1.0) if len(self.strangers) else 1.0
 
     def threshold(self, far: float) -> float:
-        """The cosine over which a face is taken for someone enrolled, so that one capture of a
-        stranger is with probability ``far`` at most; infinity if `least_rate` is more than that.
+        """The cosine above which a face is accepted, so that one capture of a stranger is accepted
+        with probability ``far`` at most; infinity if `least_rate` is higher.
 
-        Captures of one person are alike in how alike they are to others, so it is people who count:
-        with K strangers, each has a weight of 1 / (K + 1), shared by their captures, and as much is
-        spared for the one to come (Lee, Barber & Willett, "Distribution-free inference with
+        Captures of one person score alike against others, so people count, not captures: each of K
+        strangers has a weight of 1 / (K + 1), shared by their captures, and the same is reserved
+        for the next one (Lee, Barber & Willett, "Distribution-free inference with
         hierarchical data", 2023, arXiv 2306.06342, hierarchical conformal prediction).
         """
         falling = np.argsort(-self.strangers, kind="stable")
         over = self.spare + np.concatenate([[0], np.cumsum(self.weights[falling])])
-        allowed = int((over <= far + 1e-9).sum())  # so many are over it, less one
+        allowed = int((over <= far + 1e-9).sum())  # one more than may score over it
         if allowed < 1 or not len(falling):
             return math.inf
         return float(self.strangers[falling[min(allowed, len(falling)) - 1]])
@@ -80,18 +80,18 @@ def build_gallery(
 ) -> Gallery:
     """Enrol people.
 
-    Without strangers, the enrolled play strangers to all people but themselves. They are then
-    compared with one person less than a stranger will be, and their weights raised by P / (P - 1):
-    whoever is most alike among P people is so in all but one of the sets of P - 1. And two shares
-    are spared instead of one: of two people who are most alike to each other, the one who comes
-    would have raised the score of the other, who now lacks it.
+    Without strangers, the enrolled people serve as strangers to everyone but themselves. Each is
+    then compared with one person fewer than a stranger will be, so weights are raised by
+    P / (P - 1): the nearest of P people is also the nearest in all but one of the sets of P - 1.
+    And two shares are reserved instead of one: a newcomer and an enrolled person may be nearest to
+    each other, and the enrolled person's score would have been higher with the newcomer enrolled.
 
     Parameters
     ----------
     identities : (N,) str
     embeddings : (N, D) float32
     strangers : (S,) str and (S, D) float32, optional
-        People who are none of these, and their embeddings.
+        Other people, and their embeddings.
     """
     names, person = np.unique(identities, return_inverse=True)
     people = len(names)
@@ -100,9 +100,9 @@ def build_gallery(
         who, faces = strangers
         scores = nearest(unit(faces), means, 1)[0][:, 0]
     elif people > 1:
-        some = np.unique(np.linspace(0, len(identities) - 1, SAMPLED).astype(int))
-        who, raised = person[some], people / (people - 1)
-        cosines, rows = nearest(unit(embeddings[some]), means, 2)
+        sample = np.unique(np.linspace(0, len(identities) - 1, SAMPLED).astype(int))
+        who, raised = person[sample], people / (people - 1)
+        cosines, rows = nearest(unit(embeddings[sample]), means, 2)
         scores = np.where(rows[:, 0] == who, cosines[:, 1], cosines[:, 0])
     else:
         who, scores = np.empty(0), np.empty(0, np.float32)
@@ -133,7 +133,7 @@ def write_gallery(path: Path, gallery: Gallery) -> None:
 
 def _check(gallery: Gallery) -> None:
     g, people, strangers = gallery, len(gallery.names), len(gallery.strangers)
-    right = (
+    consistent = (
         all(type(name) is str for name in g.names)
         and g.captures.shape == (people,)
         and g.means.ndim == 2
@@ -142,8 +142,8 @@ def _check(gallery: Gallery) -> None:
         and g.strangers.shape == g.weights.shape == (strangers,)
         and all(np.isfinite(v).all() for v in (g.means, g.strangers, g.weights, g.spare))
     )
-    if not right:
-        raise ValueError("its parts do not fit each other")
+    if not consistent:
+        raise ValueError("its parts are inconsistent")
 
 
 def read_gallery(path: Path, model: str) -> Gallery:
@@ -152,7 +152,7 @@ def read_gallery(path: Path, model: str) -> Gallery:
     Raises
     ------
     UserError
-        If the file is missing, no gallery, or one of another model than ``model``.
+        If the file is missing, is not a gallery, or belongs to a model other than ``model``.
     """
     check_regular(path)
     try:
@@ -163,12 +163,12 @@ def read_gallery(path: Path, model: str) -> Gallery:
         gallery = Gallery(names, **arrays, spare=float(notes["spare"]), model=notes["model"])
         _check(gallery)
     except FileNotFoundError:
-        raise UserError(f"{path}: there is no such gallery; `psface enrol FOLDER`") from None
-    except Exception as error:  # whatever a damaged file runs the reader into
-        raise UserError(f"{path}: no gallery of `psface enrol`") from error
+        raise UserError(f"{path}: no such gallery; create it with `psface enrol FOLDER`") from None
+    except Exception as error:  # a damaged file can raise anything
+        raise UserError(f"{path}: not a gallery written by `psface enrol`") from error
     if gallery.model != model:
         raise UserError(
-            f"{path}: enrolled with another model, whose embeddings mean nothing to this one; give "
-            "the --model that it was enrolled with, or enrol anew"
+            f"{path}: enrolled with another model, whose embeddings cannot be compared; give the "
+            "--model that it was enrolled with, or enrol again"
         )
     return gallery

@@ -1,8 +1,8 @@
-"""InsightFace's verification sets (``lfw.bin``, ``agedb_30.bin``, ...), read without trust.
+"""Read InsightFace's verification sets (``lfw.bin``, ``agedb_30.bin``, ...) without running code.
 
-A set is a pickle of two lists: encoded pictures, two for each pair, and whether the two of a pair
-show one person. A pickle can run any code when it is read, so nothing is admitted here that could:
-only lists, bytes, booleans and numbers.
+A set is a pickle of two lists: encoded pictures, two per pair, and whether each pair shows one
+person. Loading a pickle can run arbitrary code, so only lists, bytes, booleans and numbers are
+accepted.
 """
 
 from __future__ import annotations
@@ -26,56 +26,56 @@ OPCODES = PUTS | {
 
 
 class _Unpickler(pickle.Unpickler):
-    """Knows no class and no function, so that the file can build nothing but plain values."""
+    """Refuses classes and functions, so that the file can build only plain values."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
-        raise pickle.UnpicklingError(f"it names {module}.{name}")
+        raise pickle.UnpicklingError(f"it refers to {module}.{name}")
 
     def persistent_load(self, pid: Any) -> NoReturn:
-        raise pickle.UnpicklingError("it refers to something outside")
+        raise pickle.UnpicklingError("it refers to an external object")
 
 
 def read_bin(path: Path) -> tuple[list[bytes], list[bool]]:
-    """Encoded pictures, two for each pair, and whether the two show one person.
+    """Read the encoded pictures, two per pair, and whether each pair shows one person.
 
     Raises
     ------
     UserError
-        If the file is missing, is no such set, or holds anything but plain values.
+        If the file is missing, is not such a set, or holds anything but plain values.
     """
     try:
         _check_opcodes(path)
         with path.open("rb") as file:
-            # Most were written by Python 2, whose strings of bytes come as such.
+            # Most were written by Python 2, whose strings stay bytes this way.
             content = _Unpickler(file, encoding="bytes").load()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; give an InsightFace .bin file") from error
-    except Exception as error:  # a pickle that is no set can fail in any way, such as MemoryError
+    except Exception as error:  # a bad pickle can raise anything, even MemoryError
         reason = str(error) or type(error).__name__
         raise UserError(
-            f"{path}: refused, since only lists of bytes, booleans and numbers are read from a "
+            f"{path}: refused, since only lists of bytes, booleans and numbers are allowed in the "
             f"pickle ({reason}); is it an InsightFace verification set?"
         ) from None
     return _checked(content, path)
 
 
 def _check_opcodes(path: Path) -> None:
-    """Refuse what a set does not need, and numbers of memo places that would fill the memory."""
+    """Refuse opcodes that a set does not need, and memo indices that would exhaust memory."""
     size = path.stat().st_size
     with path.open("rb") as file:
         for opcode, argument, _ in pickletools.genops(file):
             if opcode.name not in OPCODES:
-                raise pickle.UnpicklingError(f"it has a {opcode.name} in it")
+                raise pickle.UnpicklingError(f"it contains opcode {opcode.name}")
             if opcode.name in PUTS and int(argument or 0) > size:
-                raise pickle.UnpicklingError(f"it wants a memo of {argument} places")
+                raise pickle.UnpicklingError(f"it asks for a memo of {argument} entries")
 
 
 def _checked(content: Any, path: Path) -> tuple[list[bytes], list[bool]]:
     def refuse(reason: str) -> NoReturn:
-        raise UserError(f"{path}: no InsightFace verification set: {reason}")
+        raise UserError(f"{path}: not an InsightFace verification set: {reason}")
 
     if type(content) not in (list, tuple) or len(content) != 2:
-        refuse("wanted two lists, of pictures and of booleans")
+        refuse("expected two lists, of pictures and of booleans")
     pictures, same = content
     if type(pictures) is not list or any(type(picture) is not bytes for picture in pictures):
         refuse("the first is not a list of encoded pictures")

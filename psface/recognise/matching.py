@@ -1,4 +1,4 @@
-"""identify: who is on captures, pictures and video, among the people of a gallery."""
+"""Identify the people of a gallery in captures, pictures and video."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from psface.vectors import unit
 
 @dataclass(frozen=True)
 class Match:
-    """Whom a face is like.
+    """The people of the gallery that a face is nearest to.
 
     Attributes
     ----------
     face : Face
     names : list of str
-        The people of the gallery who are most alike.
+        The nearest people.
     cosines : (n,) float32
-        How alike they are, falling.
+        Their similarities, in descending order.
     known : bool
-        Whether the first is over the threshold.
+        Whether the first is above the threshold.
     quality : float
         Length of the embedding.
     """
@@ -48,12 +48,12 @@ class Match:
 
 @dataclass(frozen=True)
 class Seen:
-    """One capture, picture or frame of a video, and the faces on it.
+    """One capture, picture or video frame, and the faces in it.
 
     Attributes
     ----------
     picture : Picture
-        Of a capture, its folder and frame 0.
+        For a capture, its folder and frame 0.
     matches : list of Match
     """
 
@@ -69,23 +69,22 @@ def identify(
     without: Sequence[Path] = (),
     count: int = 5,
 ) -> Iterator[Seen | Refusal]:
-    """The faces of everything under some paths, and whom they are like.
+    """Match all faces under some paths against the gallery.
 
     Parameters
     ----------
     far : float
-        The false accept rate that is promised: how often a face of a stranger may be taken for
-        someone of the gallery. Where the gallery cannot promise it (`Gallery.least_rate`), no face
-        is known.
+        The false accept rate to promise: how often a stranger's face may be accepted as someone in
+        the gallery. If the gallery cannot promise it (`Gallery.least_rate`), no face is known.
     without : sequence of Path
-        Folders that are left out.
+        Folders to leave out.
     count : int
-        How many people of the gallery are named for each face.
+        How many people to name for each face.
 
     Yields
     ------
     Seen
-        With a face or more; of a video, frames without faces, too.
+        With one face or more; for video, also frames without faces.
     Refusal
         What could not be used, and why.
 

@@ -1,4 +1,4 @@
-"""Which captures are compared with which: lists of pairs, verification sets, folders of people."""
+"""Pairs of captures to compare, from lists, verification sets or folders of people."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ class PairSet:
     Attributes
     ----------
     captures : list of Capture or Refusal
-        Each one once. A refusal is a capture that cannot be used.
+        Without duplicates. A `Refusal` is a capture that cannot be used.
     identity : (N,) str or None
-        Who they show; None where a set does not tell.
+        The person in each; None if the set does not name them.
     first, second : (P,) int
         Indices of captures.
     same : (P,) bool
         Whether the two show one person.
     fold : (P,) int or None
-        Part of the cross-validation; None where there is none.
+        Fold of the cross-validation; None if there is none.
     aligned : bool
-        Whether the pictures are crops on ArcFace's template already.
+        Whether the pictures are already crops on ArcFace's template.
     """
 
     captures: list[Capture | Refusal]
@@ -54,34 +54,34 @@ class PairSet:
 
     @cached_property
     def person(self) -> np.ndarray | None:
-        """(N,) identities as numbers, in the order of their names."""
+        """(N,) identities as numbers, ordered by name."""
         if self.identity is None:
             return None
         return np.unique(self.identity, return_inverse=True)[1]
 
     def verification(self, score: np.ndarray) -> Verification:
-        """The pairs with their scores (P,)."""
+        """Combine the pairs with their scores (P,)."""
         if self.person is None:
             return Verification(score, self.same)
         return Verification(score, self.same, self.person[self.first], self.person[self.second])
 
 
 def read_pairs(path: Path, root: Path | None) -> PairSet:
-    """The pairs that a path stands for.
+    """Read pairs from a path.
 
     Parameters
     ----------
     path : Path
-        A folder of people, as `psface.captures.discovery.people_in` takes it: all pairs within it;
-        LFW's ``pairs.txt``; a ``.csv`` of columns first, second, same and, if any, fold; or an
-        InsightFace ``.bin``.
+        A folder of people, as for `psface.captures.discovery.people_in`, of which all pairs are
+        taken; LFW's ``pairs.txt``; a ``.csv`` with columns first, second, same and optionally fold;
+        or an InsightFace ``.bin``.
     root : Path, optional
-        The folder that a list's pictures lie in; else the list's own.
+        The folder of a list's pictures; by default the list's own.
 
     Raises
     ------
     UserError
-        If it cannot be read, a picture is missing, or there are not both kinds of pairs.
+        If it cannot be read, a picture is missing, or there is only one kind of pair.
     """
     if path.is_dir():
         pairs = _folder(path)
@@ -92,21 +92,21 @@ def read_pairs(path: Path, root: Path | None) -> PairSet:
     elif path.suffix == ".txt":
         pairs = _listed(path, _lfw(path, root or path.parent))
     else:
-        raise UserError(f"{path}: wanted a folder of people, LFW's pairs.txt, a .csv or a .bin")
+        raise UserError(f"{path}: expected a folder of people, LFW's pairs.txt, a .csv or a .bin")
     if pairs.same.all() or not pairs.same.any():
-        raise UserError(f"{path}: wanted pairs of one person and pairs of two; there is one kind")
+        raise UserError(f"{path}: expected pairs of one person and of two; only one kind found")
     return pairs
 
 
 def _folder(root: Path) -> PairSet:
-    found = list(people_in(root))
-    # What is no capture is told of as the last ones, which no pair refers to.
-    captures = sorted(found, key=lambda capture: isinstance(capture, Refusal))
+    listed = list(people_in(root))
+    # Refusals come last: they are reported, but no pair refers to them.
+    captures = sorted(listed, key=lambda capture: isinstance(capture, Refusal))
     identity = np.array([capture.identity for capture in captures])
     usable = sum(isinstance(capture, Capture) for capture in captures)
     if not usable:
-        why = [capture.reason for capture in found if isinstance(capture, Refusal)][:1]
-        raise UserError(f"{root}: no person's capture in it{'; ' if why else ''}{''.join(why)}")
+        reason = [capture.reason for capture in listed if isinstance(capture, Refusal)][:1]
+        raise UserError(f"{root}: no usable capture in it{'; ' if reason else ''}{''.join(reason)}")
     first, second, same = some_pairs(identity[:usable], IMPOSTORS, 0)
     return PairSet(list(captures), identity, first, second, same, None)
 
@@ -133,33 +133,33 @@ class _Line:
 
 
 def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
-    found: dict[Path, int] = {}
+    index: dict[Path, int] = {}
     captures: list[Capture | Refusal] = []
     people: list[str] = []
     rows, missing = [], []
     for line in lines:
         for place, person in zip((line.first, line.second), line.people or ("", ""), strict=True):
-            if place not in found:
-                found[place] = len(captures)
+            if place not in index:
+                index[place] = len(captures)
                 if not exists(place):
                     missing.append(f"line {line.number}: {place}")
                     continue
                 captures.append(capture_at(place))
                 people.append(person)
-        rows.append((found[line.first], found[line.second], line.same, line.fold))
+        rows.append((index[line.first], index[line.second], line.same, line.fold))
     if missing:
         others = f", and {len(missing) - 1} others" if len(missing) > 1 else ""
         raise UserError(
-            f"{path}, {missing[0]} is missing{others}; restore what is missing, or "
-            "give the folder that they lie in by --root"
+            f"{path}, {missing[0]} is missing{others}; restore the missing pictures, or give their "
+            "folder with --root"
         )
     if not rows:
-        raise UserError(f"{path}: no pair in it")
+        raise UserError(f"{path}: no pairs in it")
     first, second, same, fold = (np.array(column) for column in zip(*rows, strict=True))
-    told = all(person for person in people)
+    named = all(person for person in people)
     return PairSet(
         captures,
-        np.array(people) if told else None,
+        np.array(people) if named else None,
         first,
         second,
         same,
@@ -168,7 +168,7 @@ def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
 
 
 def _folds(same: np.ndarray) -> np.ndarray | None:
-    """Ten parts in the order of the pairs, each with its share of both kinds."""
+    """Ten folds in the order of the pairs, each with its share of both kinds."""
     if min(same.sum(), (~same).sum()) < FOLDS:
         return None
     fold = np.empty(len(same), int)
@@ -183,28 +183,27 @@ def _csv(path: Path, root: Path) -> Iterator[_Line]:
         same, fold = SAME.get(row["same"].lower()), row.get("fold")
         if same is None or (fold is not None and whole(fold) is None):
             raise UserError(
-                f"{path}, line {number}: same is {row['same']!r} and fold {fold!r}; wanted one of "
-                f"{', '.join(SAME)}, and a number"
+                f"{path}, line {number}: same is {row['same']!r} and fold {fold!r}; expected one "
+                f"of {', '.join(SAME)}, and a number"
             )
         places = (find_path(root, row["first"]), find_path(root, row["second"]))
         yield _Line(number, *places, same, None if fold is None else whole(fold), None)
 
 
 def _lfw(path: Path, root: Path) -> Iterator[_Line]:
-    """Huang et al., "Labeled Faces in the Wild", 2007: ``<folds> <n>``, then for each fold n lines
-    ``<name> <number> <number>`` and n lines ``<name> <number> <name> <number>``; in the
-    development sets, ``<n>`` alone and one fold."""
+    """Read the pairs of Huang et al., "Labeled Faces in the Wild", 2007: ``<folds> <n>``, then for
+    each fold n lines ``<name> <number> <number>`` and n lines ``<name> <number> <name> <number>``;
+    in the development sets, ``<n>`` alone and one fold."""
     lines = [one_form(line) for line in read_text(path).splitlines()]
     header = [whole(word) for word in lines[0].split()] if lines else []
     if len(header) not in (1, 2) or not all(header):
-        raise UserError(f"{path}, line 1: wanted LFW's numbers of folds and of pairs")
+        raise UserError(f"{path}, line 1: expected LFW's numbers of folds and of pairs")
     *folds, of_kind = (number or 0 for number in header)
     in_fold, count = 2 * of_kind, sum(bool(line.strip()) for line in lines[1:])
     if count != in_fold * (folds or [1])[0]:
         raise UserError(
-            f"{path}, line 1: {lines[0].strip()!r} stands for {in_fold * (folds or [1])[0]} pairs, "
-            f"the file has {count}; write how many folds there are and how many pairs of one "
-            "person each has"
+            f"{path}, line 1: {lines[0].strip()!r} means {in_fold * (folds or [1])[0]} pairs, but "
+            f"the file has {count}; give the number of folds, and of pairs of one person in each"
         )
     pair = -1
     for number, line in enumerate(lines[1:], start=2):
@@ -215,7 +214,7 @@ def _lfw(path: Path, root: Path) -> Iterator[_Line]:
         people = (words[0], words[-2] if len(words) == 4 else words[0])
         shots = [n for word in (words[1:2] + words[-1:]) if (n := whole(word)) is not None]
         if len(words) not in (3, 4) or len(shots) < 2:
-            raise UserError(f"{path}, line {number}: {line[:60]!r}; wanted a pair as LFW writes it")
+            raise UserError(f"{path}, line {number}: {line[:60]!r}; expected a pair as in LFW")
         first, second = (_lfw_picture(root, *one) for one in zip(people, shots, strict=True))
         fold = pair // in_fold if folds else None
         yield _Line(number, first, second, len(words) == 3, fold, people)

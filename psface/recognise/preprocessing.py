@@ -1,4 +1,4 @@
-"""From captures and pictures to crops as a model's card wants them."""
+"""Crop captures and pictures as a model's card specifies."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from psface.stereo.compute import compute_maps
 
 
 def crop_for(capture: Capture, card: Card) -> Crop:
-    """The face of a capture, or of a picture: the one that is nearest to the centre.
+    """Crop the face of a capture or picture: the one nearest to the centre.
 
     Raises
     ------
@@ -30,7 +30,7 @@ def crop_for(capture: Capture, card: Card) -> Crop:
 
 
 def checked_pixels(capture: Capture, card: Card) -> Pixels:
-    """The frames of a capture or a picture.
+    """Read the frames of a capture or picture, checked against the card.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def checked_pixels(capture: Capture, card: Card) -> Pixels:
 
 
 def crop_pixels(pixels: Pixels, card: Card) -> Crop | None:
-    """The face of a capture, or of a picture; None where none is found."""
+    """Crop the face of a capture or picture; None if no face is found."""
     maps = None
     if len(pixels.lights):
         maps = compute_maps(pixels.grey, pixels.lights, card.stereo)
@@ -51,37 +51,37 @@ def crop_pixels(pixels: Pixels, card: Card) -> Crop | None:
 
 
 def crops_on(image: np.ndarray, card: Card) -> list[Crop]:
-    """All faces of a picture (H, W) or (H, W, 3), grey or RGB, uint8 or uint16; the surest first.
+    """Crop all faces of a picture (H, W) or (H, W, 3), grey or RGB, uint8 or uint16, best first.
 
-    The model must be one for pictures: see `check_kind`.
+    The model must accept pictures: see `check_kind`.
     """
     return crop_picture(picture_pixels(image, card.crop.colour), card.crop)
 
 
 def check_kind(capture: Capture, card: Card) -> None:
-    """Whether a model can use such a capture.
+    """Check that the model can use this kind of capture.
 
     Raises
     ------
     UserError
-        If it needs captures under several lights, or more frames; the message says so.
+        If it needs several lights or more frames; the message says which.
     """
     if capture.is_picture and card.maps != ["raw"]:
         raise UserError(
             f"{capture.frames[0]}: one picture; the model (modality {card.modality}) needs "
             "captures under three lights or more"
         )
-    wanted = dict(zip(card.maps, card.channels, strict=True)).get("frames", 0)
-    if len(capture.frames) < wanted:
+    needed = dict(zip(card.maps, card.channels, strict=True)).get("frames", 0)
+    if len(capture.frames) < needed:
         raise UserError(
             f"{capture.frames[0]}: {len(capture.frames)} frames; the model (modality "
-            f"{card.modality}) needs {wanted}"
+            f"{card.modality}) needs {needed}"
         )
 
 
 def no_face(path: Path | str, card: Card) -> str:
-    """What to say of a picture without a face."""
+    """The message for a picture without a face."""
     if card.crop.detector == "aligned":
-        return f"{path}: not square, as aligned crops are (crop.detector of the model's card)"
+        return f"{path}: not square, as aligned crops are (crop.detector in the model's card)"
     smallest = card.crop.min_face_size
-    return f"{path}: no face of {smallest} px or more (crop.min_face_size of the model's card)"
+    return f"{path}: no face of {smallest} px or more (crop.min_face_size in the model's card)"

@@ -1,4 +1,4 @@
-"""A trained model on captures and pictures, by its card alone."""
+"""Apply a trained model to captures and pictures, from its card alone."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Recogniser:
     Parameters
     ----------
     folder : Path
-        Holds ``card.json`` beside ``weights.safetensors`` or, exported, ``model.onnx``.
+        Holds ``card.json`` and ``weights.safetensors`` or, if exported, ``model.onnx``.
 
     Attributes
     ----------
     card : Card
-        By which captures become crops.
+        Defines how captures are cropped.
     digest : str
-        Hash of the card, which names the weights: embeddings of another model mean nothing to this
-        one. An exported model has the digest of its original.
+        Hash of the card, which names the weights: only embeddings of the same model can be
+        compared. An exported model has the digest of its original.
 
     Raises
     ------
@@ -60,7 +60,7 @@ class Recogniser:
         self.digest = self.card.digest
 
     def crop(self, capture: Capture) -> Crop:
-        """The face of a capture or a picture, as the model takes it.
+        """Crop the face of a capture or picture as the model expects it.
 
         Raises
         ------
@@ -70,21 +70,20 @@ class Recogniser:
         return crop_for(capture, self.card)
 
     def embed(self, crops: Iterable[Crop]) -> Embedded:
-        """What the network says of crops, of which there must be one or more; each is seen with
-        its mirror image."""
+        """Embed one or more crops, each together with its mirror image."""
         return self.embed_stored(self.card.stacked(crop.planes) for crop in crops)
 
     def embed_stored(self, values: Iterable[np.ndarray]) -> Embedded:
-        """As `embed`, of crops' stacked planes (C, S, S)."""
+        """Like `embed`, from the stacked planes (C, S, S) of crops."""
         return embed(self.network, self.card, _batches(values))
 
     def compare(self, first: Capture, second: Capture) -> float:
-        """The cosine of two captures' embeddings, from -1 to 1: higher is more alike.
+        """The cosine of two captures' embeddings, from -1 to 1: higher is more similar.
 
         Raises
         ------
         UserError
-            If one of them cannot be used.
+            If either cannot be used.
         """
         crops = [self.crop(capture) for capture in (first, second)]
         one, other = (unit(self.embed([crop]).identity)[0] for crop in crops)

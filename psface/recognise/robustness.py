@@ -1,8 +1,8 @@
-"""Recognition of degraded captures against clean ones."""
+"""Compare degraded captures with clean ones."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -17,59 +17,55 @@ from psface.recognise.degradations import DEGRADATIONS
 from psface.recognise.pair_lists import PairSet
 from psface.recognise.preprocessing import checked_pixels, crop_pixels
 from psface.recognise.recogniser import Recogniser
-from psface.recognise.scoring import card_for, embed_crops, pair_scores
+from psface.recognise.scoring import ScoredPairs, embed_crops, pair_scores
 
 SPREAD = (0.05, 0.5, 0.95)
 
 
 def degraded_levels(
-    recogniser: Recogniser,
-    pairs: PairSet,
-    clean: Sequence[Crop | Refusal],
-    faces: np.ndarray,
-    threshold: float | None,
+    recogniser: Recogniser, scored: ScoredPairs, threshold: float | None
 ) -> pd.DataFrame:
-    """A row per degradation and severity: each pair's first capture as it is, with its second one
-    degraded.
+    """Score each pair with its second capture degraded: a row per degradation and severity.
 
     Parameters
     ----------
-    clean : sequence of (N,)
-        What became of each capture.
-    faces : (N, D)
-        Their unit embeddings.
+    scored : ScoredPairs
+        The clean pairs.
     threshold : float or None
-        Of the clean pairs.
+        Set on the clean pairs.
 
     Returns
     -------
     DataFrame
         degradation, severity, unit; auc, eer; frr and far at the threshold; the 5%, 50% and 95%
-        quantiles of both kinds' scores, of pairs whose faces are found; and how many captures'
-        faces are not found any more.
+        quantiles of both kinds' scores, over pairs whose faces are found; and how many captures'
+        faces are no longer found.
     """
-    found = [i for i, crop in enumerate(clean) if isinstance(crop, Crop)]
-    levels = [(name, severity) for name, of in DEGRADATIONS.items() for severity in of.severities]
+    pairs, clean, faces = scored.pairs, scored.crops, scored.faces
+    usable = [i for i, crop in enumerate(clean) if isinstance(crop, Crop)]
+    levels = [
+        (name, severity) for name, kind in DEGRADATIONS.items() for severity in kind.severities
+    ]
 
     def items() -> Iterator[tuple[Capture, np.ndarray, str, float]]:
         for name, severity in levels:
-            for i in found:
+            for i in usable:
                 capture, crop = pairs.captures[i], clean[i]
                 assert isinstance(crop, Crop) and not isinstance(capture, Refusal)
                 assert crop.face.landmarks is not None
                 yield capture, crop.face.landmarks, name, severity
 
-    work = partial(_crop_degraded, card=card_for(pairs, recogniser.card))
-    made = map_in_processes(work, items(), "degradations", len(levels) * len(found))
-    rows = [_level("none", 0.0, pair_scores(faces, faces, pairs), pairs, threshold, 0)]
+    work = partial(_crop_degraded, card=scored.card)
+    degraded = map_in_processes(work, items(), "degradations", len(levels) * len(usable))
+    rows = [_level("none", 0.0, scored.verification.score, pairs, threshold, 0)]
     for name, severity in levels:
         crops: list[Crop | None] = [None] * len(clean)
-        for i in found:
-            crops[i] = next(made)
+        for i in usable:
+            crops[i] = next(degraded)
         cosine = pair_scores(faces, embed_crops(recogniser, crops), pairs)
-        missed = sum(crops[i] is None for i in found)
+        missed = sum(crops[i] is None for i in usable)
         rows.append(_level(name, severity, cosine, pairs, threshold, missed))
-    list(made)  # let the pool close and the bar finish
+    list(degraded)  # let the pool close and the bar finish
     return pd.DataFrame(rows)
 
 
@@ -105,7 +101,7 @@ def _level(
 
 
 def _spread(kind: str, cosine: np.ndarray) -> dict[str, float]:
-    """The median, 5% and 95% of the scores of pairs whose faces were found."""
+    """The 5%, 50% and 95% quantiles of the scores of pairs whose faces were found."""
     seen = cosine[cosine > NEVER]
     values = np.quantile(seen, SPREAD) if len(seen) else np.full(len(SPREAD), np.nan)
     return {f"{kind}_p{round(100 * q):02}": float(v) for q, v in zip(SPREAD, values, strict=True)}

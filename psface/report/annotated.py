@@ -1,4 +1,4 @@
-"""What is written of the faces found: a table, annotated pictures and video, aligned crops."""
+"""Write detected faces: a table, annotated pictures and video, and aligned crops."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ COLUMNS = ["path", "frame", "face", "x1", "y1", "x2", "y2", "score", *POINTS]
 
 
 class Table:
-    """Rows of CSV, or of a JSON array, written as they come; whole when closed."""
+    """A CSV or JSON table written row by row; complete when closed."""
 
     def __init__(self, path: Path, columns: Sequence[str]) -> None:
         made_folder(path.parent)
@@ -52,7 +52,7 @@ class Table:
         return self
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """A row; a column that it lacks is empty."""
+        """Add a row; missing columns are left empty."""
         values = {name: row.get(name) for name in self.columns}
         if self.json:
             self.file.write("[\n" if self.rows == 0 else ",\n")
@@ -73,7 +73,7 @@ class Table:
 
 
 def face_row(path: Path, frame: int | None, number: int, face: Face) -> dict[str, Any]:
-    """A face's values for `COLUMNS`."""
+    """The values of `COLUMNS` for a face."""
     points = np.full(10, np.nan) if face.landmarks is None else face.landmarks.ravel()
     numbers = {
         **dict(zip(("x1", "y1", "x2", "y2"), face.box.tolist(), strict=True)),
@@ -86,7 +86,7 @@ def face_row(path: Path, frame: int | None, number: int, face: Face) -> dict[str
 
 @dataclass(frozen=True)
 class Label:
-    """What is written at a face, and the colour of its box, RGB."""
+    """The text beside a face, and the RGB colour of its box."""
 
     text: str
     colour: tuple[int, int, int] = COLOUR
@@ -95,8 +95,7 @@ class Label:
 def annotated(
     image: np.ndarray, faces: Sequence[Face], labels: Sequence[Label] | None = None
 ) -> np.ndarray:
-    """(H, W, 3) uint8 RGB: the image with boxes, landmarks and labels drawn on it; the scores,
-    where there are no labels."""
+    """The image as (H, W, 3) uint8 RGB with boxes, landmarks and labels (default: scores) drawn."""
     out = rgb8(image).copy()
     thick = max(1, round(max(out.shape) / 500))
     for face, label in zip(
@@ -113,8 +112,8 @@ def annotated(
 
 @lru_cache(maxsize=8)
 def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Matplotlib's font where that is installed, which has most of Latin, Greek and Cyrillic; else
-    Pillow's own. OpenCV's letters are those of ASCII alone."""
+    """Matplotlib's font if installed, which covers most of Latin, Greek and Cyrillic, else
+    Pillow's default. OpenCV draws only ASCII."""
     matplotlib = importlib.util.find_spec("matplotlib")
     if matplotlib is None or matplotlib.origin is None:
         return ImageFont.load_default(size)
@@ -123,7 +122,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _write_text(image: np.ndarray, label: Label, place: tuple[int, int], thick: int) -> None:
-    """A line of text over a place, or as near to it as the image allows."""
+    """Write a line of text above a place, or as near to it as the image allows."""
     text = Image.new("L", (1, 1))
     font = _font(11 * thick)
     left, top, right, bottom = ImageDraw.Draw(text).textbbox((0, 0), label.text, font)
@@ -133,38 +132,38 @@ def _write_text(image: np.ndarray, label: Label, place: tuple[int, int], thick: 
     height, width = ink.shape
     x = min(max(place[0], 0), image.shape[1] - width)
     y = min(max(place[1] - height, 0), image.shape[0] - height)
-    under = image[y : y + height, x : x + width]
-    share = ink[..., None] / np.float32(255)
-    under[:] = (under * (1 - share) + np.array(label.colour) * share).round()
+    patch = image[y : y + height, x : x + width]
+    opacity = ink[..., None] / np.float32(255)
+    patch[:] = (patch * (1 - opacity) + np.array(label.colour) * opacity).round()
 
 
 class Pictures:
-    """Annotated pictures and video, and aligned crops, in a folder.
+    """Write annotated pictures and video, and aligned crops, to a folder.
 
-    Names are those of the files, with the folders above them up to ``root``, so that files of one
-    name in different folders stay apart.
+    They keep the names and subfolders that their sources have under ``root``, so that files with
+    one name in different folders stay apart.
     """
 
     def __init__(self, folder: Path, draw: bool, crop: int | None, root: Path) -> None:
         self.folder, self.draw, self.crop, self.root = folder, draw, crop, root
         self.video: _Video | None = None
-        # What a run writes, the next one must not take for its input, nor write over it.
-        for made in (folder / "pictures", folder / "crops") if draw or crop else ():
-            if made.resolve() == root or made.resolve() in root.parents:
-                raise UserError(f"{root}: lies in {made}, which is written to; give another --out")
+        # A run must not read what an earlier run wrote, nor overwrite its own input.
+        for output in (folder / "pictures", folder / "crops") if draw or crop else ():
+            if output.resolve() == root or output.resolve() in root.parents:
+                raise UserError(f"{root}: is in {output}, which is written to; give another --out")
 
     def __enter__(self) -> Pictures:
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         if self.video is not None:
-            self.video.end(whole=kind is None)
+            self.video.end(complete=kind is None)
 
     def add(
         self, picture: Picture, faces: Sequence[Face], labels: Sequence[Label] | None = None
     ) -> None:
-        """Write what is wanted of one picture; ``labels`` as of `annotated`."""
-        # Of the link, not of what it points to: links into a cache have names of no meaning there.
+        """Write the outputs for one picture; ``labels`` as in `annotated`."""
+        # Use the link's name, not its target's: names in a cache are meaningless.
         name = (picture.path.parent.resolve() / picture.path.name).relative_to(self.root)
         if self.draw:
             drawn = cv2.cvtColor(annotated(picture.image, faces, labels), cv2.COLOR_RGB2BGR)
@@ -186,14 +185,14 @@ class Pictures:
     def _add_frame(self, path: Path, name: Path, drawn: np.ndarray) -> None:
         if self.video is None or self.video.source != path:
             if self.video is not None:
-                self.video.end(whole=True)
+                self.video.end(complete=True)
             target = name if name.suffix.lower() == ".mp4" else name.with_name(f"{name.name}.mp4")
             self.video = _Video(path, self.folder / "pictures" / target, drawn.shape)
         self.video.writer.write(drawn)
 
 
 class _Video:
-    """An annotated video as it is written; under its own name once it is whole."""
+    """An annotated video being written; it gets its final name once complete."""
 
     def __init__(self, source: Path, target: Path, shape: tuple[int, ...]) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -204,19 +203,19 @@ class _Video:
         size = (shape[1], shape[0])
         self.writer = cv2.VideoWriter(str(self.partial), cv2.CAP_FFMPEG, code, rate, size)
         if not self.writer.isOpened():
-            tqdm.write(f"{target}: this video cannot be written ({rate:g} frames/s)", sys.stderr)
+            tqdm.write(f"{target}: the video cannot be written ({rate:g} frames/s)", sys.stderr)
 
-    def end(self, whole: bool) -> None:
+    def end(self, complete: bool) -> None:
         self.writer.release()
-        if whole and self.partial.exists():
+        if complete and self.partial.exists():
             self.partial.replace(self.target)
         else:
             self.partial.unlink(missing_ok=True)
 
 
 def storable(rate: float) -> float:
-    """The nearest frame rate that MPEG-4 can hold: a fraction of two numbers up to 65535, which
-    OpenCV makes of as many decimals as it needs."""
+    """The nearest frame rate that MPEG-4 can store: a fraction of two numbers up to 65535, which
+    OpenCV derives from as many decimals as it needs."""
     rate = min(rate, 65535.0)
     return next(r for n in (3, 2, 1, 0) if (r := round(rate, n) or 1.0) * 10**n <= 65535)
 

@@ -1,4 +1,4 @@
-"""The class ratios as a picture."""
+"""Plot of the class ratios."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psface.report.plotting import plt
 
 
 def draw_ratios(ratios: pd.DataFrame, path: Path) -> None:
-    """Grouped bars: each class's share of the sessions before the split and in each part."""
+    """Draw grouped bars: each class's share of the captures before the split and in each part."""
     parts = list(ratios.columns[2:])
     height = max(2.0, 0.42 * len(ratios) + 1.2)
     figure, axes = plt.subplots(figsize=(7.5, height), layout="constrained")
@@ -25,7 +25,7 @@ def draw_ratios(ratios: pd.DataFrame, path: Path) -> None:
     )
     axes.invert_yaxis()
     axes.set_xlim(0, 1)
-    axes.set_xlabel("share of the labelled sessions")
+    axes.set_xlabel("share of the labelled captures")
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(ncols=len(parts), loc="lower right", bbox_to_anchor=(1, 1), frameon=False)
     figure.savefig(path, dpi=110)

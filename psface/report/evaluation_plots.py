@@ -1,4 +1,4 @@
-"""Pictures of the report: the ROC, error versus reject, probes with the nearest gallery faces."""
+"""Plots of the report: ROC, error versus reject, probes with their nearest gallery faces."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HIT, MISS = "#2a9d4a", "#d1382c"
 
 
 def draw_roc(curve: Roc, title: str, path: Path) -> None:
-    """True accept rate over false accept rate, the latter on a logarithmic axis."""
+    """Draw true against false accept rate, the latter on a logarithmic axis."""
     figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
     seen = curve.far > 0
     axes.step(curve.far[seen], curve.tar[seen], where="post")
@@ -36,14 +36,14 @@ def draw_probes(
     rows: Sequence[tuple[str, int]],
     path: Path,
 ) -> None:
-    """Rows of a probe, its own gallery capture, and the nearest gallery faces.
+    """Draw a row per probe: the probe, its own gallery capture, and the nearest gallery faces.
 
     Parameters
     ----------
     pictures : mapping of int to (S, S, 3) uint8 RGB
-        By capture, those of `Ranking.pictured`.
+        Faces by capture, for the captures of `Ranking.pictured`.
     rows : sequence of (str, int)
-        A title, which may be empty, and a probe's number.
+        A title, which may be empty, and a probe's index.
     """
     columns = 2 + min(PICTURED, ranking.order.shape[1])
     figure, grid = plt.subplots(
@@ -53,7 +53,7 @@ def draw_probes(
     for axes in grid.flat:
         axes.axis("off")
     if not rows:
-        grid[0, 0].set_title("no such probe", fontsize=8, loc="left")
+        grid[0, 0].set_title("no such probes", fontsize=8, loc="left")
     for row, (title, probe) in zip(grid, rows, strict=False):
         name = ranking.probe_ids[probe]
         shown = [pictures[capture] for capture in ranking.pictured(probe)]
@@ -67,7 +67,7 @@ def draw_probes(
 
 
 def draw_quality(rejects: pd.DataFrame, path: Path) -> None:
-    """Error-versus-reject curves of `psface.measures.quality.curves_table`."""
+    """Draw the error-versus-reject curves of `psface.measures.quality.curves_table`."""
     figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
     plot_rejects(axes, rejects)
     axes.set_ylim(bottom=0)
@@ -80,7 +80,7 @@ def draw_quality(rejects: pd.DataFrame, path: Path) -> None:
 
 
 def plot_rejects(axes: plt.Axes, rejects: pd.DataFrame) -> None:
-    """The curves at each false match rate, with random and ideal rejection."""
+    """Plot the curves at each false match rate, with random and ideal rejection."""
     for number, (fmr, rows) in enumerate(rejects.groupby("fmr", sort=False)):
         colour, rejected = f"C{number}", rows["rejected"]
         axes.plot(rejected, rows["fnmr"], colour, label=f"by magnitude, FMR {fmr:g}")

@@ -1,4 +1,4 @@
-"""The files of an evaluation: figures, tables and plots."""
+"""Write the files of an evaluation: metrics, tables and plots."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def write_report(
     Parameters
     ----------
     images_of : callable
-        Gives the faces of some captures, by their numbers, as (N, S, S, 3) uint8 RGB.
+        Returns the faces of captures, given by index, as (N, S, S, 3) uint8 RGB.
     """
     write_scores(out / "scores.npz", scores)
     for name, table in summary.tables.items():
@@ -49,9 +49,9 @@ def write_report(
     }
     captures = sorted({c for of in chosen.values() for _, p in of for c in ranking.pictured(p)})
     images = dict(zip(captures, images_of(np.array(captures)), strict=True))
-    for name, drawn in chosen.items():
+    for name, rows in chosen.items():
         with replacing(out / f"{name}.png") as path:
-            draw_probes(images, ranking, drawn, path)
+            draw_probes(images, ranking, rows, path)
     for name, values in {"metrics": metrics, "details": summary.details}.items():
         with replacing(out / f"{name}.json") as path:
             path.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Some of the crops as a picture: what stereo and alignment have made of the captures."""
+"""A picture of some crops, to check stereo and alignment by eye."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ SHOWN = 14
 
 
 def draw_faces(faces: Path, path: Path) -> None:
-    """Columns of faces, evenly spread; rows: raw and, where there are such, albedo, normals as
-    colours, depth."""
+    """Draw evenly spaced faces in columns; rows are raw and, if there are any, albedo, normals as
+    colours and depth."""
     rows = []
     names: tuple[Map, ...] = ("raw", "albedo", "normalmap", "depthmap")
     for name in names:

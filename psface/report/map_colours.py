@@ -1,4 +1,4 @@
-"""Maps as colours that a person can read."""
+"""Render maps as images for people."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ SHOWN = (0.005, 0.995)  # quantiles of a map that become black and white
 
 
 def normals_as_colours(normal: np.ndarray) -> np.ndarray:
-    """The customary picture of a normal map: (3, H, W) in [-1, 1] to (H, W, 3) uint8 RGB."""
+    """Render a normal map, (3, H, W) in [-1, 1], in the usual colours, (H, W, 3) uint8 RGB."""
     colours = np.clip((np.moveaxis(normal, 0, -1) + 1) * 127.5, 0, 255).astype(np.uint8)
     colours[np.abs(normal).sum(0) == 0] = 0
     return colours
 
 
 def as_images(name: Map, planes: np.ndarray) -> np.ndarray:
-    """Crops (N, C, S, S) of one map as pictures (N, S, S, 3) uint8 RGB.
+    """Render crops (N, C, S, S) of one map as images (N, S, S, 3) uint8 RGB.
 
-    Normals as colours; else the first channel in grey, or RGB where there are three, on one scale
-    for all.
+    Normals become colours; other maps show their first channel in grey, or raw RGB if there is any,
+    on one scale for all.
     """
     values = planes.astype(np.float32)
     if name == "normalmap":

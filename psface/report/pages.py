@@ -1,4 +1,4 @@
-"""Where the templates of HTML pages come from, and how they are filled."""
+"""Load the templates of HTML pages."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 
 def templates(package: str) -> Environment:
-    """The templates that lie in a room's folder; a value that is missing is an error."""
+    """The templates in a module's folder; a missing value is an error."""
     return Environment(
         loader=PackageLoader(package, "."),
         autoescape=select_autoescape(["html", "j2"]),

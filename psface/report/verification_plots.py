@@ -1,4 +1,4 @@
-"""Pictures of verification: score distributions, the worst pairs, scores over severity."""
+"""Plots of verification: score distributions, worst pairs, scores against severity."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ Shown = tuple[np.ndarray, str]  # a crop (C, S, S) and its name
 
 
 def draw_scores(cosine: np.ndarray, same: np.ndarray, threshold: float | None, path: Path) -> None:
-    """How the scores of both kinds of pairs are distributed, drawn over each other."""
+    """Draw the score histograms of both kinds of pairs over each other."""
     figure, axes = plt.subplots(figsize=(6.5, 4), layout="constrained")
     bins = np.linspace(min(cosine.min(), -0.2), 1, 81).tolist()
     kinds = ((~same, IMPOSTOR, "different people"), (same, GENUINE, "one person"))
-    for chosen, colour, said in kinds:
+    for chosen, colour, kind in kinds:
         axes.hist(
             cosine[chosen], bins, density=True, alpha=0.55, color=colour,
-            label=f"{said} ({int(chosen.sum())} pairs)",
+            label=f"{kind} ({int(chosen.sum())} pairs)",
         )  # fmt: skip
     if threshold is not None:
         far, missed = (cosine[~same] >= threshold).mean(), (cosine[same] < threshold).mean()
-        said = f"threshold {threshold:.8g}: FAR {far:.3g}, FRR {missed:.3g}"
-        axes.axvline(threshold, color="0.2", ls="--", label=said)
+        label = f"threshold {threshold:.8g}: FAR {far:.3g}, FRR {missed:.3g}"
+        axes.axvline(threshold, color="0.2", ls="--", label=label)
     axes.set_xlabel("cosine")
     axes.set_ylabel("density")
     axes.legend(fontsize=8)
@@ -43,20 +43,20 @@ def draw_worst(
     impostor: Sequence[tuple[Shown, Shown, float]],
     path: Path,
 ) -> None:
-    """The least alike pairs of one person on the left, the most alike of two on the right."""
+    """Draw the least similar pairs of one person (left) and the most similar of two (right)."""
     count = max(len(genuine), len(impostor), 1)
     figure, grid = plt.subplots(
         count, 4, figsize=(7.5, 1.75 * count), squeeze=False, layout="constrained"
     )
     for axes in grid.flat:
         axes.axis("off")
-    for column, (pairs, said) in enumerate(((genuine, "one person"), (impostor, "two people"))):
+    for column, (pairs, kind) in enumerate(((genuine, "one person"), (impostor, "two people"))):
         for row, (first, second, cosine) in zip(grid, pairs, strict=False):
             for axes, (crop, title) in zip(row[2 * column :], (first, second), strict=False):
                 axes.imshow(as_images(name, crop[None])[0])
                 axes.set_title(_short(title), fontsize=6, pad=2)
             row[2 * column].text(
-                0, 0, f"{said} {cosine:.3f}", transform=row[2 * column].transAxes,
+                0, 0, f"{kind} {cosine:.3f}", transform=row[2 * column].transAxes,
                 fontsize=7, color="white", va="bottom", backgroundcolor="black",
             )  # fmt: skip
     figure.savefig(path, dpi=100)
@@ -68,8 +68,8 @@ def _short(name: str) -> str:
 
 
 def draw_degradations(levels: pd.DataFrame, threshold: float | None, path: Path) -> None:
-    """Both kinds' scores over the severity of each degradation: the median, 5% and 95% of the pairs
-    whose faces are found."""
+    """Draw scores against the severity of each degradation: the median, 5% and 95% quantiles of
+    both kinds of pairs, if their faces are found."""
     clean = levels[levels["degradation"] == "none"]
     kinds = [name for name in levels["degradation"].unique() if name != "none"]
     figure, grid = plt.subplots(
@@ -87,8 +87,8 @@ def draw_degradations(levels: pd.DataFrame, threshold: float | None, path: Path)
             axes.axhline(threshold, color="0.2", ls="--", lw=0.8)
         names = ["clean", *(f"{severity:g}" for severity in rows["severity"][1:])]
         lost = [f"\n{count} not found" if count else "" for count in rows["not_found"]]
-        told = zip(names, rows["auc"], lost, strict=True)
-        axes.set_xticks(places, [f"{n}\nAUC {a:.3f}{m}" for n, a, m in told], fontsize=6.5)
+        ticks = zip(names, rows["auc"], lost, strict=True)
+        axes.set_xticks(places, [f"{n}\nAUC {a:.3f}{m}" for n, a, m in ticks], fontsize=6.5)
         axes.set_title(kind, fontsize=10)
         axes.set_xlabel(rows["unit"].iloc[-1], fontsize=8)
         axes.grid(alpha=0.3)

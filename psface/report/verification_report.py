@@ -1,48 +1,42 @@
-"""The report on a model's verification of pairs of one's own."""
+"""Report a model's verification on the user's own pairs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from psface.captures.capture import Refusal
 from psface.captures.capture_table import write_refusals
-from psface.errors import UserError
 from psface.faces.cropping import Crop
 from psface.files import made_folder, replacing
 from psface.measures.folds import fold_accuracies
-from psface.measures.verification import Metrics, Verification, draw_people
-from psface.model.card import Card
-from psface.parallel import map_in_processes
+from psface.measures.verification import Metrics, draw_people
 from psface.recognise.pair_lists import PairSet
 from psface.recognise.recogniser import Recogniser
 from psface.recognise.robustness import degraded_levels
-from psface.recognise.scoring import card_for, crop_or_refusal, embed_crops, name_of, pair_scores
+from psface.recognise.scoring import ScoredPairs, score_pairs
 from psface.report.evaluation_plots import draw_roc
 from psface.report.verification_plots import draw_degradations, draw_scores, draw_worst
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 RESAMPLES = 500
-WORST = 10  # pairs of each kind that are pictured
+WORST = 10  # pairs of each kind to draw
 
 
 def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, out: Path) -> Metrics:
-    """Write ``metrics.json``, ``scores.parquet``, ``roc.csv``, ``failures.csv`` and pictures.
+    """Write ``metrics.json``, ``scores.parquet``, ``roc.csv``, ``failures.csv`` and plots.
 
-    A pair with a capture in which no face is found counts as rejected: to leave it out would make
-    a model better by its detector's failures.
+    A pair with a capture in which no face is found counts as rejected: leaving it out would reward
+    a model for its detector's failures.
 
     Parameters
     ----------
     far : float
-        The false accept rate whose threshold is wanted.
+        The false accept rate to set the threshold at.
     degrade : bool
-        Also compare each pair's first capture with its second one degraded, by every kind and
+        Also compare each pair's first capture with its second degraded, by every kind and
         severity of `psface.recognise.degradations`: ``degradations.csv`` and ``.png``.
 
     Raises
@@ -51,28 +45,20 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
         If no capture, or none of one kind of pair, can be used.
     """
     made_folder(out)
-    work = partial(crop_or_refusal, card=card_for(pairs, recogniser.card))
-    crops = list(map_in_processes(work, pairs.captures, "verify"))
-    names = [name_of(capture) for capture in pairs.captures]
-    failures = [crop for crop in crops if isinstance(crop, Refusal)]
-    if len(failures) == len(crops):
-        raise UserError(f"no capture can be used; the first because {failures[0].reason}")
-    faces = embed_crops(recogniser, crops)
-    cosine = pair_scores(faces, faces, pairs)
-    verification = pairs.verification(cosine)
+    scored = score_pairs(recogniser, pairs)
+    verification, cosine = scored.verification, scored.verification.score
     threshold = verification.threshold_at(far)
-    if threshold is not None:  # over all there are, if impostors are the most alike
+    if threshold is not None:  # just above all scores if an impostor has the highest
         threshold = min(threshold, float(np.nextafter(cosine.max(), 2)))
-    counts = {"pairs": len(pairs.same), "captures": len(crops), "failed_captures": len(failures)}
-    metrics = {**counts, **_metrics(pairs, verification, threshold)}
+    metrics = _metrics(scored, threshold)
 
     with replacing(out / "metrics.json") as path:
         text = json.dumps(metrics, indent=2, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
-    write_refusals(out / "failures.csv", failures)
+    write_refusals(out / "failures.csv", scored.failures)
     table = {
-        "first": np.array(names)[pairs.first],
-        "second": np.array(names)[pairs.second],
+        "first": np.array(scored.names)[pairs.first],
+        "second": np.array(scored.names)[pairs.second],
         "same": pairs.same,
         "cosine": cosine.astype(np.float32),
     }
@@ -85,9 +71,9 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
     with replacing(out / "scores.png") as path:
         draw_scores(cosine, pairs.same, threshold, path)
     with replacing(out / "worst.png") as path:
-        _draw_worst(recogniser.card, crops, names, pairs, cosine, path)
+        _draw_worst(scored, path)
     if degrade:
-        levels = degraded_levels(recogniser, pairs, crops, faces, threshold)
+        levels = degraded_levels(recogniser, scored, threshold)
         with replacing(out / "degradations.csv") as path:
             levels.round(5).to_csv(path, index=False)
         with replacing(out / "degradations.png") as path:
@@ -95,19 +81,23 @@ def verify(recogniser: Recogniser, pairs: PairSet, far: float, degrade: bool, ou
     return metrics
 
 
-def _metrics(pairs: PairSet, verification: Verification, threshold: float | None) -> Metrics:
+def _metrics(scored: ScoredPairs, threshold: float | None) -> Metrics:
+    pairs, verification = scored.pairs, scored.verification
     far, frr = (None, None) if threshold is None else verification.rates(threshold)
     draws = None
     if pairs.identity is not None:
         draws = draw_people(len(np.unique(pairs.identity)), RESAMPLES, 0)
     metrics: Metrics = {
+        "pairs": len(pairs.same),
+        "captures": len(scored.crops),
+        "failed_captures": len(scored.failures),
         **_accuracy(verification.score, pairs),
         **verification.metrics(FARS, draws),
         "threshold": threshold,
         "far": far,
         "frr": frr,
     }
-    # A rounded threshold would be another one: a pair's own score may lie on it.
+    # The threshold is not rounded: a pair's score may equal it.
     return {
         name: round(value, 5) if isinstance(value, float) and name != "threshold" else value
         for name, value in metrics.items()
@@ -121,25 +111,19 @@ def _accuracy(cosine: np.ndarray, pairs: PairSet) -> Metrics:
     return {"accuracy": float(accuracies.mean()), "accuracy_std": float(accuracies.std())}
 
 
-def _draw_worst(
-    card: Card,
-    crops: Sequence[Crop | Refusal],
-    names: Sequence[str],
-    pairs: PairSet,
-    cosine: np.ndarray,
-    path: Path,
-) -> None:
+def _draw_worst(scored: ScoredPairs, path: Path) -> None:
+    pairs, crops, cosine = scored.pairs, scored.crops, scored.verification.score
     seen = np.array([isinstance(crop, Crop) for crop in crops])
     both = seen[pairs.first] & seen[pairs.second]
     rising = np.argsort(cosine, kind="stable")
     genuine = [i for i in rising if both[i] and pairs.same[i]][:WORST]
     impostor = [i for i in rising[::-1] if both[i] and not pairs.same[i]][:WORST]
-    count = card.channels[0]
+    card = scored.card
 
     def shown(index: int) -> tuple[np.ndarray, str]:
         crop = crops[index]
         assert isinstance(crop, Crop)
-        return card.stacked(crop.planes)[:count], names[index]
+        return card.stacked(crop.planes)[: card.channels[0]], scored.names[index]
 
     rows = [
         [(shown(pairs.first[i]), shown(pairs.second[i]), float(cosine[i])) for i in kind]

@@ -24,7 +24,7 @@ def blend(array: np.ndarray, value: np.ndarray | float, opacity: np.ndarray) -> 
 
 @dataclass
 class Canvas:
-    """Surface of the front and the sides of a head on a grid of heights and angles.
+    """Surface of the front and sides of a head on a grid of heights and angles.
 
     `x`, `z` (R, C) and `y` (R, 1) are in mm, `theta` (1, C) is the angle around the head in
     radians; `albedo`, `specular` (of skin) and `gloss` (of eyes) are (R, C).
@@ -39,7 +39,7 @@ class Canvas:
     gloss: np.ndarray
 
     def window(self, x: tuple[float, float], y: tuple[float, float]) -> Canvas:
-        """Part of the front that covers the ranges of x and y, as views of this canvas."""
+        """Return the front within the ranges of x and y, as views of this canvas."""
         first, last = np.searchsorted(self.y[:, 0], y)
         rows = slice(max(int(first) - 1, 0), min(int(last) + 1, len(self.y)))
         front = np.abs(self.theta[0]) < np.pi / 2
@@ -58,7 +58,7 @@ class Canvas:
         )
 
     def blob(self, x: float, y: float, width: float, height: float) -> np.ndarray:
-        """Pair of Gaussians (R, C) at (+-x, y) with the given standard deviations."""
+        """Pair of Gaussians (R, C) at (+-x, y) with those standard deviations."""
         across = (np.abs(self.x) - x) * np.float32(1 / width)
         along = (self.y - y) * np.float32(1 / height)
         return np.exp(-0.5 * (across * across + along * along))

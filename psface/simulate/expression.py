@@ -1,7 +1,7 @@
-"""What a face does in one session: the emotion label turned into movements.
+"""Movements of a face in one capture, from its emotion label.
 
-The ranges are half as wide again as faces would need to look natural, because fainter ones
-cannot be told apart in a crop of 96 pixels.
+The ranges are half as wide again as would look natural, because fainter movements are
+indistinguishable in a crop of 96 pixels.
 """
 
 from dataclasses import dataclass, replace
@@ -70,7 +70,7 @@ def _other(rng: np.random.Generator, rest: Expression) -> Expression:
 
 
 def draw_expression(rng: np.random.Generator, emotion: str) -> Expression:
-    """Draw the movements of a session whose emotion label is `emotion`."""
+    """Draw the movements of a capture with the label `emotion`."""
     rest = Expression(
         smile=0.06 * rng.standard_normal(),
         brow=0.6 * rng.standard_normal(),

@@ -10,7 +10,7 @@ from psface.simulate.identity import Identity
 BALL_Z = -17.5  # front of the eyeball, mm
 LID_THICKNESS = 1.5
 LID_BLEND = 2.6
-UPPER_LID, LOWER_LID = 5.1, 5.2  # mm from the axis of an eye opened by one
+UPPER_LID, LOWER_LID = 5.1, 5.2  # mm from the axis of an eye whose `opening` is 1
 EDGE = 0.8  # width over which the lid's edge falls to the eyeball
 SCLERA, LIMBUS, PUPIL, LASH = 0.66, 0.45, 0.015, 0.05
 PUPIL_RADIUS, LASH_WIDTH = 2.3, 1.0
@@ -84,7 +84,7 @@ def _sculpt_eye(part: Canvas, side: int, identity: Identity, expression: Express
     part.specular *= 1 - gap
     part.gloss += EYE_SPECULAR * gap
 
-    # The lash line grows towards the outer corner and stays where a shut eye's lids meet.
+    # The lash line thickens towards the outer corner and remains where a shut eye's lids meet.
     width = LASH_WIDTH * (0.75 + 0.35 * np.clip(ex / eyes.half_width, -1, 1))
     lash = np.exp(-(((ey - upper - 0.3) / width) ** 2)) * smoothstep(1.12, 0.95, t)
     blend(part.albedo, LASH, LASH_OPACITY[identity.gender] * lash)

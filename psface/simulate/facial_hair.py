@@ -11,12 +11,12 @@ from psface.simulate.mouth import LipGrid, lip_grid, mouth_shape
 
 STUBBLE_OPACITY = (0.18, 0.42)
 BEARD_THICKNESS, BEARD_ROUGHNESS = 2.6, 0.8  # mm
-RAISED_FROM = 0.55  # opacity from which hair stands off the skin
+RAISED_FROM = 0.55  # opacity above which hair stands off the skin
 WIDEST_BEARD = np.radians(88)
 
 
 def _beard_region(canvas: Canvas, grid: LipGrid, identity: Identity) -> np.ndarray:
-    """Cheeks below a line from the ear to the mouth, jaw and chin: opacity (R, C)."""
+    """Opacity (R, C) on jaw, chin, and cheeks below a line from the ear to the mouth."""
     across, mouth = np.abs(canvas.x), identity.mouth_y
     half = identity.mouth.half_width
     corner = mouth + 2
@@ -30,7 +30,7 @@ def _beard_region(canvas: Canvas, grid: LipGrid, identity: Identity) -> np.ndarr
 
 
 def _moustache_region(canvas: Canvas, grid: LipGrid, identity: Identity) -> np.ndarray:
-    """Band between nose and upper lip: opacity (R, C)."""
+    """Opacity (R, C) of the band between nose and upper lip."""
     across, half = np.abs(grid.x), identity.mouth.half_width
     sag = 7 * np.clip(across / half, 0, 1.4) ** 2
     top = identity.nose.subnasale - 3.5 - sag
@@ -43,9 +43,9 @@ def _moustache_region(canvas: Canvas, grid: LipGrid, identity: Identity) -> np.n
 def grow_facial_hair(
     canvas: Canvas, identity: Identity, expression: Expression, style: str, rng: np.random.Generator
 ) -> None:
-    """Add the facial hair that the label `style` names.
+    """Add the facial hair of the label `style`.
 
-    `rng` is drawn from for the session's length of stubble; the strands are the person's own.
+    `rng` draws the capture's length of stubble; the strands are the person's own.
     """
     stubble_opacity = rng.uniform(*STUBBLE_OPACITY)
     if style == "none":

@@ -1,4 +1,4 @@
-"""Hair of the head: a hairline, a thickness and strands."""
+"""Scalp hair: a hairline, a thickness and strands."""
 
 from dataclasses import dataclass
 
@@ -18,8 +18,8 @@ FRINGE_FREQUENCY = {"male": 0.15, "female": 0.30}
 HAIRLINE = {"male": 72.0, "female": 68.0}
 RECESSION_MEAN = {"male": 2.0, "female": 0.0}
 RECESSION_SD = {"male": 8.0, "female": 2.0}
-# Height of the hairline around the head, degrees from the middle of the forehead and mm; the
-# first two follow the person.
+# Hairline around the head: angles in degrees from the middle of the forehead, and heights in mm;
+# the first two heights depend on the person.
 ANGLES = (0, 28, 45, 58, 68, 78, 88, 100, 150)
 SIDES = {
     "short": (50, 30, 8, -4, -10, -35, -60),
@@ -34,7 +34,7 @@ EARS_COVERED = ("medium", "long")
 
 @dataclass(frozen=True)
 class HairStyle:
-    """How the hair of a head is worn.
+    """A hairstyle.
 
     `hairline` is the height y of its edge on the forehead, `recession` how much higher the
     edge is at the temples, `fringe` how far hair falls below it (all mm), `parting` the angle
@@ -73,7 +73,7 @@ def draw_hair(rng: np.random.Generator, gender: str) -> HairStyle:
 
 
 def _strands(style: HairStyle, canvas: Canvas) -> np.ndarray:
-    """Unit-variance noise (R, C) drawn out along the strands, slanted away from the parting."""
+    """Unit-variance noise (R, C) stretched along the strands, slanted away from the parting."""
     rows, columns = canvas.x.shape
     rng = np.random.default_rng(style.seed)
     noise = gaussian_filter(
@@ -117,8 +117,8 @@ def grow_hair(
     Returns
     -------
     tuple of (R, C) arrays
-        Positions x, y, z of the canvas' points, mm, moved out to the surface of the hair. The
-        canvas itself keeps the position of the skin.
+        Positions x, y, z of the canvas's points, mm, moved out to the surface of the hair. The
+        canvas itself keeps the positions of the skin.
     """
     height, slope = _edge(style, canvas)
     behind = (canvas.y - height) / np.sqrt(1 + slope * slope)
@@ -126,7 +126,7 @@ def grow_hair(
     edge = behind + 1.5 * strands
     opacity = smoothstep(-1.0, 3.0, edge)
     if style.style == "bald":
-        # A shaved or bald crown: only what is left at the sides is drawn, and faintly.
+        # A shaved or bald crown: only the hair left at the sides is drawn, faintly.
         opacity = opacity * smoothstep(np.radians(48), np.radians(62), np.abs(canvas.theta)) * 0.8
     hair = identity.complexion.hair
     blend(canvas.albedo, hair * np.exp(0.30 * strands), 0.96 * opacity)

@@ -1,4 +1,4 @@
-"""The bare head: three profile curves swept around, and the broad relief on top of them."""
+"""The bare head: three swept profile curves, and the broad relief on top of them."""
 
 from collections.abc import Sequence
 
@@ -32,7 +32,7 @@ def _curve(knots: Sequence[tuple[float, float]], y: np.ndarray) -> np.ndarray:
 
 
 def _profiles(identity: Identity, chin: float, y: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Front z, z of the widest place, and half width at the heights `y`."""
+    """Front z, z of the widest point, and half width at the heights `y`."""
     head, top, mouth = identity.head, identity.head.top, identity.mouth_y
     slope, chin_out, f = head.forehead_slope, head.chin_protrusion, chin / MEAN_CHIN
     front = [
@@ -96,12 +96,12 @@ def _cosine_field(coefficients: np.ndarray, rows: int, columns: int) -> np.ndarr
 
 
 def albedo_field(identity: Identity, shape: tuple[int, ...]) -> np.ndarray:
-    """The person's blotches: factors (R, C) on the albedo of the skin."""
+    """The person's blotches, as factors (R, C) on the albedo of the skin."""
     return np.exp(_cosine_field(identity.albedo_field, *shape))
 
 
 def bare_head(identity: Identity, expression: Expression) -> Canvas:
-    """Head of the right outline without a face: only skin, one colour."""
+    """Build the outline of a head without a face: skin of one colour."""
     chin, top = chin_height(identity, expression), identity.head.top
     face = np.linspace(chin - CHIN_UNDERSIDE, FACE_TOP, FACE_ROWS)
     crown = np.sin(np.linspace(0, np.pi / 2, CROWN_ROWS + 1)[1:])
@@ -125,12 +125,12 @@ def bare_head(identity: Identity, expression: Expression) -> Canvas:
 
 
 def relief_fade(canvas: Canvas) -> np.ndarray:
-    """Factor (1, C) that takes the relief of the face away towards the ears."""
+    """Factor (1, C) that fades out the relief of the face towards the ears."""
     return smoothstep(FADE_END, FADE_START, np.abs(canvas.theta))
 
 
 def sculpt_broad_relief(canvas: Canvas, identity: Identity, expression: Expression) -> None:
-    """Add what is wider than a feature: sockets, cheeks, chin, and the person's shape field."""
+    """Add relief wider than a feature: sockets, cheeks, chin, and the person's shape field."""
     head, brows, eyes = identity.head, identity.brows, identity.eyes
     mouth, chin, smile = identity.mouth_y, chin_height(identity, expression), expression.smile
     broad_smile = max(smile, 0.0)

@@ -1,6 +1,6 @@
-"""What makes a face that person's: a few dozen traits, two random fields and some marks.
+"""A person's face: a few dozen traits, two random fields and some marks.
 
-Lengths are in millimetres in the frame of the head: x right, y up, z towards the camera, the
+Lengths are in millimetres in the head's frame: x right, y up, z towards the camera, the
 origin midway between the pupils and z = 0 at the glabella.
 """
 
@@ -26,13 +26,13 @@ T = TypeVar("T")
 
 
 def trait(male: float, female: float, sd: float) -> Any:
-    """Declare a field that is drawn from a clipped Gaussian with a mean per gender."""
+    """Declare a field drawn from a clipped Gaussian with a mean per gender."""
     return field(metadata={"male": male, "female": female, "sd": sd})
 
 
 @dataclass(frozen=True)
 class HeadTraits:
-    """Overall shape; ``*_scale`` multiply, the rest are mm."""
+    """Overall shape; ``*_scale`` are factors, the rest are mm."""
 
     top: float = trait(112, 108, 4)
     chin: float = trait(-113, -106, 4.5)
@@ -55,7 +55,7 @@ class HeadTraits:
 
 @dataclass(frozen=True)
 class EyeTraits:
-    """Size and set of the eyes; `opening` multiplies, `tilt` is a slope, the rest are mm."""
+    """Size and set of the eyes; `opening` is a factor, `tilt` is a slope, the rest are mm."""
 
     half_separation: float = trait(31.5, 30.5, 1.6)
     half_width: float = trait(15, 15, 0.8)
@@ -81,7 +81,7 @@ class BrowTraits:
 
 @dataclass(frozen=True)
 class NoseTraits:
-    """Shape of the nose; ``*_scale`` multiply, the rest are mm."""
+    """Shape of the nose; ``*_scale`` are factors, the rest are mm."""
 
     subnasale: float = trait(-46.5, -44, 2.8)
     protrusion: float = trait(20, 17.5, 2.4)
@@ -113,7 +113,7 @@ class MouthTraits:
 
 @dataclass(frozen=True)
 class Complexion:
-    """Reflectances, of which the first five are albedos in [0, 1]."""
+    """Reflectances; the first five are albedos in [0, 1]."""
 
     skin: float
     hair: float
@@ -147,7 +147,7 @@ class Identity:
 
     @property
     def female(self) -> bool:
-        """Whether the means of women apply."""
+        """Whether the means for women apply."""
         return self.gender == "female"
 
     @property
@@ -212,7 +212,7 @@ def draw_identity(rng: np.random.Generator, gender: str, variance: float) -> Ide
     Parameters
     ----------
     rng : Generator
-        Source of this person's shape and reflectance, and of nothing else.
+        Used for this person's shape and reflectance only.
     gender : {"male", "female"}
         Selects the means of the traits.
     variance : float

@@ -1,7 +1,7 @@
-"""Who sits before the rig and how: the labels of people and of sessions.
+"""Labels of people and of captures.
 
-The frequencies are those counted over the labels of all 3159 Photoface sessions
-(441 people, 72 of them women).
+The frequencies were counted over the labels of all 3159 Photoface sessions (441 people, 72 of
+them women).
 """
 
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ import numpy as np
 
 FEMALE_FREQUENCY = 72 / 441
 SPECTACLES_FREQUENCY = 0.268
-SPECTACLES_KEPT = 0.92  # sqrt(0.84): two sessions of one person agree in 84% of the cases
-FACIAL_HAIR_KEPT = 0.96  # sqrt(0.92), in the same way
+SPECTACLES_KEPT = 0.92  # sqrt(0.84): two captures of one person agree in 84% of cases
+FACIAL_HAIR_KEPT = 0.96  # sqrt(0.92), likewise
 FACIAL_HAIR_OF_MEN = {
     "none": 0.674,
     "stubble": 0.130,
@@ -29,7 +29,7 @@ LARGEST_YAW = 40.0
 
 @dataclass(frozen=True)
 class Habits:
-    """What a person is and usually wears; `sessions` may deviate in the last two."""
+    """A person's gender and usual wear; captures may deviate in the last two."""
 
     gender: str
     spectacles: str
@@ -43,7 +43,7 @@ class Habits:
 
 @dataclass(frozen=True)
 class Attributes:
-    """Labels of one session, as the columns of ``metadataII.txt`` name them."""
+    """Labels of one capture, named as the columns of ``metadataII.txt``."""
 
     gender: str
     spectacles: str
@@ -53,7 +53,7 @@ class Attributes:
 
 
 def pick(frequencies: dict[str, float], chance: float) -> str:
-    """Name at the quantile `chance`, in [0, 1), of the table of frequencies."""
+    """Return the name at the quantile `chance`, in [0, 1), of the table of frequencies."""
     bounds = np.cumsum(list(frequencies.values()))
     index = int(np.searchsorted(bounds / bounds[-1], chance, side="right"))
     return list(frequencies)[index]
@@ -82,7 +82,7 @@ def pose_label(yaw: float) -> int:
 def draw_attributes(
     rng: np.random.Generator, habits: Habits, yaw_sd: float
 ) -> tuple[Attributes, float]:
-    """Draw one session's labels and the yaw, in degrees, that its pose label tells."""
+    """Draw one capture's labels and the yaw, in degrees, behind its pose label."""
     keep_spectacles, keep_hair, fresh_spectacles, fresh_hair, emotion = rng.random(5)
     yaw = float(np.clip(yaw_sd * rng.standard_normal(), -LARGEST_YAW, LARGEST_YAW))
     spectacles, facial_hair = habits.spectacles, habits.facial_hair

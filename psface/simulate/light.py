@@ -15,7 +15,7 @@ EXPOSURE = 1.55
 SKIN_EXPONENT, EYE_EXPONENT, LENS_EXPONENT = 16, 96, 300
 LENS_SPECULAR = 0.8
 SHADOW_STEPS = np.geomspace(2, 75, 26)  # mm along the ray's trace in the image
-SHADOW_SOFTNESS = (1.0, 3.5)  # mm of penetration: nothing and everything is shadowed
+SHADOW_SOFTNESS = (1.0, 3.5)  # mm of penetration at which nothing and everything is shadowed
 
 
 def light_directions() -> np.ndarray:
@@ -28,11 +28,11 @@ def light_directions() -> np.ndarray:
 
 @dataclass(frozen=True)
 class Surface:
-    """What is lit: arrays (H, W) but for the normal (3, H, W), of unit length where covered.
+    """The lit surface: arrays (H, W), except the normal (3, H, W), of unit length where covered.
 
     `depth` is in mm and FAR on the background; `albedo` is in [0, 1]; `lens` holds the normals
     (3, H, W) of spectacle lenses and is zero elsewhere; `unshadowed` marks pixels that receive
-    no cast shadow, and `occluder` is the depth of what may throw one.
+    no cast shadow, and `occluder` is the depth of what may cast one.
     """
 
     normal: np.ndarray
@@ -47,10 +47,10 @@ class Surface:
 
 @dataclass(frozen=True)
 class Conditions:
-    """How a session is lit and exposed.
+    """Light and exposure of a capture.
 
-    `light_gains` are factors on single lights, `ambient` the share of light from all around,
-    `specular` a factor on every highlight. The defaults are a purely Lambertian rig.
+    `light_gains` are factors on the lights, `ambient` the share of light from all around,
+    `specular` a factor on every highlight. The defaults give a purely Lambertian rig.
     """
 
     exposure: float = EXPOSURE
@@ -68,7 +68,7 @@ def cast_shadow(
     Parameters
     ----------
     occluder, receiver : ndarray (H, W)
-        Depth in mm of what throws and of what receives shadows.
+        Depth in mm of what casts and of what receives shadows.
     light : ndarray (3,)
         Unit vector to the light.
     scale : float
@@ -101,7 +101,7 @@ def cast_shadow(
 
 
 def _lobe(normal: np.ndarray, light: np.ndarray, exponent: int) -> np.ndarray:
-    """Blinn's highlight (n.h)^exponent, zero where the surface looks away from the light."""
+    """Blinn's highlight (n.h)^exponent, zero where the surface faces away."""
     middle = light + np.array([0.0, 0.0, 1.0])
     middle = (middle / np.linalg.norm(middle)).astype(np.float32)
     return np.maximum(np.tensordot(middle, normal, 1), 0) ** exponent
@@ -110,7 +110,7 @@ def _lobe(normal: np.ndarray, light: np.ndarray, exponent: int) -> np.ndarray:
 def shade(surface: Surface, light: np.ndarray, conditions: Conditions, scale: float) -> np.ndarray:
     """Irradiance (H, W) at the sensor under one unit light; 1 is white.
 
-    Before the exposure it is (rho max(0, n.l) + highlights) shadow + ambient (1 + n_z) rho / 2.
+    Before exposure it is (rho max(0, n.l) + highlights) shadow + ambient (1 + n_z) rho / 2.
     """
     lambert = np.maximum(np.tensordot(light.astype(np.float32), surface.normal, 1), 0)
     direct = surface.albedo * lambert

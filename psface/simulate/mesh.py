@@ -1,4 +1,4 @@
-"""Triangle meshes made of grids."""
+"""Triangle meshes built from grids."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ NORMAL, ALBEDO, SPECULAR, GLOSS = slice(0, 3), 3, 4, 5
 class Mesh:
     """Vertices (V, 3) in mm, faces (F, 3) counter-clockwise from outside, attributes (V, 6).
 
-    The attributes are the unit normal, the albedo, and the strengths of the specular light of
-    skin and of eyes.
+    The attributes are the unit normal, the albedo, and the specular strengths of skin and eyes.
     """
 
     vertices: np.ndarray
@@ -24,7 +23,7 @@ class Mesh:
     attributes: np.ndarray
 
     def moved(self, rotation: np.ndarray, centre: np.ndarray) -> Mesh:
-        """The mesh turned about `centre` by a rotation (3, 3)."""
+        """Return the mesh rotated about `centre` by a rotation (3, 3)."""
         turn = rotation.astype(np.float32).T
         attributes = self.attributes.copy()
         attributes[:, NORMAL] = attributes[:, NORMAL] @ turn
@@ -33,7 +32,7 @@ class Mesh:
 
 
 def join(meshes: list[Mesh]) -> Mesh:
-    """One mesh of several."""
+    """Join several meshes into one."""
     offsets = np.cumsum([0] + [len(mesh.vertices) for mesh in meshes[:-1]])
     return Mesh(
         np.concatenate([mesh.vertices for mesh in meshes]),
@@ -76,9 +75,9 @@ def grid_mesh(
     gloss: np.ndarray | float = 0.0,
     closed: bool = False,
 ) -> Mesh:
-    """Mesh of a grid of points (R, C, 3), of which the columns may close into a ring.
+    """Build the mesh of a grid of points (R, C, 3), whose columns may close into a ring.
 
-    The outside is where columns running to the right and rows running up look from.
+    Seen from outside, columns run to the right and rows run up.
     """
     points = points.astype(np.float32)
     rows, columns = points.shape[:2]

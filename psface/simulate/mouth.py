@@ -9,7 +9,7 @@ from psface.simulate.expression import Expression
 from psface.simulate.identity import Identity
 
 UPPER_BUMP, LOWER_BUMP = 3.0, 3.7  # mm
-UPPER_SHARE = 0.25  # of an opening goes upwards
+UPPER_SHARE = 0.25  # of an opening that goes upwards
 INTERIOR_DEPTH, INTERIOR_ALBEDO = -5.0, 0.05
 TEETH_DEPTH, TEETH_ALBEDO, TEETH_HEIGHT, TOOTH_WIDTH = -2.0, 0.62, 8.0, 8.0
 LINE_ALBEDO = 0.28
@@ -18,7 +18,7 @@ SMILE_LIFT, SMILE_WIDENING = 5.5, 0.17  # mm and share of the half width, per un
 
 @dataclass(frozen=True)
 class MouthShape:
-    """Outlines of a mouth in its expression, mm."""
+    """Outlines of a mouth in an expression, mm."""
 
     centre: float
     y: float
@@ -88,7 +88,7 @@ def lip_grid(shape: MouthShape, canvas: Canvas) -> LipGrid:
 
 
 def _share(height: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
-    """Where `height` lies between `start` (0) and `end` (1), clipped; 0 where they meet."""
+    """Position of `height` between `start` (0) and `end` (1), clipped; 0 where they meet."""
     span = np.copysign(np.maximum(np.abs(end - start), 0.2), end - start)
     return np.clip((height - start) / span, 0, 1)
 

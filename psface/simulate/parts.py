@@ -1,4 +1,4 @@
-"""What surrounds the face: ears, neck, torso and hanging hair."""
+"""Parts around the face: ears, neck, torso and hanging hair."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from psface.simulate.hair import HairStyle, strand_noise
 from psface.simulate.identity import Identity
 from psface.simulate.mesh import Mesh, grid_mesh
 
-EAR_Y, EAR_Z = -12.0, -92.0  # mm, of the edge by which an ear is attached
+EAR_Y, EAR_Z = -12.0, -92.0  # mm, of an ear's attached edge
 EAR_HALF_HEIGHT, EAR_HALF_WIDTH = 31.0, 17.0
 EAR_SUNK = 7.0  # mm of an ear inside the head
 EAR_ANGLES, EAR_RINGS = 26, 14
 NECK_RADIUS = {"male": 53.0, "female": 45.0}
 NECK_Z = -108.0
-NECK_SHADE = 0.78  # of the face's albedo, for light that the head keeps off
+NECK_SHADE = 0.78  # of the face's albedo, for light that the head blocks
 TORSO_CENTRE = (0.0, -296.0, -125.0)
 TORSO_RADII = (225.0, 150.0, 95.0)
 TORSO_EXPONENT = 0.62
@@ -40,7 +40,7 @@ def ear(identity: Identity, canvas: Canvas, side: int) -> Mesh:
     y = EAR_Y + up - 0.15 * (back - EAR_HALF_WIDTH)
     points = np.stack(np.broadcast_arrays(x, y, z), -1)
     albedo = identity.complexion.skin * (0.93 - 0.30 * np.clip(hollow, 0, 1))
-    if side < 0:  # mirrored, so turn the faces' order round
+    if side < 0:  # mirrored, so reverse the faces' winding
         points, albedo = points[:, ::-1], albedo[:, ::-1]
     return grid_mesh(points, albedo, 0.7 * identity.complexion.specular, closed=True)
 

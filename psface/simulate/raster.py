@@ -33,7 +33,7 @@ class Camera:
 
 @dataclass
 class Layer:
-    """What a camera sees of meshes: depth (H, W) in mm, attributes (H, W, 6) where covered."""
+    """A camera's view of meshes: depth (H, W) in mm, attributes (H, W, 6) where covered."""
 
     depth: np.ndarray
     attributes: np.ndarray
@@ -44,7 +44,7 @@ class Layer:
         return self.depth > FAR
 
     def overlay(self, other: Layer) -> np.ndarray:
-        """Add what of `other` lies in front; returns the pixels (H, W) it took."""
+        """Add the parts of `other` that are in front; return the pixels (H, W) they cover."""
         taken = other.depth > self.depth
         self.depth[taken] = other.depth[taken]
         self.attributes[taken] = other.attributes[taken]
@@ -52,10 +52,10 @@ class Layer:
 
 
 def rasterise(mesh: Mesh, camera: Camera) -> Layer:
-    """Render a mesh; back faces are culled and normals come back with unit length."""
+    """Render a mesh; back faces are culled and normals have unit length."""
     position = camera.project(mesh.vertices).astype(np.float32)
     a, b, c = (position[mesh.faces[:, corner]] for corner in range(3))
-    # Rows run down, so a face that looks at the camera has a negative area.
+    # Rows run down, so a triangle that faces the camera has a negative area.
     area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     low = np.ceil(np.minimum(np.minimum(a, b), c)).astype(np.int32)
     high = np.floor(np.maximum(np.maximum(a, b), c)).astype(np.int32)

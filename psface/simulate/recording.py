@@ -1,4 +1,4 @@
-"""One session of one person: drawn, rendered and written as the rig would."""
+"""Draw, render and write one capture of one person, as the rig would."""
 
 import csv
 import json
@@ -29,19 +29,19 @@ from psface.stereo.map_files import write_maps
 
 FIRST_SESSION = datetime(2008, 3, 3, 8, 0, 0)
 SECONDS_APART = 29  # between the people of one day
-DAY = 36_000  # seconds in which the rig is in use
+DAY = 36_000  # seconds of a day in which the rig is in use
 WHITE = 255
 
 
 def session_name(number: int, session: int) -> str:
-    """Name of the folder of a session: its date and time."""
+    """Name of a capture's folder: its date and time."""
     seconds = SECONDS_APART * number % DAY
     moment = FIRST_SESSION + timedelta(days=session, seconds=seconds)
     return moment.strftime("%Y-%m-%d_%H-%M-%S")
 
 
 def render_frames(scene: Scene, state: SessionState) -> np.ndarray:
-    """Frames (4, H, W) without noise, in grey levels, not clipped, moved by their shifts."""
+    """Render frames (4, H, W) in grey levels, moved by their shifts, unclipped, without noise."""
     frames = []
     for light, gain, shift in zip(
         light_directions(), state.conditions.light_gains, state.shifts, strict=True
@@ -71,7 +71,7 @@ def add_noise(frames: np.ndarray, noise: float, rng: np.random.Generator) -> np.
 
 
 def light_source_text(lights: np.ndarray) -> str:
-    """Directions (n, 3) in the rig's own format: slant and clockwise azimuth in degrees."""
+    """Format directions (n, 3) as the rig does: slant and clockwise azimuth in degrees."""
     slant = np.degrees(np.arccos(lights[:, 2]))
     azimuth = np.degrees(np.arctan2(lights[:, 0], lights[:, 1])) % 360
     rows = [f"90-{r:.3f} 360-{a:.3f};" for r, a in zip(slant, azimuth, strict=True)]
@@ -79,7 +79,7 @@ def light_source_text(lights: np.ndarray) -> str:
 
 
 def metadata_text(attributes: Attributes) -> str:
-    """Labels in the format of ``metadataII.txt``; quality is ok and nothing is occluded."""
+    """Format labels as in ``metadataII.txt``; quality is ok and nothing is occluded."""
     a = attributes
     return f"{a.gender}, {a.spectacles}, {a.facial_hair}, {a.pose}, ok,  , {a.emotion}, \n"
 
@@ -100,7 +100,7 @@ def _truth_text(state: SessionState, scale: float) -> str:
 
 
 def write_session(folder: Path, frames: np.ndarray, scene: Scene, state: SessionState) -> None:
-    """Write a session's files to `folder`, which appears complete or not at all."""
+    """Write a capture's files to `folder`, which appears complete or not at all."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     with writing(folder):
@@ -126,7 +126,7 @@ def _write_files(partial: Path, frames: np.ndarray, scene: Scene, state: Session
 def prepare_session(
     params: SimulateParams, seed: int, number: int, session: int
 ) -> tuple[Person, SessionState]:
-    """Draw person `number` and their session `session`; both are counted from zero."""
+    """Draw person `number` and their capture `session`; both count from zero."""
     person = draw_person(seed, number, params.identity_variance)
     state = draw_session(
         seed,
@@ -144,10 +144,10 @@ def prepare_session(
 def simulate_session(
     params: SimulateParams, seed: int, out: Path, person_and_session: tuple[int, int]
 ) -> Path:
-    """Render one session and write it; returns its folder."""
+    """Render and write one capture; return its folder."""
     number, session = person_and_session
     folder = out / "Photometric_DB" / f"{number + 1:04d}" / session_name(number, session)
-    if folder.exists():  # of a run that was killed
+    if folder.exists():  # of a killed run
         return folder
     person, state = prepare_session(params, seed, number, session)
     stubble = stream(seed, STUBBLE, number, session)

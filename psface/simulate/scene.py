@@ -1,4 +1,4 @@
-"""A person in a session, assembled and seen by the camera."""
+"""A person in a capture, assembled and seen by the camera."""
 
 from dataclasses import dataclass, replace
 
@@ -24,18 +24,18 @@ from psface.stereo.map_files import Maps
 
 SCALE = 1.22  # px/mm in a picture of the reference size
 REFERENCE_SIZE = (360, 480)  # px, width and height
-CENTRE_Y = -22.0  # mm; the height that is shown half way down the picture
+CENTRE_Y = -22.0  # mm; the height shown halfway down the picture
 PIVOT = np.array([0.0, -70.0, -95.0])  # the point about which a head turns, mm
 NECK_SHARE = 0.35  # of the head's rotation
 SMALLEST_NZ = 0.02
 FOREHEAD = 55.0  # mm above the eyes, where a face's box ends
 CHEEKS = np.radians(75)  # from the front, where it ends on both sides
-STEP = 8.0  # mm of depth within 3 pixels: a silhouette, where depth means nothing
+STEP = 8.0  # mm of depth within 3 pixels: a silhouette, where depth is meaningless
 
 
 @dataclass(frozen=True)
 class Scene:
-    """What the camera sees, before it is lit.
+    """The camera's view, before lighting.
 
     `landmarks` (5, 2) are pixel positions, x right and y down, in the order of
     `psface.captures.capture.LANDMARKS`; `face` is the box x1, y1, x2, y2 from the forehead to the
@@ -70,7 +70,7 @@ def camera_for(width: int, height: int, state: SessionState) -> Camera:
 
 
 def sculpt_face(face: Identity, state: SessionState, stubble: np.random.Generator) -> Canvas:
-    """The head without its hair."""
+    """Sculpt the head without its hair."""
     canvas = bare_head(face, state.expression)
     sculpt_broad_relief(canvas, face, state.expression)
     paint_skin(canvas, face)
@@ -98,7 +98,7 @@ def _landmarks(canvas: Canvas, face: Identity, state: SessionState) -> np.ndarra
 
 
 def _face(canvas: Canvas) -> np.ndarray:
-    """Points (n, 3) in mm of the head's surface, without its hair, that make up the face."""
+    """Points (n, 3) in mm of the head's surface, without hair, that make up the face."""
     points = np.stack(np.broadcast_arrays(canvas.x, canvas.y, canvas.z), -1)
     return points[(canvas.y <= FOREHEAD) & (np.abs(canvas.theta) <= CHEEKS)]
 
@@ -106,16 +106,16 @@ def _face(canvas: Canvas) -> np.ndarray:
 def build_scene(
     person: Person, state: SessionState, width: int, height: int, stubble: np.random.Generator
 ) -> Scene:
-    """Assemble a person in a session and look at it.
+    """Assemble a person in a capture and render the view.
 
     Parameters
     ----------
     person, state : Person, SessionState
-        Who sits there and how.
+        The person and the state of the capture.
     width, height : int
         Size of the picture, px.
     stubble : Generator
-        Decides on how long ago a stubbled person shaved.
+        Decides how long ago a stubbled person shaved.
     """
     camera = camera_for(width, height, state)
     face = person.face
@@ -157,7 +157,7 @@ def build_scene(
 def _add_lenses(
     layer: Layer, worn: WornFrame, turn: np.ndarray, camera: Camera, rims: np.ndarray
 ) -> np.ndarray:
-    """Darken what lies behind the lenses; returns their normals (3, H, W)."""
+    """Darken what is behind the lenses; return their normals (3, H, W)."""
     normals = np.zeros((3, camera.height, camera.width), np.float32)
     for outline in worn.lenses:
         placed = (outline - PIVOT) @ turn.T + PIVOT
@@ -204,7 +204,7 @@ def _surface(
 
 
 def true_maps(scene: Scene, exposure: float) -> Maps:
-    """What a perfect photometric stereo would find."""
+    """Return the maps that perfect photometric stereo would find."""
     surface = scene.surface
     depth = surface.depth
     kernel = np.ones((3, 3), np.uint8)

@@ -10,7 +10,7 @@ from psface.config import NonNegative, Section
 
 
 class SimulateParams(Section):
-    """The embedded default: a population of people and the rig that captures them."""
+    """The built-in default: a population of people and the rig that captures them."""
 
     identities: Annotated[int, Field(ge=1, le=9999)]
     sessions: Annotated[int, Field(ge=1, le=365)]

@@ -1,4 +1,4 @@
-"""Skin: darker and rougher places, blotches, moles, freckles and wrinkles."""
+"""Skin: darker and rougher areas, blotches, moles, freckles and wrinkles."""
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -16,7 +16,7 @@ WRINKLE_SPACING = 9.0  # mm between the lines of a forehead
 
 
 def paint_skin(canvas: Canvas, identity: Identity) -> None:
-    """Paint the skin of the whole canvas, before any feature is painted on it."""
+    """Paint the skin of the whole canvas, before any features."""
     complexion = identity.complexion
     canvas.albedo *= albedo_field(identity, canvas.x.shape)
     nose_y = identity.nose.tip + 3

@@ -9,7 +9,7 @@ from psface.simulate.identity import Identity
 from psface.simulate.mesh import Mesh, grid_mesh, join
 
 RIM_POINTS, TUBE_SIDES = 72, 7
-LENS_RADIUS = 110.0  # of the lens' curvature, mm
+LENS_RADIUS = 110.0  # of curvature of a lens, mm
 WRAP = 420.0  # mm; a frame bends back by x^2 / WRAP
 CLEARANCE = 2.0  # mm between the brow and the frame
 ARM_END_Z = -96.0
@@ -20,8 +20,8 @@ FRAME_SPECULAR = 0.25
 class Frame:
     """A pair of spectacles; lengths in mm.
 
-    `exponent` is that of the superellipse of the lenses (2 round, 4 nearly square), `tint`
-    the share of light that passes a lens once.
+    `exponent` is that of the lenses' superellipse (2 round, 4 nearly square), `tint` the share of
+    light that passes through a lens once.
     """
 
     half_width: float
@@ -81,7 +81,7 @@ def wear(frame: Frame, identity: Identity, canvas: Canvas) -> WornFrame:
     power = 2 / frame.exponent
     x = frame.half_width * np.sign(cosine) * np.abs(cosine) ** power
     y = frame.half_height * np.sign(sine) * np.abs(sine) ** power
-    # Lenses are a little lower at the outside of their lower edge than at the nose.
+    # The lower edge of a lens is a little lower at the outside than at the nose.
     y = np.where(y < 0, y * (1 + 0.10 * x / frame.half_width), y) + frame.y
     tubes, lenses = [], []
     for side in (-1, 1):

@@ -1,4 +1,4 @@
-"""What is different each time a person sits down: pose, light, expression, clothes, motion."""
+"""What varies between a person's captures: pose, light, expression, clothes, motion."""
 
 from dataclasses import dataclass
 
@@ -19,11 +19,11 @@ AMBIENT = (0.01, 0.05)
 BACKGROUND = (0.01, 0.12)
 CLOTHES = (0.03, 0.50)
 TAN_RANGE = 0.02
-NOISE_SPREAD = 0.8  # of the logarithm: a sensor's gain is set anew
+NOISE_SPREAD = 0.8  # of the logarithm; the sensor's gain is set per capture
 STATE_CLIP = 2.5  # standard deviations
 
-# Every draw below has a stream of random numbers of its own, so that a parameter which changes
-# one kind of draw leaves all others as they were.
+# Every draw below has its own stream of random numbers, so that a parameter that changes one kind
+# of draw leaves all others unchanged.
 (
     HABITS,
     FACE,
@@ -39,14 +39,14 @@ STATE_CLIP = 2.5  # standard deviations
 
 
 def stream(seed: int, kind: int, person: int, session: int | None = None) -> np.random.Generator:
-    """Random numbers of one kind for a person, or for one session of a person."""
+    """Random numbers of one kind for a person, or for one capture of a person."""
     key = (person, kind) if session is None else (person, kind, session)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
 
 
 @dataclass(frozen=True)
 class Person:
-    """What one person brings to every session."""
+    """What one person brings to every capture."""
 
     habits: Habits
     face: Identity
@@ -56,7 +56,7 @@ class Person:
 
 @dataclass(frozen=True)
 class SessionState:
-    """One sitting.
+    """The state of one capture.
 
     Angles are in degrees: `yaw` turns the face to the image's right, `pitch` up, `roll`
     clockwise as seen in the image. `position` is that of the head in mm, x right and y up;
@@ -101,10 +101,10 @@ def draw_session(
     noise: float,
     redraw_hair: bool,
 ) -> SessionState:
-    """Draw session `session` of person `number`.
+    """Draw capture `session` of person `number`.
 
     `yaw_sd` is in degrees, `motion` the largest shift of a frame along each axis in px, and
-    `noise` the median of the sessions' noise.
+    `noise` the median of the captures' noise.
     """
     rng = stream(seed, ATTRIBUTES, number, session)
     attributes, yaw = draw_attributes(rng, person.habits, yaw_sd)

@@ -1,7 +1,7 @@
-"""How far stereo is from the truth, where a capture comes with it.
+"""Errors of photometric stereo on captures with ground truth.
 
-The simulator writes the true maps of frame 0 as ``truth.exr`` and the frames' true shifts in
-``truth.json`` beside the frames.
+The simulator writes the true maps of frame 0 to ``truth.exr`` and the frames' true shifts to
+``truth.json``, beside the frames.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from psface.stereo.map_files import Maps, read_maps, truth_path
 from psface.stereo.registration import align, register
 from psface.stereo.stereo_params import StereoParams
 
-FACE_RADIUS = 1.6  # of the distance from the eyes' middle to the mouth's
-CHECKED = 16  # sessions, evenly spread over the list
+FACE_RADIUS = 1.6  # of the distance between the centres of the eyes and of the mouth
+CHECKED = 16  # captures, evenly spread over the list
 
 
 def truth_metrics(captures: Sequence[Capture], params: StereoParams) -> dict[str, float]:
-    """Mean errors inside the face over sessions that come with truth; empty without any.
+    """Mean errors inside the face over captures with ground truth; empty if there are none.
 
-    Angles in degrees between true and estimated normals, depth as the mean absolute difference in
-    pixels after the medians are subtracted. ``still`` is the same capture with its true shifts
-    undone, ``unregistered`` with none undone, ``all_lights`` with no light left out.
+    Angles in degrees between true and estimated normals; depth as the mean absolute difference in
+    pixels after subtracting its median. ``still`` is the same capture with its true shifts
+    undone, ``unregistered`` with none undone, ``all_lights`` with no light excluded.
     """
     known = [s for s in captures if truth_path(s).is_file() and s.landmarks is not None]
     if not known:
@@ -41,22 +41,22 @@ def truth_metrics(captures: Sequence[Capture], params: StereoParams) -> dict[str
 
 def _errors(capture: Capture, params: StereoParams) -> dict[str, float]:
     truth = read_maps(truth_path(capture))
-    told = json.loads(truth_path(capture).with_suffix(".json").read_text(encoding="utf-8"))
+    true_state = json.loads(truth_path(capture).with_suffix(".json").read_text(encoding="utf-8"))
     frames = capture.pixels().grey
-    true_shifts = np.array(told["shifts"])
-    found_shifts = register(frames)
-    still, registered = align(frames, true_shifts), align(frames, found_shifts)
-    every_light = params.model_copy(update={"exclude_shadows": False})
-    shadows_out = params.model_copy(update={"exclude_shadows": True})
+    true_shifts = np.array(true_state["shifts"])
+    estimated_shifts = register(frames)
+    still, registered = align(frames, true_shifts), align(frames, estimated_shifts)
+    all_lights = params.model_copy(update={"exclude_shadows": False})
+    shadows_excluded = params.model_copy(update={"exclude_shadows": True})
     variants = {
-        "": maps_of_aligned(registered, capture.lights, shadows_out),
-        "_unregistered": maps_of_aligned(frames, capture.lights, shadows_out),
-        "_still": maps_of_aligned(still, capture.lights, shadows_out),
-        "_all_lights": maps_of_aligned(registered, capture.lights, every_light),
-        "_still_all_lights": maps_of_aligned(still, capture.lights, every_light),
+        "": maps_of_aligned(registered, capture.lights, shadows_excluded),
+        "_unregistered": maps_of_aligned(frames, capture.lights, shadows_excluded),
+        "_still": maps_of_aligned(still, capture.lights, shadows_excluded),
+        "_all_lights": maps_of_aligned(registered, capture.lights, all_lights),
+        "_still_all_lights": maps_of_aligned(still, capture.lights, all_lights),
     }
     face = _face_region(capture, truth)
-    errors = {"shift_error_px": float(np.hypot(*(found_shifts - true_shifts)[1:].T).mean())}
+    errors = {"shift_error_px": float(np.hypot(*(estimated_shifts - true_shifts)[1:].T).mean())}
     for name, maps in variants.items():
         errors[f"angle_deg{name}"] = angular_error(maps, truth, face)
         errors[f"depth_px{name}"] = depth_error(maps, truth, face)

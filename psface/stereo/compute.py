@@ -1,4 +1,4 @@
-"""From the frames of one capture to its maps."""
+"""Compute the maps of one capture from its frames."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from psface.stereo.normals import photometric_stereo
 from psface.stereo.registration import align, register
 from psface.stereo.stereo_params import StereoParams
 
-FOREGROUND = 0.55  # of Otsu's threshold: between a dark background and the darkest skin
+FOREGROUND = 0.55  # of Otsu's threshold; between a dark background and the darkest skin
 MIN_REGION = 0.05  # of the largest lit region's area
-REACH = 0.04  # of the shorter side: dark brows and beards up to twice this wide belong to the face
+REACH = 0.04  # of the shorter side; dark brows and beards up to twice this width count as face
 
 
 def compute_maps(frames: np.ndarray, lights: np.ndarray, params: StereoParams) -> Maps:
-    """Photometric stereo of one capture, in the precision that map files keep.
+    """Compute the maps of one capture, in the precision of map files.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def compute_maps(frames: np.ndarray, lights: np.ndarray, params: StereoParams) -
     Returns
     -------
     Maps
-        In the place of frame 0, with the shifts of all frames; these are zero where
+        Aligned with frame 0, with the shifts of all frames; these are zero if
         ``params.register_frames`` is off.
 
     Raises
@@ -45,7 +45,7 @@ def compute_maps(frames: np.ndarray, lights: np.ndarray, params: StereoParams) -
 
 
 def maps_of_aligned(frames: np.ndarray, lights: np.ndarray, params: StereoParams) -> Maps:
-    """Photometric stereo of frames (n, H, W) that need no registration."""
+    """Compute maps from frames (n, H, W) that are already aligned."""
     normal, albedo = photometric_stereo(frames, lights, params.exclude_shadows)
     mask = foreground(frames) & (normal[2] > 0)
     depth = integrator(params.integrator)(normal, mask)
@@ -53,9 +53,9 @@ def maps_of_aligned(frames: np.ndarray, lights: np.ndarray, params: StereoParams
 
 
 def foreground(frames: np.ndarray) -> np.ndarray:
-    """(H, W) bool: the lit regions of the mean frame that are not small, their holes filled.
+    """Return the large lit regions of the mean frame with their holes filled, (H, W) bool.
 
-    More than one, because dark spectacles or hair can part a face.
+    There may be several, because dark spectacles or hair can split a face.
     """
     mean = frames.mean(axis=0)
     level = np.percentile(mean, 99) + 1e-6

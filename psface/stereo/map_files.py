@@ -1,4 +1,4 @@
-"""Reading and writing of normal, albedo and depth maps, one OpenEXR file per session."""
+"""Read and write normal, albedo and depth maps, one OpenEXR file per capture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHANNELS = ("normal.x", "normal.y", "normal.z", "albedo", "depth", "mask")
 
 @dataclass(frozen=True)
 class Maps:
-    """What photometric stereo knows of one session, in the frame x right, y up, z to the camera.
+    """The maps of one capture, with x right, y up and z towards the camera.
 
     Attributes
     ----------
@@ -29,11 +29,11 @@ class Maps:
     depth : (H, W) float32
         Height towards the camera in pixels, up to an offset; zero outside the mask.
     mask : (H, W) bool
-        Where the other maps mean something.
+        Where the other maps are valid.
     shifts : (n, 2) float64 or None
-        Where each frame's content lay relative to frame 0, (dx, dy) in pixels.
+        Displacement (dx, dy) of each frame's content from frame 0, in pixels.
     notes : dict of str to str
-        Kept in the EXR header, such as the fingerprint of what they were made from.
+        Stored in the EXR header, such as the fingerprint of the inputs.
     """
 
     normal: np.ndarray
@@ -45,7 +45,7 @@ class Maps:
 
 
 def as_stored(maps: Maps) -> Maps:
-    """The maps as they are read back from a file: in half precision, shifts in thousandths."""
+    """Return the maps as read back from a file: half precision, shifts rounded to 1/1000 px."""
     normal, albedo, depth = (
         plane.astype(np.float16).astype(np.float32)
         for plane in (maps.normal, maps.albedo, maps.depth)
@@ -55,13 +55,13 @@ def as_stored(maps: Maps) -> Maps:
 
 
 def write_maps(path: Path, maps: Maps) -> None:
-    """Write ``maps`` as a half-float OpenEXR with channels `CHANNELS`, and a hash of them."""
+    """Write ``maps`` as a half-float OpenEXR with channels `CHANNELS`, and their hash."""
     planes = [
         np.ascontiguousarray(plane, dtype=np.float16)
         for plane in (*maps.normal, maps.albedo, maps.depth, maps.mask)
     ]
     channels = {name: OpenEXR.Channel(plane) for name, plane in zip(CHANNELS, planes, strict=True)}
-    # ZIPS compresses single scan lines: the quickest of the lossless codecs to write.
+    # ZIPS compresses single scan lines: the fastest lossless codec to write.
     header = {
         "compression": OpenEXR.ZIPS_COMPRESSION,
         "type": OpenEXR.scanlineimage,
@@ -75,7 +75,7 @@ def write_maps(path: Path, maps: Maps) -> None:
 
 
 def read_maps(path: Path) -> Maps:
-    """Read a file of `write_maps`.
+    """Read a file written by `write_maps`.
 
     Raises
     ------
@@ -93,16 +93,18 @@ def read_maps(path: Path) -> Maps:
             stored = [np.asarray(planes[name].pixels) for name in CHANNELS]
             notes = {k: v for k, v in exr.header().items() if isinstance(v, str)}
         if len({plane.shape for plane in stored}) != 1:
-            raise ValueError("channels of several sizes")
+            raise ValueError("channels differ in size")
         if notes.pop("content", None) != array_digest(stored):
-            raise ValueError("not the values that were written")
+            raise ValueError("content does not match its hash")
         shifts = np.array(json.loads(notes.pop("shifts"))) if "shifts" in notes else None
         if shifts is not None and (shifts.ndim != 2 or shifts.shape[1] != 2):
-            raise ValueError("shifts that are not pairs")
+            raise ValueError("shifts are not pairs")
     except UserError:
         raise
-    except Exception as error:  # the reader raises whatever a broken file runs it into
-        raise UserError(f"{path}: not a readable map file ({error}); remove it, repro") from error
+    except Exception as error:  # a damaged file can make the reader raise anything
+        raise UserError(
+            f"{path}: not a readable map file ({error}); remove it and run `dvc repro`"
+        ) from error
     normal_x, normal_y, normal_z, albedo, depth, mask = (
         plane.astype(np.float32) for plane in stored
     )
@@ -111,21 +113,21 @@ def read_maps(path: Path) -> Maps:
 
 
 def read_notes(path: Path) -> dict[str, str]:
-    """The header notes of a map file alone; empty if there is no readable file."""
+    """Read only the header notes of a map file; empty if it is missing or unreadable."""
     if not path.is_file():
         return {}
     try:
         with OpenEXR.File(str(path), header_only=True) as exr:
             return {k: v for k, v in exr.header().items() if isinstance(v, str)}
-    except Exception:  # the reader raises whatever a broken file runs it into
+    except Exception:  # a damaged file can make the reader raise anything
         return {}
 
 
 def map_path(out: Path, capture: Capture) -> Path:
-    """Where a session's maps are kept."""
+    """The path of a capture's maps."""
     return out / capture.identity / f"{capture.name}.exr"
 
 
 def truth_path(capture: Capture) -> Path:
-    """Where the true maps of a session would be."""
+    """The path of a capture's true maps, if it has any."""
     return Path(capture.frames[0]).parent / "truth.exr"

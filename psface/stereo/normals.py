@@ -1,6 +1,6 @@
 """Least-squares photometric stereo (Woodham, Optical Engineering 19(1), 1980).
 
-A Lambertian pixel of albedo rho and normal n shows ``I_i = rho n . l_i`` under light i, so
+A Lambertian pixel of albedo rho and normal n has ``I_i = rho n . l_i`` under light i, so
 ``g = rho n`` is the least-squares solution of ``L g = I``.
 """
 
@@ -9,21 +9,21 @@ from __future__ import annotations
 import numpy as np
 
 SATURATED = 0.99  # of the sensor's range
-SHADOW = 0.1  # of the pixel's brightest frame: below, the light does not reach the surface
+SHADOW = 0.1  # of the pixel's brightest frame; below, the light does not reach the surface
 MIN_LIGHTS = 3
-# A remaining set of lights must still span space: smallest determinant of its normal equations,
-# as a share of that of all lights, each per light used.
+# The remaining lights must still span space: smallest determinant of their normal equations,
+# per light used, as a share of that of all lights.
 MIN_SPAN = 0.2
 
 
 def photometric_stereo(
     frames: np.ndarray, lights: np.ndarray, exclude_shadows: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Normals and albedo of every pixel.
+    """Estimate the normal and albedo of every pixel.
 
-    With ``exclude_shadows``, lights that a pixel shows in shadow or saturated are left out of its
-    least squares, as long as three lights that span space remain. With four lights this is the
-    useful part of robust photometric stereo: a light too many is all the redundancy there is.
+    With ``exclude_shadows``, lights under which a pixel is shadowed or saturated are left out of
+    its least squares, as long as three lights that span space remain. With four lights this is the
+    useful part of robust photometric stereo: one extra light is all the redundancy there is.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def photometric_stereo(
 
     Examples
     --------
-    A plane that is tilted to the right, of albedo 0.5, under three lights:
+    A plane of albedo 0.5, tilted to the right, under three lights:
 
     >>> lights = np.array([[0.5, 0, 1], [-0.5, 0.5, 1], [-0.5, -0.5, 1]])
     >>> lights /= np.linalg.norm(lights, axis=1, keepdims=True)
@@ -65,10 +65,10 @@ def photometric_stereo(
 
 
 def usable_lights(intensity: np.ndarray) -> np.ndarray:
-    """Which lights are neither in shadow nor saturated, (P, n) bool, at least three a pixel.
+    """Select lights that are neither shadowed nor saturated, (P, n) bool, three or more per pixel.
 
-    Where fewer than three are, the brightest of the others are taken back: a saturated light
-    still says that the surface faces it, a shadow says little.
+    If fewer than three qualify, the brightest of the others are put back: a saturated light
+    still shows that the surface faces it, a shadow shows little.
     """
     brightest = intensity.max(axis=1, keepdims=True)
     used = (intensity < SATURATED) & (intensity >= SHADOW * brightest)
@@ -82,7 +82,7 @@ def usable_lights(intensity: np.ndarray) -> np.ndarray:
 
 
 def _spans(used: np.ndarray, lights: np.ndarray) -> np.ndarray:
-    """(P,) bool: the used lights are not nearly coplanar."""
+    """Whether the used lights are far enough from coplanar, (P,) bool."""
     full = np.linalg.det(lights.T @ lights) / len(lights) ** 3
     determinant = _determinant(_normal_matrix(used, lights))
     return determinant > MIN_SPAN * full * used.sum(axis=1) ** 3
@@ -101,7 +101,7 @@ def _determinant(matrix: np.ndarray) -> np.ndarray:
 
 
 def _solve(intensity: np.ndarray, lights: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Least squares over each pixel's own lights, (P, 3), by the adjugate of the 3x3 system."""
+    """Solve each pixel's least squares over its used lights, (P, 3), by the 3x3 adjugate."""
     matrix = _normal_matrix(used, lights)
     xx, xy, xz, yy, yz, zz = matrix.T
     bx, by, bz = ((used * intensity) @ lights.astype(np.float32)).T

@@ -1,11 +1,11 @@
-"""Sub-pixel translation registration of frames that were each lit from another side.
+"""Sub-pixel registration, by translation, of frames lit from different sides.
 
-Shading turns its gradients round when the light changes sides, so correlating intensities fails.
-What stays is the *line* along which the image changes at eyes, brows, lips and nostrils. Each
-frame therefore becomes a complex field of doubled gradient angles, the same for a gradient and
-its negative; fields are compared by cross-correlation. This is the orientation correlation of
-Fitch et al. (BMVC 2002) with the angle doubled, taken groupwise: every frame is registered
-against the sum of all the others, where it lies so far.
+Shading gradients reverse when the light changes sides, so correlating intensities fails. What
+stays is the *line* along which the image changes at eyes, brows, lips and nostrils. Each frame
+therefore becomes a complex field of doubled gradient angles, the same for a gradient and its
+negative, and the fields are compared by cross-correlation. This is the orientation correlation of
+Fitch et al. (BMVC 2002) with the angle doubled, applied groupwise: every frame is registered
+against the sum of all the others, as aligned so far.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import cv2
 import numpy as np
 from scipy import fft, ndimage
 
-SMOOTHING = 1.0  # px, of the derivative: well under the size of an eye's parts
-NEIGHBOURHOOD = 6.0  # px, that a gradient's strength is relative to
+SMOOTHING = 1.0  # px, of the derivative; well below the size of an eye's details
+NEIGHBOURHOOD = 6.0  # px, of the local brightness that gradients are relative to
 CONTRAST = 0.05  # relative gradient per px at which an edge counts half
-FLOOR = 0.02  # of the sensor's range: below, gradients are noise
-DIM = 0.3  # of a frame's bright parts: brightness at which an edge counts half
+FLOOR = 0.02  # of the sensor's range; in darker places, gradients are noise
+DIM = 0.3  # of a frame's bright level; brightness at which an edge counts half
 MAX_SHIFT = 0.1  # of the frame's shorter side
 ROUNDS = 8  # the sum of fields sharpens as the frames fall into place
 SETTLED = 0.02  # px
 
 
 def register(frames: np.ndarray) -> np.ndarray:
-    """How far each frame's content has moved from where it is in frame 0.
+    """Estimate how far each frame's content has moved from its position in frame 0.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ def register(frames: np.ndarray) -> np.ndarray:
 
 
 def align(frames: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Move every frame back by its shift, (n, H, W); cubic interpolation, borders repeated."""
+    """Move every frame back by its shift, (n, H, W); cubic interpolation, replicated borders."""
     height, width = frames.shape[1:]
     out = np.empty_like(frames)
     for index, (frame, (dx, dy)) in enumerate(zip(frames, shifts, strict=True)):
@@ -71,11 +71,11 @@ def align(frames: np.ndarray, shifts: np.ndarray) -> np.ndarray:
 
 
 def orientation_field(frame: np.ndarray) -> np.ndarray:
-    """Doubled-angle gradient field of a frame, (H, W) complex64 of magnitude 0 to 1.
+    """Return a frame's doubled-angle gradient field, (H, W) complex64 of magnitude 0 to 1.
 
-    Gradients are taken relative to the local brightness and their strength saturates, so that no
-    single edge dominates; what lies in shadow counts less, since its edges are noise. The field
-    fades out towards the border, which is torn in the periodic domain of the Fourier transform.
+    Gradients are relative to the local brightness and saturate, so that no single edge dominates;
+    shadows count less, since their edges are noise. The field fades out towards the border, where
+    the periodic domain of the Fourier transform is discontinuous.
     """
     smooth = ndimage.gaussian_filter(frame, SMOOTHING, truncate=3)
     gradient_y, gradient_x = np.gradient(smooth)
@@ -101,9 +101,9 @@ def _translated(spectrum: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def _peak(moved: np.ndarray, fixed: np.ndarray, reach: int) -> np.ndarray:
-    """Shift (dx, dy) of the correlation's peak within ``reach``, refined by a parabola.
+    """Return the shift (dx, dy) of the correlation peak within ``reach``, refined by a parabola.
 
-    Of peaks about as high, the nearer is the likelier: heads sway, they do not jump.
+    Of peaks of similar height, the nearer is likelier: heads sway, they do not jump.
     """
     correlation = fft.ifft2(moved * np.conj(fixed), workers=1).real
     steps = np.arange(-reach, reach + 1)
@@ -116,7 +116,7 @@ def _peak(moved: np.ndarray, fixed: np.ndarray, reach: int) -> np.ndarray:
 
 
 def _parabola_peak(patch: np.ndarray) -> np.ndarray:
-    """Peak (x, y), from its centre, of the quadratic fitted to a (3, 3) patch."""
+    """Peak (x, y), relative to the centre, of the quadratic fitted to a (3, 3) patch."""
     b = (patch[:, 2] - patch[:, 0]).sum() / 6
     c = (patch[2] - patch[0]).sum() / 6
     d = (patch[:, 2] + patch[:, 0] - 2 * patch[:, 1]).sum() / 6

@@ -9,7 +9,7 @@ from psface.stereo.integrators.integrators import INTEGRATORS
 
 
 class StereoParams(Section):
-    """From frames to normals, albedo and depth."""
+    """Photometric stereo: normals, albedo and depth from frames."""
 
     register_frames: bool
     exclude_shadows: bool

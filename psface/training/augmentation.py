@@ -1,4 +1,4 @@
-"""Augmentation: the same draw for all maps of a session."""
+"""Augmentation, with one draw for all maps of a capture."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from torch.nn import functional
 
 from psface.model.embedding import mirror
 
-SHIFT = 0.06  # of the side: a random crop moves by up to this much
+SHIFT = 0.06  # largest shift of a random crop, as a share of the side
 MIRROR_PROBABILITY = 0.5
 PATCH_PROBABILITY = 0.5
-PATCH_SIDE = (0.1, 0.35)  # of the crop's side
+PATCH_SIDE = (0.1, 0.35)  # as a share of the crop's side
 
 
 def augment(batch: Tensor, x_channels: list[int], generator: torch.Generator) -> Tensor:
-    """Random crop, mirror and patch noise, one draw per session for all its channels.
+    """Apply random crop, mirror and patch noise, one draw per capture for all its channels.
 
     Parameters
     ----------
     batch : (B, C, S, S) float32
         Standardised maps, stacked.
     x_channels : list of int
-        Channels that hold the x component of a normal: a mirrored surface turns it round. They
-        must be standardised without an offset.
+        Channels with the x component of a normal, whose sign a mirror flips. They must be
+        standardised without an offset.
     """
     out = _random_crop(batch, generator)
     out = _mirror(out, x_channels, generator)

@@ -1,4 +1,4 @@
-"""Resuming after a kill, and only what is the same run."""
+"""Checkpoints, which let a killed run resume, and only that run."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from psface.files import replacing
 
 
 def save_checkpoint(path: Path, fingerprint: str, state: dict[str, Any]) -> None:
-    """Write ``state``, made of tensors and plain values."""
+    """Write ``state``, which holds tensors and plain values."""
     with replacing(path) as partial:
         torch.save({"fingerprint": fingerprint, **state}, partial)
 
 
 def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
-    """The state of this very run, or None if there is none that can be used."""
+    """Read the state of this run, or None if there is no usable checkpoint."""
     if not path.exists():
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception:  # what torch raises on a damaged file is not documented
+    except Exception:  # torch does not document its errors for damaged files
         return None
     same = isinstance(state, dict) and state.get("fingerprint") == fingerprint
     return state if same else None

@@ -1,8 +1,8 @@
-"""Attributes taken out of the identity embedding after training.
+"""Removal of attributes from the identity embedding after training.
 
-What adversaries leave behind, a projection takes: the embedding's mean differs between the classes
-of an attribute, and without the directions in which it does, no linear probe has anything to go
-by on the training set. Haghighatkhah et al., "Better Hit the Nail on the Head than Beat around the
+A projection removes what adversaries leave behind: the embedding's mean differs between the classes
+of an attribute, and without the directions in which it does, a linear probe finds nothing on the
+training set. Haghighatkhah et al., "Better Hit the Nail on the Head than Beat around the
 Bush: Removing Protected Attributes with a Single Projection", EMNLP 2022,
 https://arxiv.org/abs/2212.04273 (mean projection).
 """
@@ -16,14 +16,14 @@ from psface.vectors import unit
 
 
 def class_directions(embeddings: np.ndarray, labels: dict[str, np.ndarray]) -> np.ndarray:
-    """Orthonormal directions in which the classes' means differ.
+    """Orthonormal directions in which the class means differ.
 
     Parameters
     ----------
     embeddings : (N, D)
-        Of the training captures; their length is not used.
+        Of the training captures; their norm is not used.
     labels : dict of str to (N,) int
-        Class indices of each attribute, `UNKNOWN` rows are left out.
+        Class indices of each attribute; `UNKNOWN` rows are left out.
 
     Returns
     -------

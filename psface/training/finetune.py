@@ -1,9 +1,9 @@
-"""Fine-tuning: parts of the backbone that stay as they are, and slower learning nearer the input.
+"""Fine-tuning: frozen parts of the backbone, and lower learning rates nearer the input.
 
 Early layers see edges and textures that a new set of faces shares with the old, so they need the
 least change (Yosinski et al., "How transferable are features in deep neural networks?", NeurIPS
-2014). Rates that fall by a constant factor from part to part towards the input are those of Howard
-& Ruder, "Universal Language Model Fine-tuning for Text Classification", ACL 2018, section 3.2.
+2014). Learning rates fall by a constant factor per part towards the input, as in Howard & Ruder,
+"Universal Language Model Fine-tuning for Text Classification", ACL 2018, section 3.2.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from psface.training.train_params import TrainParams
 
 
 def freeze_parts(network: Network, count: int) -> None:
-    """Let the first ``count`` of each backbone's five parts (stem, four stages) stay as they are.
+    """Freeze the first ``count`` of each backbone's five parts (stem, four stages).
 
-    Their batch statistics stay, too, so this is called again after each ``network.train()``.
+    This includes their batch statistics, so call it again after each ``network.train()``.
     """
     for branch in network.branches:
         assert isinstance(branch, Branch)
@@ -27,11 +27,11 @@ def freeze_parts(network: Network, count: int) -> None:
 
 
 def parameter_groups(network: Network, objective: nn.Module, params: TrainParams) -> list[dict]:
-    """What learns, as groups of an optimiser: each with its weight decay and its learning rate.
+    """Group the trainable weights for an optimiser, with weight decay and learning rate.
 
     Biases, PReLU slopes and normalisation are not decayed. The last stage of a backbone learns at
-    ``params.layer_decay`` of the rate of all that follows it, each part before it at that of the
-    next.
+    ``params.layer_decay`` times the rate of the layers after it, each earlier part at
+    ``params.layer_decay`` times the rate of the next.
     """
     rates: dict[int, float] = {}
     for branch in network.branches:

@@ -1,23 +1,23 @@
-"""Starting from a published checkpoint, or from a model of our own.
+"""Initialise from a published checkpoint or from a model of our own.
 
-How published names become ours, in every branch of the network:
+How published names map to ours, in every branch of the network:
 
 =========================================  =========================================
 InsightFace arcface_torch, MagFace         ``ir18`` to ``ir100``
 =========================================  =========================================
-``conv1 bn1 prelu layer1`` to ``layer4``   ``backbone.`` and the same
-``bn2 fc features``                        ``neck.`` and the same
+``conv1 bn1 prelu layer1`` to ``layer4``   prefix ``backbone.``
+``bn2 fc features``                        prefix ``neck.``
 =========================================  =========================================
 
 =========================================  =========================================
 face.evoLVe, InsightFace_Pytorch           ``irse50`` to ``irse152``
 =========================================  =========================================
-``input_layer body``                       ``backbone.`` and the same
+``input_layer body``                       prefix ``backbone.``
 ``output_layer.0``, ``.3``, ``.4``         ``neck.bn2``, ``neck.fc``, ``neck.features``
 =========================================  =========================================
 
-Wrappers are taken off first: ``state_dict`` around the whole, ``features.module.`` and ``module.``
-before the names. Attention and heads are ours alone and start fresh.
+Wrappers are removed first: an enclosing ``state_dict``, and prefixes such as ``features.module.``
+and ``module.``. Attention and heads exist only in psface and start fresh.
 """
 
 from __future__ import annotations
@@ -46,20 +46,20 @@ NECK = {
 
 @dataclass(frozen=True)
 class Match:
-    """What a checkpoint gave: names of the network's state.
+    """How a checkpoint matches a network: names of tensors.
 
     Attributes
     ----------
     taken : list of str
         Filled from the file.
     converted : list of str
-        Filled from the file, for another number of input channels.
+        Filled from the file, converted to another number of input channels.
     misfits : list of str
-        In the file, but of another shape; left fresh.
+        In the file, but with another shape; left fresh.
     fresh : list of str
         Not in the file.
     unused : list of str
-        Names in the file that the network has not.
+        Names in the file that the network does not have.
     """
 
     taken: list[str]
@@ -69,42 +69,42 @@ class Match:
     unused: list[str]
 
     def __str__(self) -> str:
-        parts = [f"{len(self.taken) + len(self.converted)} tensors taken"]
-        for said, names in (
+        parts = [f"{len(self.taken) + len(self.converted)} tensors loaded"]
+        for label, names in (
             ("converted for its input channels", self.converted),
-            ("of another shape and left fresh", self.misfits),
+            ("of another shape, left fresh", self.misfits),
             ("fresh", self.fresh),
-            ("in the file unused", self.unused),
+            ("unused in the file", self.unused),
         ):
             if names:
                 shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-                parts.append(f"{len(names)} {said} ({shown})")
+                parts.append(f"{len(names)} {label} ({shown})")
         return "; ".join(parts)
 
 
 def initialise(network: Network, path: Path) -> Match:
-    """Fill ``network`` with what fits it in a weight file.
+    """Load the tensors of a weight file that fit ``network``.
 
     Parameters
     ----------
     network : Network
-        Changed in place. A published checkpoint goes into each of its branches.
+        Changed in place. A published checkpoint is loaded into each branch.
     path : Path
         ``.safetensors``, or a torch file of tensors. No code in it is run.
 
     Raises
     ------
     UserError
-        If the file cannot be read, holds more than tensors and plain values, or has nothing that
+        If the file cannot be read, holds more than tensors and plain values, or nothing in it
         fits.
     """
-    given = read_weights(path)
+    weights = read_weights(path)
     state = network.state_dict()
-    if any(name.startswith("branches.") for name in given):
-        source = dict(given)
+    if any(name.startswith("branches.") for name in weights):
+        source = dict(weights)
     else:
         source = {}
-        published = _our_names(given)
+        published = _our_names(weights)
         for index in range(len(network.branches)):
             source |= {f"branches.{index}.{name}": value for name, value in published.items()}
 
@@ -139,52 +139,52 @@ def initialise(network: Network, path: Path) -> Match:
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """The tensors of a weight file by name, without running any code in it."""
+    """Read the tensors of a weight file by name, without running any code in it."""
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
-        raise UserError(f"{path}: missing; mend train.init_from (params.yaml)") from None
+        raise UserError(f"{path}: missing; correct train.init_from (params.yaml)") from None
     except pickle.UnpicklingError:
         raise UserError(
-            f"{path}: holds more than tensors and plain values, which could run code when "
-            "loaded, so it is refused; convert it to .safetensors where you trust it"
+            f"{path}: refused, as it holds more than tensors and plain values and could run code "
+            "when loaded; convert it to .safetensors if you trust it"
         ) from None
-    except Exception as error:  # what torch raises on bytes that are no weights is not documented
+    except Exception as error:  # torch does not document its errors for other files
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path}: no weight file ({reason}); mend train.init_from") from None
+        raise UserError(f"{path}: not a weight file ({reason}); correct train.init_from") from None
     if isinstance(content, dict) and isinstance(content.get("state_dict"), dict):
         content = content["state_dict"]
     tensors = content.items() if isinstance(content, dict) else ()
-    found = {name: value for name, value in tensors if isinstance(value, Tensor)}
-    if not found:
-        raise UserError(f"{path}: no tensors by name in it; mend train.init_from (params.yaml)")
-    return found
+    weights = {name: value for name, value in tensors if isinstance(value, Tensor)}
+    if not weights:
+        raise UserError(f"{path}: no named tensors; correct train.init_from (params.yaml)")
+    return weights
 
 
-def _our_names(given: dict[str, Tensor]) -> dict[str, Tensor]:
+def _our_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     for wrapper in WRAPPERS:
-        inside = {n.removeprefix(wrapper): v for n, v in given.items() if n.startswith(wrapper)}
-        if len(inside) > len(given) / 2:
-            given = inside  # what lies outside the wrapper is the classifier of its training
+        inner = {n.removeprefix(wrapper): v for n, v in weights.items() if n.startswith(wrapper)}
+        if len(inner) > len(weights) / 2:
+            weights = inner  # outside the wrapper is only the training classifier
     out = {}
-    for name, value in given.items():
+    for name, value in weights.items():
         layer, _, leaf = name.rpartition(".")
         out[f"{NECK[layer]}.{leaf}" if layer in NECK else f"backbone.{name}"] = value
     return out
 
 
 def _stem(branch: torch.nn.Module) -> str:
-    """Name of the convolution that sees the input."""
+    """Name of the convolution that reads the input."""
     return next(n for n, m in branch.named_modules() if isinstance(m, torch.nn.Conv2d))
 
 
 def convert_channels(weight: Tensor, channels: int) -> Tensor:
-    """First convolution (out, n, h, w) for another number of input channels.
+    """Convert a first convolution (out, n, h, w) to another number of input channels.
 
-    Each gets the mean over the old ones, scaled so that an input equal in all channels gives what
-    it gave before.
+    Each gets the mean over the old ones, scaled so that an input equal in all channels gives the
+    same output as before.
     """
     mean = weight.mean(dim=1, keepdim=True)
     return mean.expand(-1, channels, -1, -1) * (weight.shape[1] / channels)

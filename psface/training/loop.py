@@ -1,4 +1,4 @@
-"""Training the multi-task recogniser on one modality or a fusion."""
+"""Train the multi-task recogniser on one modality or a fusion."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def train(
     history: Path,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Card:
-    """Train on the train split, keep the epoch that is best on val, write it to ``models``.
+    """Train on the train split and write the epoch that is best on val to ``models``.
 
-    A checkpoint is kept beside the model while training runs; a killed run goes on from it.
+    A checkpoint is kept beside the model while training runs; a killed run resumes from it.
 
     Parameters
     ----------
@@ -80,8 +80,8 @@ def train(
     fingerprint = run_fingerprint(recipe, faces_folder, splits)
     state.load(checkpoint, fingerprint)
 
-    # A checkpoint holds five times the weights (average, best, two moments of the optimiser), and a
-    # new one is written beside the old; then there are the weights themselves.
+    # A checkpoint is five times the weights (average, best, two moments of the optimiser), and a
+    # new one is written beside the old; the model's weights come on top.
     check_room(models, 12 * state.nbytes)
     check_room(history, 2**20)
     saved = time.monotonic()
@@ -118,9 +118,10 @@ def train(
 def run_fingerprint(recipe: Recipe, faces: Path, splits: Path) -> str:
     """Hash of what a training run depends on: parameters, data and code.
 
-    A checkpoint of another run must never be resumed: it would train nothing and pass for done.
+    Never resume another run's checkpoint: it would train nothing and look finished.
     """
-    digest = hashlib.sha256(recipe.model_dump_json().encode())
+    params = recipe.model_dump_json(exclude={"ingest"}, include=set(Recipe.model_fields))
+    digest = hashlib.sha256(params.encode() + recipe.ingest.limits.model_dump_json().encode())
     start = [Path(recipe.train.init_from)] if recipe.train.init_from else []
     for path in (faces / "faces.parquet", splits / "train.csv", splits / "val.csv", *start):
         digest.update(path.read_bytes())
@@ -130,7 +131,7 @@ def run_fingerprint(recipe: Recipe, faces: Path, splits: Path) -> str:
 
 
 def new_card(recipe: Recipe, data: TrainingData) -> Card:
-    """The card of a network that is still to be trained."""
+    """The card of a network before training."""
     params = recipe.train
     return Card(
         modality=recipe.modality,
@@ -138,7 +139,7 @@ def new_card(recipe: Recipe, data: TrainingData) -> Card:
         maps=list(maps_of(recipe.modality)),
         channels=data.faces.channels,
         side=data.faces.side,
-        limits=recipe.limits,
+        limits=recipe.ingest.limits,
         stereo=recipe.stereo,
         crop=recipe.crop,
         scale=measure_scale(data.faces, data.part.rows),
@@ -158,7 +159,7 @@ def train_epoch(
     steps: int,
     bar: tqdm,
 ) -> dict[str, float]:
-    """One pass over the training part; its mean losses and the quantiles of the magnitudes."""
+    """Train for one epoch; return mean losses and the quantiles of the magnitudes."""
     network, objective = state.network, state.objective
     network.train()
     freeze_parts(network, params.frozen_parts)
@@ -174,7 +175,7 @@ def train_epoch(
         with autocast(state.device):
             reversal = reversal_strength(params.reversal_weight, step / steps)
             out = network.combine(separated, reversal)
-        labels = {task: own[chosen].to(state.device) for task, own in data.part.labels.items()}
+        labels = {task: every[chosen].to(state.device) for task, every in data.part.labels.items()}
         losses = objective(out, data.identities[chosen].to(state.device), labels)
         state.optimizer.zero_grad(set_to_none=True)
         losses["total"].backward()
@@ -209,15 +210,15 @@ def validation_auc(state: TrainingState, data: TrainingData) -> float:
 
 
 def finish(state: TrainingState, params: TrainParams, data: TrainingData, models: Path) -> Card:
-    """Write the best epoch's network; what it tells of attributes is first taken out."""
+    """Write the best epoch's network, with attributes erased if ``params.erase``."""
     network = state.averaged
     network.load_state_dict(state.best)
     if params.erase:
-        labels = {task: own.numpy() for task, own in data.part.labels.items()}
+        labels = {task: classes.numpy() for task, classes in data.part.labels.items()}
         crops = data.faces.batches(data.part.rows)
         embedded = embed(network, state.card, crops, mirrored=False)
-        found = class_directions(embedded.identity, labels)
-        network.erased[:, : found.shape[1]] = torch.from_numpy(found).to(network.erased)
+        erased = class_directions(embedded.identity, labels)
+        network.erased[:, : erased.shape[1]] = torch.from_numpy(erased).to(network.erased)
     return save_model(models, network, state.card)
 
 

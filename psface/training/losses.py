@@ -13,7 +13,7 @@ def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor, gamma: float) ->
     """Class-weighted focal loss (Lin et al., "Focal Loss for Dense Object Detection", ICCV 2017).
 
     ``FL = -alpha_y (1 - p_y)^gamma log p_y`` (eq. 5), averaged over the labelled rows by their
-    weights; zero when there is none.
+    weights; zero if there are none.
 
     Parameters
     ----------
@@ -29,15 +29,15 @@ def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor, gamma: float) ->
     log_p = functional.log_softmax(logits[known], dim=1)
     log_p = log_p.gather(1, labels[known, None]).squeeze(1)
     alpha = weights[labels[known]]
-    # At p = 1 the slope of (1 - p)^gamma is infinite for gamma < 1, and infinity times zero is no
-    # gradient: there, where the loss is zero, it stops short.
+    # At p = 1 the slope of (1 - p)^gamma is infinite for gamma < 1, and infinity times zero is NaN,
+    # so 1 - p stops just short of zero.
     miss = (-log_p.expm1()).clamp(min=torch.finfo(log_p.dtype).tiny)
     losses = -(miss**gamma) * log_p
     return (alpha * losses).sum() / alpha.sum()
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:
-    """Inverse-frequency weights (classes,), their mean over the labelled rows being 1."""
+    """Inverse-frequency weights (classes,), with mean 1 over the labelled rows."""
     counts = torch.bincount(labels[labels != UNKNOWN], minlength=classes).float()
     present = (counts > 0).sum().clamp(min=1)
     return torch.where(counts > 0, counts.sum() / (present * counts.clamp(min=1)), 0.0)

@@ -1,4 +1,4 @@
-"""What training minimises: identity heads, attribute losses, and how they are weighed."""
+"""The training objective: identity heads, attribute losses and their weights."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from psface.training.train_params import TrainParams
 
 
 class Objective(nn.Module):
-    """The sum of the identity loss and of the attribute losses, weighed.
+    """The weighted sum of the identity loss and the attribute losses.
 
-    Several branches are also supervised one by one: left to the fused loss alone, the branch that
-    learns quickest leaves the others little to learn from.
+    Several branches are also supervised individually: under the fused loss alone, the branch that
+    learns fastest leaves the others little to learn from.
     """
 
     def __init__(
@@ -31,10 +31,10 @@ class Objective(nn.Module):
         """``person_weights`` (people,) and ``class_weights`` (classes,) of each task."""
         super().__init__()
         self.params = params
-        own = [params.embedding] * branches if branches > 1 else []
+        single = [params.embedding] * branches if branches > 1 else []
         self.heads = nn.ModuleList(
             build_head(params, width, person_weights)
-            for width in (params.embedding * branches, *own)
+            for width in (params.embedding * branches, *single)
         )
         self.class_weights = nn.ParameterDict(
             {task: nn.Parameter(w, requires_grad=False) for task, w in class_weights.items()}
@@ -43,7 +43,7 @@ class Objective(nn.Module):
     def forward(
         self, out: Outputs, identities: Tensor, labels: dict[str, Tensor]
     ) -> dict[str, Tensor]:
-        """Losses by name, and their weighed sum as ``total``.
+        """Losses by name, and their weighted sum as ``total``.
 
         Parameters
         ----------
@@ -59,8 +59,8 @@ class Objective(nn.Module):
                     losses[task + kind] = focal_loss(
                         logits[task].float(), labels[task], weights, self.params.focal_gamma
                     )
-        weighed = [self._weigh(name, loss) for name, loss in losses.items()]
-        return {"total": torch.stack(weighed).sum(), **losses}
+        weighted = [self._weigh(name, loss) for name, loss in losses.items()]
+        return {"total": torch.stack(weighted).sum(), **losses}
 
     def _weigh(self, name: str, loss: Tensor) -> Tensor:
         task = name.removesuffix("_remainder")
@@ -68,7 +68,7 @@ class Objective(nn.Module):
 
 
 def build_head(params: TrainParams, embedding: int, weights: Tensor) -> nn.Module:
-    """The head ``params.head`` for embeddings of that size; ``weights`` (classes,)."""
+    """Build the head ``params.head``; ``embedding`` is its input width, ``weights`` (classes,)."""
     return named(HEADS[params.head])(embedding, weights, getattr(params.heads, params.head))
 
 

@@ -1,4 +1,4 @@
-"""A training step over shards of a batch, side by side, each on one thread."""
+"""A training step over shards of a batch in parallel, one thread each."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from psface.threads import map_in_threads
 
 Gradients = Sequence[Tensor | None]
 
-SHARD = 16  # faces: fewer, and their mean and variance tell batch normalisation too little
+SHARD = 16  # faces; the mean and variance of fewer are too noisy for batch normalisation
 
 
 class Shards:
     """Forward and backward passes of a network's branches, over shards of a batch.
 
-    Most of a step's time goes there. The shards share the weights; each is normalised by its own
+    These take most of a step's time. The shards share the weights; each is normalised by its own
     mean and variance ("ghost batch normalisation": Hoffer et al., "Train longer, generalize
-    better", NeurIPS 2017), and the running ones are the mean of all shards'. What is cut depends
-    on the batch alone, and sums are in one order, so that the result is the same on any number of
+    better", NeurIPS 2017), and the running ones are averaged over all shards. The shards depend
+    only on the batch, and sums have a fixed order, so the result is the same on any number of
     threads.
 
     Parameters
     ----------
     network : Network
-        In the mode (`train`, frozen parts) that its shards are to have.
+        In the mode (`train`, frozen parts) that its shards should have.
     """
 
     def __init__(self, network: Network) -> None:
@@ -40,7 +40,7 @@ class Shards:
         self.joined: list[list[Tensor]] = []
 
     def forward(self, batch: Tensor) -> list[Separated]:
-        """What `Network.combine` takes, of a batch (B, channels, side, side)."""
+        """Return the input of `Network.combine` for a batch (B, channels, side, side)."""
         if self.on_gpu:
             with autocast(batch.device):
                 return self.network.separate(batch)
@@ -53,8 +53,8 @@ class Shards:
             for number, shard in enumerate(group.tensor_split(count))
         ]
 
-        def run(one: tuple[int, int, Tensor]) -> Separated:
-            branch, number, shard = one
+        def run(item: tuple[int, int, Tensor]) -> Separated:
+            branch, number, shard = item
             with autocast(shard.device):
                 return self.replicas[number][branch](shard)
 
@@ -65,39 +65,39 @@ class Shards:
         ]
         joined = []
         for branch in range(len(groups)):
-            mine = [tensors for b, _, tensors in self.done if b == branch]
-            whole = [torch.cat([t.detach() for t in parts]) for parts in zip(*mine, strict=True)]
-            joined.append([tensor.requires_grad_() for tensor in whole])
+            shards = [tensors for b, _, tensors in self.done if b == branch]
+            merged = [torch.cat([t.detach() for t in parts]) for parts in zip(*shards, strict=True)]
+            joined.append([tensor.requires_grad_() for tensor in merged])
         self.joined = joined
         return [out.like(tensors) for out, tensors in zip(outputs[::count], joined, strict=True)]
 
     def backward(self) -> None:
-        """Carry the gradients of what `forward` gave into the branches; give all shards the same
+        """Propagate the gradients of `forward`'s outputs into the branches; equalise the shards'
         running statistics."""
         if self.on_gpu:
             return
         branches = list(self.network.branches)
         weights = [[p for p in b.parameters() if p.requires_grad] for b in branches]
 
-        def run(one: tuple[int, int, list[Tensor]]) -> Gradients:
-            branch, number, outputs = one
+        def run(item: tuple[int, int, list[Tensor]]) -> Gradients:
+            branch, number, outputs = item
             pairs = [
-                (out, whole.grad.tensor_split(count)[number])
-                for out, whole in zip(outputs, self.joined[branch], strict=True)
-                if whole.grad is not None and out.requires_grad
+                (out, merged.grad.tensor_split(count)[number])
+                for out, merged in zip(outputs, self.joined[branch], strict=True)
+                if merged.grad is not None and out.requires_grad
             ]
             if not pairs or not weights[branch]:
                 return [None] * len(weights[branch])
-            wanted, gradients = zip(*pairs, strict=True)
-            return torch.autograd.grad(wanted, weights[branch], gradients, allow_unused=True)
+            tensors, gradients = zip(*pairs, strict=True)
+            return torch.autograd.grad(tensors, weights[branch], gradients, allow_unused=True)
 
         count = len(self.done) // len(branches)
-        found = list(map_in_threads(run, self.done))
-        for branch, own in enumerate(weights):
-            shards = [g for (b, _, _), g in zip(self.done, found, strict=True) if b == branch]
-            set_gradients(own, shards)
+        results = list(map_in_threads(run, self.done))
+        for branch, trained in enumerate(weights):
+            shards = [g for (b, _, _), g in zip(self.done, results, strict=True) if b == branch]
+            set_gradients(trained, shards)
         self.done, self.joined = [], []
-        self._average_statistics(count)  # now: the passes above have read them
+        self._average_statistics(count)  # last: the passes above read them
 
     def _replicate(self, count: int) -> None:
         while len(self.replicas) < count:
@@ -111,21 +111,21 @@ class Shards:
         if count == 1:
             return
         with torch.no_grad():
-            every = [_statistics(replica) for replica in self.replicas]
-            sums = every[0]
-            for other in every[1:count]:
+            per_replica = [_statistics(replica) for replica in self.replicas]
+            sums = per_replica[0]
+            for other in per_replica[1:count]:
                 sums = list(torch._foreach_add(sums, other))
             means = torch._foreach_div(sums, count)
-            for statistics in every:
+            for statistics in per_replica:
                 torch._foreach_copy_(statistics, means)
 
 
 def set_gradients(weights: Sequence[nn.Parameter], shards: Sequence[Gradients]) -> None:
-    """Give each weight the sum of its gradients of all shards, in their order."""
+    """Set each weight's gradient to the sum over all shards, in their order."""
     for weight, parts in zip(weights, zip(*shards, strict=True), strict=True):
         gradients = [part for part in parts if part is not None]
         if gradients:
-            # Laid out as the weight is: a fused optimiser goes through both as they lie.
+            # In the weight's memory layout: a fused optimiser reads both in storage order.
             total = torch.empty_like(weight).copy_(gradients[0])
             for gradient in gradients[1:]:
                 total += gradient

@@ -10,7 +10,7 @@ from psface.config import Fraction, Section
 
 
 class SplitParams(Section):
-    """Who is trained on, who picks the epoch, who is tested."""
+    """Shares of the people for validation and test, and captures per person."""
 
     val: Fraction
     test: Fraction
@@ -20,7 +20,7 @@ class SplitParams(Section):
     @model_validator(mode="after")
     def _parts_fit(self) -> SplitParams:
         if self.val + self.test >= 1:
-            raise ValueError("val + test must leave something to train on: make their sum under 1")
+            raise ValueError("val + test must be below 1, to leave people to train on")
         if self.max_sessions < self.min_sessions:
             raise ValueError("max_sessions must be at least min_sessions")
         return self

@@ -1,4 +1,4 @@
-"""Assigning people to parts so that every task's class ratios agree across the parts."""
+"""Assign people to parts so that every task's class ratios agree across the parts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FILES = ("train", "val", "gallery", "probe")
 
 
 def class_ratios(parts: dict[str, pd.DataFrame], tasks: Tasks) -> pd.DataFrame:
-    """Each class's share of the labelled sessions in each part: a row per task and class."""
+    """Each class's share of the labelled captures in each part: a row per task and class."""
     rows = []
     indices = {name: class_indices(table, tasks) for name, table in parts.items()}
     for task, classes in tasks.items():
@@ -30,7 +30,7 @@ def class_ratios(parts: dict[str, pd.DataFrame], tasks: Tasks) -> pd.DataFrame:
 def divide(
     faces: pd.DataFrame, tasks: Tasks, params: SplitParams, rng: np.random.Generator
 ) -> tuple[dict[str, pd.DataFrame], pd.Series]:
-    """Who is trained on, who picks the epoch and who is tested; nobody is on two sides.
+    """Divide people into train, val and test; nobody is in two parts.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ def divide(
     parts : dict of str to DataFrame
         Rows of ``faces``, by `PARTS`.
     reasons : Series of str
-        Why a row is in none of them; else empty.
+        Why a row is in none of them; otherwise empty.
 
     Raises
     ------
     UserError
-        If no face can be used, or there are too few people for three parts of two.
+        If no face is usable, or there are too few people for three parts of two.
     """
     reasons = unknown_labels(faces, tasks)
     reasons[_too_many(faces[reasons == ""], params.max_sessions, rng)] = (
@@ -57,11 +57,11 @@ def divide(
     counts = kept["identity"].map(kept["identity"].value_counts())
     few = counts.index[counts < params.min_sessions]
     reasons[few] = [
-        f"{n} capture of this person, split.min_sessions={params.min_sessions}" for n in counts[few]
+        f"too few captures ({n}), split.min_sessions={params.min_sessions}" for n in counts[few]
     ]
     kept = faces[reasons == ""]
     if kept.empty:
-        raise UserError(f"split: no face can be used, the first because {reasons.iloc[0]}")
+        raise UserError(f"split: no usable face; the first: {reasons.iloc[0]}")
     part = assign_people(kept, tasks, (params.val, params.test), rng)
     parts = {name: kept[kept["identity"].map(part) == name] for name in PARTS}
     _check_sizes(parts, params)
@@ -74,8 +74,8 @@ def _check_sizes(parts: dict[str, pd.DataFrame], params: SplitParams) -> None:
         if people < 2:
             total = sum(t["identity"].nunique() for t in parts.values())
             raise UserError(
-                f"split: {people} people for {name} out of {total} with at least "
-                f"{params.min_sessions} usable captures; bring more people or change split.val, "
+                f"split: {name} needs 2 people but has {people} of the {total} with at least "
+                f"{params.min_sessions} usable captures; add people or change split.val, "
                 "split.test and split.min_sessions (params.yaml)"
             )
 
@@ -87,18 +87,18 @@ def _too_many(faces: pd.DataFrame, most: int, rng: np.random.Generator) -> pd.In
 
 
 SWAPS = 20_000
-SIZE_WEIGHT = 0.5  # of the parts' session counts beside their class counts
+SIZE_WEIGHT = 0.5  # of the parts' capture counts relative to their class counts
 
 
 def assign_people(
     faces: pd.DataFrame, tasks: Tasks, fractions: tuple[float, float], rng: np.random.Generator
 ) -> dict[str, str]:
-    """Part (train, val or test) of every identity.
+    """Assign a part (train, val or test) to every identity.
 
-    A session counts in each of its tasks' classes, and a person brings all their sessions along,
-    so exact ratios need not exist. From a random assignment of the wanted sizes, pairs of people
-    from two parts change places while that brings the parts' class counts closer to their
-    share (Sechidis et al., ECML 2011, state the same target and approach it greedily).
+    A capture counts in a class of each task, and a person's captures stay together, so exact
+    ratios need not exist. From a random assignment with the right sizes, pairs of people from two
+    parts are swapped if that brings the parts' class counts closer to their share (Sechidis et
+    al., ECML 2011, state the same target and approach it greedily).
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def assign_people(
 
 
 def _class_counts(faces: pd.DataFrame, tasks: Tasks, people: list[str]) -> np.ndarray:
-    """(people, classes of all tasks + 1) sessions of each person in each class, and in all."""
+    """Captures of each person per class, and in total: (people, classes of all tasks + 1)."""
     indices = class_indices(faces, tasks)
     columns = [
         (indices[task] == index) for task, classes in tasks.items() for index in range(len(classes))

@@ -1,4 +1,4 @@
-"""Section ``train`` of params.yaml, and all that a training depends on."""
+"""Section ``train`` of params.yaml, and everything that training depends on."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from psface.captures.limits import CaptureLimits
-from psface.config import Count, FileName, NonNegative, Positive, Section, Seed
+from psface.captures.limits import SelectedLimits
+from psface.config import Count, FileName, NonNegative, Positive, Section, Seed, Selection
 from psface.faces.crop_params import CropParams
 from psface.faces.modalities import Modality
 from psface.model.network.backbones import Backbone
@@ -38,52 +38,41 @@ class TrainParams(Section):
     reversal_weight: NonNegative
     erase: bool
     epochs: Count
-    batch_size: Annotated[int, Field(ge=4)]  # halves of it must still have batch statistics
+    batch_size: Annotated[int, Field(ge=4)]  # half of it must still have batch statistics
     learning_rate: Positive
     weight_decay: NonNegative
 
     @model_validator(mode="after")
     def _steps_fit(self) -> TrainParams:
         if len(set(self.tasks)) < len(self.tasks):
-            raise ValueError("tasks: one is named twice")
+            raise ValueError("tasks: remove the duplicate")
         if self.frozen_parts and not self.init_from:
-            raise ValueError("frozen_parts needs init_from: what is frozen would stay random")
+            raise ValueError("frozen_parts needs init_from: frozen parts would stay random")
         return self
 
 
-class Recipe(Section):
-    """What a model is made by: its card keeps all that inference needs of it."""
+class Recipe(Selection):
+    """Everything that determines a model; the card keeps what inference needs."""
 
     modality: Modality
     fusion: Fusion
     attributes: Attributes
-    limits: CaptureLimits
+    ingest: SelectedLimits
     stereo: StereoParams
     crop: CropParams
     train: TrainParams
 
     @model_validator(mode="after")
     def _tasks_are_attributes(self) -> Recipe:
-        check_tasks(self.train, self.attributes)
+        for task in self.train.tasks:
+            if task not in self.attributes:
+                known = ", ".join(self.attributes)
+                raise ValueError(f"train.tasks: {task} is unknown: choose from {known}")
+            if task not in self.train.task_weights:
+                raise ValueError(f"train.task_weights lacks {task}, which is in train.tasks")
         return self
 
     @property
     def tasks(self) -> Tasks:
         """The attributes that the network is trained on, in the order of its chain."""
         return {task: self.attributes[task] for task in self.train.tasks}
-
-
-def check_tasks(train: TrainParams, attributes: Tasks) -> None:
-    """Whether the tasks are attributes, each with a weight.
-
-    Raises
-    ------
-    ValueError
-        If they are not; the message says which.
-    """
-    for task in train.tasks:
-        if task not in attributes:
-            known = ", ".join(attributes)
-            raise ValueError(f"train.tasks: {task} is unknown: use some of {known}")
-        if task not in train.task_weights:
-            raise ValueError(f"train.task_weights lacks {task}, which is in train.tasks")

@@ -1,4 +1,4 @@
-"""What is trained on: the parts of the split as rows of the packed crops, with their labels."""
+"""Training data: the parts of the split as rows of the packed crops, with labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from psface.training.train_params import Recipe
 def measure_scale(faces: Faces, rows: np.ndarray) -> Scale:
     """Mean and standard deviation of each channel over the training rows.
 
-    The normal's x keeps mean zero, so that mirroring it is a change of sign.
+    The normal's x keeps mean zero, so that mirroring only changes its sign.
     """
     total = np.zeros(sum(faces.channels))
     squares = np.zeros_like(total)
@@ -46,7 +46,7 @@ class Part:
     rows : (N,) int
     identities : (N,) str
     labels : dict of str to (N,) int64 tensor
-        Class indices per task, `UNKNOWN` where not given.
+        Class indices per task, `UNKNOWN` where missing.
     """
 
     rows: np.ndarray
@@ -55,16 +55,16 @@ class Part:
 
 
 def read_part(table: pd.DataFrame, tasks: Tasks, faces: int) -> Part:
-    """A split's table as arrays, of so many packed ``faces``.
+    """Convert a split's table to arrays; ``faces`` is the number of packed faces.
 
     Raises
     ------
     UserError
-        If it is no table of the split.
+        If it is not a table of the split.
     """
     rows = rows_of(table, faces)
     if "identity" not in table:
-        raise UserError("a table of the split has no identities; run `dvc repro -f split`")
+        raise UserError("a table of the split has no column identity; run `dvc repro -f split`")
     indices = class_indices(table, tasks)
     return Part(
         rows,
@@ -87,19 +87,19 @@ def usable_tasks(table: pd.DataFrame, tasks: Tasks) -> Tasks:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The crops of a modality, and which of them are for what.
+    """The crops of a modality, and their use.
 
     Attributes
     ----------
     faces : Faces
     tasks : dict
-        That the training part has two classes of or more.
+        Those with at least two classes in the training part.
     part, val : Part
-        Trained on, and for choosing the epoch.
+        For training, and for choosing the epoch.
     identities : (N,) int64 tensor
-        Of ``part``: people as numbers.
+        People of ``part``, as numbers.
     people : int
-        How many they are.
+        Number of people in ``part``.
     """
 
     faces: Faces
@@ -111,16 +111,16 @@ class TrainingData:
 
 
 def read_data(recipe: Recipe, faces_folder: Path, splits: Path) -> TrainingData:
-    """The packed crops and the split's tables.
+    """Read the packed crops and the split's tables.
 
     Raises
     ------
     UserError
-        If one of them is missing or does not fit the others.
+        If one of them is missing or they do not match.
     """
     table, val_table = (read_table(splits / f"{n}.csv", "split") for n in ("train", "val"))
     tasks = usable_tasks(table, recipe.tasks)
     faces = Faces(faces_folder, maps_of(recipe.modality))
-    part, val = (read_part(some, tasks, len(faces)) for some in (table, val_table))
+    part, val = (read_part(rows, tasks, len(faces)) for rows in (table, val_table))
     people, identities = np.unique(part.identities, return_inverse=True)
     return TrainingData(faces, tasks, part, val, torch.from_numpy(identities), len(people))

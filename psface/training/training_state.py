@@ -1,4 +1,4 @@
-"""All that changes while a network is trained, in one object that saves and loads itself."""
+"""The mutable state of a training run, which saves and loads itself."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from psface.training.train_params import TrainParams
 from psface.training.training_data import TrainingData
 
 WARMUP = 0.1  # of all steps
-DECAY = 0.97  # of the average of the weights, per step
+DECAY = 0.97  # of the weights' average, per step
 
 
 class TrainingState:
-    """A training that goes on: weights, optimiser, random numbers, and what has been found so far.
+    """A training run in progress: weights, optimiser, random state and results so far.
 
     Attributes
     ----------
     network : Network
     average : AveragedModel
-        The running average of the weights, which is validated and kept: a small training set makes
-        single epochs jump.
+        The running average of the weights, which is validated and kept: on a small training set,
+        single epochs fluctuate.
     objective : Objective
     optimizer, schedule
         AdamW, and one cycle of its learning rate.
     generator : torch.Generator
-        Of batches and augmentation.
+        For batches and augmentation.
     log : list of dict of str to float
-        What each finished epoch gave.
+        Results of each finished epoch.
     card : Card
         With the best epoch so far.
     best : dict of str to Tensor
@@ -53,7 +53,7 @@ class TrainingState:
         if params.init_from:
             matched = initialise(self.network, Path(params.init_from))
             print(f"train: from {params.init_from}: {matched}")
-            self.network.erased.zero_()  # what is taken out is found anew
+            self.network.erased.zero_()  # computed anew after training
         freeze_parts(self.network, params.frozen_parts)
         self.device = default_device()
         self.network.to(self.device)
@@ -68,7 +68,7 @@ class TrainingState:
         self.objective.to(self.device)
         groups = parameter_groups(self.network, self.objective, params)
         self.optimizer = torch.optim.AdamW(groups, fused=True)
-        # Ten steps of which the first is all of the warm-up would divide by zero.
+        # With ten steps, a warm-up of the first alone would divide by zero.
         warmup = 2 / steps if steps > 2 and round(WARMUP * steps, 6) <= 1 else WARMUP
         rates = [group["lr"] for group in self.optimizer.param_groups]
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -90,13 +90,13 @@ class TrainingState:
     def keep_best(self, auc: float) -> None:
         """Keep the averaged weights if their validation AUC is the best so far."""
         if auc >= self.card.val_auc:
-            found = {"epoch": len(self.log), "val_auc": round(auc, 6)}
-            self.card = self.card.model_copy(update=found)
+            update = {"epoch": len(self.log), "val_auc": round(auc, 6)}
+            self.card = self.card.model_copy(update=update)
             averaged = self.averaged.state_dict()
             self.best = {k: v.detach().cpu().clone() for k, v in averaged.items()}
 
     def save(self, path: Path, fingerprint: str) -> None:
-        """Write a checkpoint, from which the same run goes on."""
+        """Write a checkpoint, from which the same run can resume."""
         content = {
             name: getattr(self, name).state_dict()
             for name in ("network", "average", "objective", "optimizer", "schedule")
@@ -111,7 +111,7 @@ class TrainingState:
         save_checkpoint(path, fingerprint, content)
 
     def load(self, path: Path, fingerprint: str) -> None:
-        """Go on from a checkpoint, if there is one of this very run."""
+        """Resume from a checkpoint, if there is one of this run."""
         content = load_checkpoint(path, fingerprint)
         if content is None:
             return
@@ -121,4 +121,4 @@ class TrainingState:
         torch.set_rng_state(content["rng"])
         self.log, self.best = content["log"], content["best"]
         self.card = self.card.model_copy(update=content["card"])
-        print(f"train: goes on from epoch {len(self.log)} of {path}")
+        print(f"train: resuming from epoch {len(self.log)} of {path}")

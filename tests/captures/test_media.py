@@ -124,7 +124,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
 
 
 def test_nothing_to_look_at(tmp_path):
-    with pytest.raises(UserError, match="none: there is no such file or folder"):
+    with pytest.raises(UserError, match="none: no such file or folder"):
         find_media([tmp_path / "none"])
     with pytest.raises(UserError, match=r"no picture .* and no video"):
         find_media([tmp_path])

@@ -12,7 +12,7 @@ import pytest
 
 from psface.commands.cli import COMMANDS
 from psface.commands.measure.measure_command import COMMANDS as MEASURES
-from tests.commands.running import psface
+from tests.commands.running import psface, refused
 
 ROOT = Path(__file__).parents[2]
 STAGES = sorted(
@@ -153,3 +153,10 @@ def test_as_a_process(command, error, tmp_path, monkeypatch):
     )
     assert result.returncode == 1 and result.stderr.startswith(error)
     assert "Traceback" not in result.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_package_of_the_pipeline_that_is_not_installed_is_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
+    monkeypatch.delitem(sys.modules, "psface.recognise.pair_lists", raising=False)
+    refused(capsys, r"sklearn is not installed; `pip install 'psface\[pipeline\]'`", "verify", "x")

@@ -116,10 +116,10 @@ def test_a_name_that_is_no_unicode_loses_nothing(detector, pictures, tmp_path, f
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--scale-factor", "1"], r"scale_factor=1\.0: mtcnn's lies between 0 and 1"),
+        (["--scale-factor", "1"], r"scale_factor=1\.0: must be between 0 and 1 for mtcnn"),
         (["--thresholds", "1", ".7", ".7"], r"thresholds=.*between 0 and 1"),
         (["--min-face-size", "0"], r"min_face_size=0\.0: give a number of pixels"),
-        (["--detector", "opencv-haar", "--scale-factor", ".7"], r"opencv-haar's is over 1"),
+        (["--detector", "opencv-haar", "--scale-factor", ".7"], r"must be over 1 for opencv-haar"),
         (["--detector", "dlib-hog", "--scale-factor", ".7"], r"no option 'scale_factor'"),
     ],
 )

@@ -57,8 +57,8 @@ def test_people_are_known_by_the_pictures_they_were_enrolled_with(
     gallery, out = tmp_path / "g.safetensors", tmp_path / "out"
     enrol(people, "--model", raw_model, "--gallery", gallery)
     said = capsys.readouterr()
-    assert "3 people enrolled by 6 captures, calibrated with 6, 2 not used" in said.out
-    assert "notes.pdf: no picture" in said.err and "cut.png: truncated" in said.err
+    assert "3 people enrolled from 6 captures, calibrated on 6, 2 not used" in said.out
+    assert "notes.pdf: neither a picture" in said.err and "cut.png: truncated" in said.err
 
     options = ("--model", raw_model, "--gallery", gallery, "--out", out, "--pictures")
     identify(people, "--far", 0.8, *options)
@@ -100,7 +100,7 @@ def test_strangers_and_a_rate_that_cannot_be_promised(people, raw_model, tmp_pat
     identify(people, *common, "--far", 0.5, "--out", tmp_path / "out")
     assert "faces known at a false accept rate of 0.5" in capsys.readouterr().out
     known = ("--strangers", people)
-    match = "Nguyễn Văn A is enrolled, and so no stranger"
+    match = "Nguyễn Văn A is enrolled too; give other people"
     refused(capsys, match, "enrol", people, *common, *known)
 
 
@@ -125,7 +125,7 @@ def test_names_that_are_not_utf_8(people, raw_model, tmp_path, capsys):
     gallery, out = tmp_path / "g.safetensors", tmp_path / "out"
     common = ("--model", raw_model, "--gallery", gallery)
     enrol(people, *common)
-    assert "3 people enrolled by 6 captures" in capsys.readouterr().out
+    assert "3 people enrolled from 6 captures" in capsys.readouterr().out
     identify(people, *common, "--far", 0.9, "--out", out)
     assert sum("not UTF-8" in row["reason"] for row in rows(out / "faces.csv")) == 3
 
@@ -166,9 +166,9 @@ def test_nobody_to_enrol(raw_model, tmp_path, capsys):
     common = ("--model", raw_model, "--gallery", gallery)
     refused(capsys, "nobody to enrol", "enrol", tmp_path / "empty", *common)
     (tmp_path / "empty" / "loose.jpg").write_bytes(b"")
-    refused(capsys, r"loose\.jpg: lies in no person's folder", "enrol", tmp_path / "empty", *common)
+    refused(capsys, r"loose\.jpg: not in a person's folder", "enrol", tmp_path / "empty", *common)
     assert not gallery.exists()
-    refused(capsys, "there is no such gallery", "identify", tmp_path, *common)
+    refused(capsys, "no such gallery; create it", "identify", tmp_path, *common)
     nowhere = ("--model", tmp_path / "nowhere")
     refused(capsys, r"card\.json: missing", "enrol", tmp_path / "empty", *nowhere)
 
@@ -200,7 +200,7 @@ def test_captures_under_several_lights(simulated, settings, tmp_path, capsys):
     save_untrained(model, untrained_card(settings, "albedo"))
     common = ("--model", model, "--gallery", gallery)
     enrol(simulated, *common)
-    assert "4 people enrolled by 8 captures" in capsys.readouterr().out
+    assert "4 people enrolled from 8 captures" in capsys.readouterr().out
     person = sorted((simulated / "Photometric_DB").iterdir())[1]
     mixed = tmp_path / "mixed"
     shutil.copytree(person, mixed / person.name)

@@ -157,7 +157,7 @@ def test_a_set_needs_a_model_for_pictures(settings, tmp_path, capsys):
 def test_an_empty_folder(raw_model, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "loose.jpg").write_bytes(b"")
-    match = r"no person's capture in it; .*loose\.jpg: lies in no"
+    match = r"no usable capture in it; .*loose\.jpg: not in a"
     refused(capsys, match, "verify", tmp_path / "empty", "--model", raw_model)
 
 
@@ -191,5 +191,5 @@ def test_two_pictures(people, raw_model, tmp_path, capsys):
     assert f"cosine {cosine}: one person at" in capsys.readouterr().out
     verify(first, first, "--model", raw_model, "--threshold", 1.1)
     assert ": different people at 1.1" in capsys.readouterr().out
-    match = r"none\.png: there is no such picture"
+    match = r"none\.png: no such picture"
     refused(capsys, match, "verify", first, people / "none.png", "--model", raw_model)

@@ -111,14 +111,14 @@ def test_fddb_ellipses_become_their_bounding_boxes(pictures, angle):
     [
         ("dlib", "<dataset><images><image><box/></image></images></dataset>", "dlib's imglab"),
         ("dlib", "no xml", "dlib's imglab"),
-        ("dlib", "<dataset/>", "no picture is annotated"),
-        ("wider", "a.jpg\n2\n1 2 3 4 0 0 0 0 0 0\n", "line .*10 numbers should stand"),
-        ("wider", "a.jpg\nmany\n", "line 2: 'many' where a number of faces should stand"),
-        ("wider", "12 13\n", "line 1: '12 13' where the path of a picture should stand"),
+        ("dlib", "<dataset/>", "no annotated pictures"),
+        ("wider", "a.jpg\n2\n1 2 3 4 0 0 0 0 0 0\n", "line .*expected 10 numbers"),
+        ("wider", "a.jpg\nmany\n", "line 2: expected the number of faces, not 'many'"),
+        ("wider", "12 13\n", "line 1: expected the path of a picture, not '12 13'"),
         ("wider", "c.jpg\n0\n0 0 0 0 0 0 0 0 0 0\n", "c.jpg, which does not exist"),
-        ("wider", "# a.jpg\n1 2 x 4\n", "line 2: .*4 numbers should stand"),
-        ("fddb", "a\n1\n1 2 3\n", "line 3: '1 2 3' where 5 numbers should stand"),
-        ("fddb", "", "no picture is annotated"),
+        ("wider", "# a.jpg\n1 2 x 4\n", "line 2: expected 4 numbers"),
+        ("fddb", "a\n1\n1 2 3\n", "line 3: expected 5 numbers, not '1 2 3'"),
+        ("fddb", "", "no annotated pictures"),
     ],
 )
 def test_wrong_files(pictures, form, text, said):

@@ -12,11 +12,11 @@ from PIL import Image
 from psface.captures.media import read_picture
 from psface.commands.survey.survey_params import SurveyedDetector
 from psface.detect import onnx_runtime as onnx_module
+from psface.detect.adapters.retinaface import RetinaFace, _anchors
+from psface.detect.adapters.yolo import YoloFace, _decode, _letterbox
 from psface.detect.detectors import DETECTORS, build_detector, detect_faces
 from psface.detect.face import pixels, rgb8
 from psface.detect.onnx_runtime import best_faces
-from psface.detect.retinaface import RetinaFace, _anchors
-from psface.detect.yolo import YoloFace, _decode, _letterbox
 from psface.errors import UserError
 from psface.faces.crop_params import Aligner
 
@@ -52,8 +52,8 @@ def test_images_that_are_taken(image, shape, dtype, top):
         (np.zeros((2, 3, 2)), "shape"),
         (np.zeros((0, 3)), "shape"),
         (np.zeros((2, 3), np.int32), "int32"),
-        (np.full((2, 3), 200.0), r"from 200 to 200; wanted \[0, 1\]"),
-        (np.full((2, 3), np.nan), "wanted"),
+        (np.full((2, 3), 200.0), r"from 200 to 200; expected \[0, 1\]"),
+        (np.full((2, 3), np.nan), "expected"),
     ],
 )
 def test_images_that_are_refused(image, said):
@@ -62,9 +62,9 @@ def test_images_that_are_refused(image, said):
 
 
 def test_unknown_names_and_options():
-    with pytest.raises(UserError, match="no detector is called 'viola'; there are mtcnn, opencv-"):
+    with pytest.raises(UserError, match="unknown detector 'viola'; use one of mtcnn, opencv-"):
         build_detector("viola")
-    with pytest.raises(UserError, match="opencv-haar has no option 'weights'; it has min_face"):
+    with pytest.raises(UserError, match="opencv-haar has no option 'weights', only min_face"):
         build_detector("opencv-haar", weights="w.xml")
     assert build_detector("opencv-haar", weights=None).min_face_size == 20
 
@@ -93,7 +93,7 @@ def test_weights_that_come_in_no_package_are_asked_for(name, file, project):
 def test_packages_that_are_not_installed_are_asked_for(monkeypatch, tmp_path, name, package):
     monkeypatch.setitem(sys.modules, package, None)
     given = {"weights": tmp_path / "w.onnx"} if name == "yolo-face" else {}
-    with pytest.raises(UserError, match=r"not installed; `pip install"):
+    with pytest.raises(UserError, match=r"not installed; run `pip install"):
         build_detector(name, **given)
 
 
@@ -174,7 +174,7 @@ def test_retinaface_anchors_are_decoded(monkeypatch, tmp_path):
     boxes[0, chosen] = [1.0, -2.0, np.log(2) / 0.2, 0.0]
     points[0, chosen, :2] = [5.0, 10.0]
     monkeypatch.setattr(
-        "psface.detect.retinaface.open_session",
+        "psface.detect.adapters.retinaface.open_session",
         lambda *_: session_of([boxes, scores, points], OPEN),
     )
     [[face]] = RetinaFace(weights=tmp_path / "w.onnx").detect([np.zeros((height, width), np.uint8)])
@@ -186,8 +186,8 @@ def test_retinaface_anchors_are_decoded(monkeypatch, tmp_path):
 
 
 def test_a_model_for_one_size_alone_is_refused(monkeypatch, tmp_path):
-    monkeypatch.setattr("psface.detect.retinaface.open_session", lambda *_: session_of([]))
-    with pytest.raises(UserError, match=r"w\.onnx: made for pictures of \[640, 640\] px alone"):
+    monkeypatch.setattr("psface.detect.adapters.retinaface.open_session", lambda *_: session_of([]))
+    with pytest.raises(UserError, match=r"w\.onnx: takes only pictures of \[640, 640\] px"):
         RetinaFace(weights=tmp_path / "w.onnx")
 
 
@@ -207,7 +207,7 @@ def test_yolo_outputs_are_decoded(monkeypatch, tmp_path, family):
         output = np.zeros((1, 15, 9))
         output[0, :, 4] = [*centre, 0.7, *five.ravel()]
         score = 0.7
-    monkeypatch.setattr("psface.detect.yolo.open_session", lambda *_: session_of([output]))
+    monkeypatch.setattr("psface.detect.adapters.yolo.open_session", lambda *_: session_of([output]))
     # 1280 x 640: halved, with a border of 160 px above and below.
     [[face]] = YoloFace(weights=tmp_path / "w.onnx").detect([np.zeros((640, 1280), np.uint8)])
     assert face.score == pytest.approx(score)
@@ -218,12 +218,13 @@ def test_yolo_outputs_are_decoded(monkeypatch, tmp_path, family):
 def test_another_model_s_outputs_are_refused(monkeypatch, tmp_path):
     assert _decode(np.zeros((1, 84, 8400))) is None and _decode(np.zeros((3, 4))) is None
     monkeypatch.setattr(
-        "psface.detect.yolo.open_session", lambda *_: session_of([np.zeros((1, 84, 10))])
+        "psface.detect.adapters.yolo.open_session", lambda *_: session_of([np.zeros((1, 84, 10))])
     )
     with pytest.raises(UserError, match=r"w\.onnx: outputs \[\[1, 84, 10\]\] are not those"):
         YoloFace(weights=tmp_path / "w.onnx").detect([np.zeros((64, 64), np.uint8)])
     monkeypatch.setattr(
-        "psface.detect.retinaface.open_session", lambda *_: session_of([np.zeros((1, 8, 4))], OPEN)
+        "psface.detect.adapters.retinaface.open_session",
+        lambda *_: session_of([np.zeros((1, 8, 4))], OPEN),
     )
     with pytest.raises(UserError, match=r"w\.onnx: its outputs are not RetinaFace's"):
         RetinaFace(weights=tmp_path / "w.onnx").detect([np.zeros((64, 64), np.uint8)])
@@ -283,10 +284,10 @@ def test_a_model_of_another_kind_is_refused_by_the_runtime(monkeypatch, tmp_path
 @pytest.mark.parametrize(
     ("images", "said"),
     [
-        (np.zeros((480, 360, 3), np.uint8), r"of one image, \[image\]"),
-        ("a.png", "wanted a list of images"),
-        (7, "wanted a list of images"),
-        (["a.png"], "a.png: a path; read it with"),
+        (np.zeros((480, 360, 3), np.uint8), r"for a single image, pass \[image\]"),
+        ("a.png", "expected a list of images"),
+        (7, "expected a list of images"),
+        (["a.png"], "a.png: a path, not an image; read it with"),
         ([None], "NoneType: not an image"),
     ],
 )

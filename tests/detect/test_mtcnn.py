@@ -186,9 +186,9 @@ def test_own_weights_are_read_and_others_refused(tmp_path, shared_data):
     assert rows_of(own) == pytest.approx(rows_of(MTCNN(40).detect([image])[0]), abs=1e-5)
 
     save_file({"conv1.weight": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match=r"other\.safetensors: not the weights of an MTCNN"):
+    with pytest.raises(UserError, match=r"other\.safetensors: not the weights of a psface MTCNN"):
         MTCNN(40, weights=tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match=r"none\.safetensors: no safetensors file"):
+    with pytest.raises(UserError, match=r"none\.safetensors: not a safetensors file"):
         MTCNN(40, weights=tmp_path / "none.safetensors")
 
 
@@ -200,7 +200,7 @@ class Payload:
 def test_a_pickle_is_refused_and_not_executed(tmp_path):
     for name in ("weights.safetensors", "weights.pt"):
         (tmp_path / name).write_bytes(pickle.dumps(Payload()))
-        with pytest.raises(UserError, match="no safetensors file"):
+        with pytest.raises(UserError, match="not a safetensors file"):
             MTCNN(40, weights=tmp_path / name)
 
 

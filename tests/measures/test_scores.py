@@ -46,32 +46,32 @@ def test_other_files_are_refused(scores, tmp_path):
     whole = path.read_bytes()
     for content in (b"", b"hello", whole[: len(whole) // 2]):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"scores\.npz: no table of scores"):
+        with pytest.raises(UserError, match=r"scores\.npz: not a table of scores"):
             read_scores(path)
     np.savez(path, identity=np.array([object()]))
-    with pytest.raises(UserError, match="no table of scores"):
+    with pytest.raises(UserError, match="not a table of scores"):
         read_scores(path)
     np.savez(
         path,
         **{n: getattr(scores, n) for n in ARRAYS if n != "cosine"},
         cosine=scores.cosine[1:],
     )
-    with pytest.raises(UserError, match="not a score for each pair"):
+    with pytest.raises(UserError, match="number of scores is not that of the pairs"):
         read_scores(path)
 
 
 @pytest.mark.parametrize(
     ("name", "change", "said"),
     [
-        ("gallery", lambda a: a.astype(np.int8), "gallery is not an array"),
-        ("session", lambda a: a[1:], "session is not an array"),
-        ("magnitude", lambda a: a.astype(complex), "magnitude is not an array"),
-        ("magnitude", lambda a: a * np.inf, "scores that are not numbers"),
-        ("cosine", lambda a: a * np.nan, "scores that are not numbers"),
-        ("nearest", lambda a: a + 100, "gallery captures that are not in it"),
-        ("label.pose", lambda a: a + 9, "labels of pose that are no class"),
-        ("label.hair", lambda a: a[:-1], "hair is not an array"),
-        ("classes.hair", lambda a: a[0], "no table of scores|classes of hair"),
+        ("gallery", lambda a: a.astype(np.int8), "gallery has the wrong"),
+        ("session", lambda a: a[1:], "session has the wrong"),
+        ("magnitude", lambda a: a.astype(complex), "magnitude has the wrong"),
+        ("magnitude", lambda a: a * np.inf, "some scores are not finite"),
+        ("cosine", lambda a: a * np.nan, "some scores are not finite"),
+        ("nearest", lambda a: a + 100, "unknown gallery captures"),
+        ("label.pose", lambda a: a + 9, "unknown classes in the labels of pose"),
+        ("label.hair", lambda a: a[:-1], "hair has the wrong"),
+        ("classes.hair", lambda a: a[0], "not a table of scores|classes of hair"),
     ],
 )
 def test_parts_that_do_not_fit(scores, tmp_path, name, change, said):

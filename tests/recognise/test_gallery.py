@@ -153,7 +153,7 @@ def test_parts_that_do_not_fit_each_other(tmp_path, change):
         np.array(list("abb")), directions(3), (np.arange(4), directions(4)), "m"
     )
     write_gallery(tmp_path / "g.safetensors", replace(gallery, **change))
-    with pytest.raises(UserError, match="no gallery of"):
+    with pytest.raises(UserError, match="not a gallery written by"):
         read_gallery(tmp_path / "g.safetensors", "m")
 
 
@@ -164,7 +164,7 @@ def test_what_is_no_gallery_is_refused(tmp_path, content):
         path.write_bytes(content)
     elif content:
         save_file(content, path)
-    said = "no gallery of" if content is not None else "there is no such gallery"
+    said = "not a gallery" if content is not None else "no such gallery; create it"
     with pytest.raises(UserError, match=said):
         read_gallery(path, "model")
 

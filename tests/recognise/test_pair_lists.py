@@ -96,20 +96,20 @@ def test_a_folder_is_all_its_pairs(lfw, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "text", "said"),
     [
-        ("pairs.txt", "", "line 1: wanted LFW's numbers"),
-        ("pairs.txt", "ten\t300\n", "line 1: wanted LFW's numbers"),
-        ("pairs.txt", "1\t1\nBo\tone\t2\nBo\t1\tD\t2\n", "line 2: .*wanted a pair"),
-        ("pairs.txt", "1\t1\nBo\t1\t2\t3\t4\nBo\t1\tD\t2\n", "line 2: .*wanted a pair"),
+        ("pairs.txt", "", "line 1: expected LFW's numbers"),
+        ("pairs.txt", "ten\t300\n", "line 1: expected LFW's numbers"),
+        ("pairs.txt", "1\t1\nBo\tone\t2\nBo\t1\tD\t2\n", "line 2: .*expected a pair"),
+        ("pairs.txt", "1\t1\nBo\t1\t2\t3\t4\nBo\t1\tD\t2\n", "line 2: .*expected a pair"),
         ("pairs.txt", "1\t1\nBo\t1\t9\nZoe\t1\t2\n", "line 2: .*Bo_0009.jpg is missing, and 2 oth"),
-        ("pairs.txt", "1\t1\n", "stands for 2 pairs, the file has 0"),
-        ("pairs.txt", "10\t3\nBo\t1\t2\n", "stands for 60 pairs, the file has 1"),
-        ("pairs.txt", "1\t1\nBo\t1\t2\nBo\t1\t3\n", "there is one kind"),
+        ("pairs.txt", "1\t1\n", "means 2 pairs, but the file has 0"),
+        ("pairs.txt", "10\t3\nBo\t1\t2\n", "means 60 pairs, but the file has 1"),
+        ("pairs.txt", "1\t1\nBo\t1\t2\nBo\t1\t3\n", "only one kind found"),
         ("pairs.csv", "a,b\n1,2\n", "no column first, second, same"),
         ("pairs.csv", "first,second,same\na,b,maybe\n", "line 2: same is 'maybe'"),
         ("pairs.csv", "first,second,same,fold\na,b,1,x\n", "line 2: same is '1' and fold 'x'"),
         ("pairs.csv", "first,second,same\nno.jpg,Bo/Bo_0001.jpg,1\n", "no.jpg is missing; restore"),
         ("pairs.csv", "", "no column first, second, same"),
-        ("pairs.xml", "", "wanted a folder of people"),
+        ("pairs.xml", "", "expected a folder of people"),
     ],
 )
 def test_lists_that_are_wrong(lfw, name, text, said):

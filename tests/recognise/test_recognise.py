@@ -216,9 +216,9 @@ def test_what_is_found_under_a_path(tmp_path):
     by_person = sorted((p.identity, p.name) for p in people if isinstance(p, Capture))
     assert by_person == [("Nguyễn Văn A", "ảnh một.jpg"), ("an", "monday")]
     reasons = " ".join(item.reason for item in people if isinstance(item, Refusal))
-    for said in ("video.mp4: a video", "notes.pdf: no picture", "loop: a link to a folder"):
+    for said in ("video.mp4: a video", "notes.pdf: neither a picture", "loop: a link to a folder"):
         assert said in reasons
-    with pytest.raises(UserError, match="there is no such file"):
+    with pytest.raises(UserError, match="no such file"):
         list(find_captures([tmp_path / "nothing"]))
     with pytest.raises(UserError, match="no such folder"):
         list(people_in(tmp_path / "nothing"))
@@ -255,7 +255,7 @@ def test_an_exported_model_is_the_same_model(settings, simulated_captures, tmp_p
     other = save_untrained(tmp_path / "other", card.model_copy(update={"dropout": 0.5}))
     (tmp_path / "other" / "model.onnx").write_bytes((tmp_path / "onnx/model.onnx").read_bytes())
     assert other.digest != card.digest
-    with pytest.raises(UserError, match="do not belong together; export anew"):
+    with pytest.raises(UserError, match="do not match; export again"):
         Recogniser(tmp_path / "other")
 
     with pytest.raises(UserError, match="holds the model itself"):

@@ -30,7 +30,7 @@ def run(tmp_path_factory):
         folder / "ratios.csv",
     )
     train(
-        params.recipe(), folder / "faces", folder / "splits", folder / "models", folder / "history"
+        params, folder / "faces", folder / "splits", folder / "models", folder / "history"
     )
     write_captures(folder / "sessions.parquet", [Capture("a", "b", ("c/im0.bmp",), np.eye(3))])
     return folder, params

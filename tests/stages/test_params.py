@@ -60,7 +60,7 @@ def test_the_committed_file_is_valid(settings):
         ("crop.size", None, "crop.size is missing"),
         ("split", None, "split is missing"),
         ("split.max_sessions", 1, "split.max_sessions=1"),
-        ("split.test", 0.9, "val + test must leave something to train on"),
+        ("split.test", 0.9, "val + test must be below 1, to leave people to train on"),
         ("train.heads.magface.lower_margin", 0.9, "train.heads.magface"),
         ("attributes.gender", {"all": ["male", "female"]}, "gender needs two or more"),
         ("attributes.gender", {"a": ["male", "x"], "b": ["x"]}, "x is in more than one class"),

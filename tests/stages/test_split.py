@@ -219,7 +219,7 @@ def test_an_attribute_may_be_called_row(run):
 
 @pytest.mark.parametrize("count", [1, 5, 8])
 def test_too_few_people(run, count):
-    said = rf"people for (train|val) out of {count} with.*split\.val"
+    said = rf"(train|val) needs 2 people but .* of the {count} with.*split\.val"
     with pytest.raises(UserError, match=said) as e:
         run(people(count))
     assert "\n" not in str(e.value)
@@ -227,9 +227,9 @@ def test_too_few_people(run, count):
 
 def test_nobody_left(run):
     faces = people(30).assign(gender="unheard of")
-    with pytest.raises(UserError, match="no face can be used, the first because gender `unheard"):
+    with pytest.raises(UserError, match="no usable face; the first: gender `unheard"):
         run(faces)
-    with pytest.raises(UserError, match=r"no face can be used, .*split\.min_sessions=2"):
+    with pytest.raises(UserError, match=r"no usable face; .*split\.min_sessions=2"):
         run(people(30, sessions=1))
 
 

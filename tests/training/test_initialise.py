@@ -114,9 +114,9 @@ def test_files_that_are_refused(tmp_path):
     for name, said in {
         **dict.fromkeys(bad, "weight file|could run code"),
         "payload.pth": "could run code when loaded",
-        "nothing.pth": "no tensors by name",
+        "nothing.pth": "no named tensors",
         "other.safetensors": "nothing in it fits this backbone; set train.backbone",
-        "missing.pth": "missing; mend train.init_from",
+        "missing.pth": "missing; correct train.init_from",
     }.items():
         with pytest.raises(UserError, match=rf"{name}: .*({said})"):
             initialise(network(), tmp_path / name)

@@ -46,7 +46,7 @@ def folders(tmp_path):
 def run(folders, name, params, seconds=1e9):
     models = folders / name
     card = train(
-        params.recipe(),
+        params,
         folders / "faces",
         folders / "splits",
         models,
@@ -90,7 +90,7 @@ def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch, capsys):
     monkeypatch.setattr(psface.training.loop, "embed", embed)
     capsys.readouterr()
     _, resumed = run(folders, "killed", params)
-    assert "train: goes on from epoch 2 of" in capsys.readouterr().out
+    assert "train: resuming from epoch 2 of" in capsys.readouterr().out
     assert equal(whole, resumed)
     assert not (folders / "killed" / "checkpoint.pt").exists()
     curve = pd.read_csv(
@@ -113,15 +113,15 @@ def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch, capsys):
 )
 def test_a_checkpoint_of_another_run_is_not_resumed(folders, tmp_path, change):
     args = folders / "faces", folders / "splits"
-    mine = run_fingerprint(small_params().recipe(), *args)
+    mine = run_fingerprint(small_params(), *args)
     save_checkpoint(tmp_path / "c.pt", mine, {"log": []})
     assert load_checkpoint(tmp_path / "c.pt", mine) == {"fingerprint": mine, "log": []}
-    other = run_fingerprint(small_params(**change).recipe(), *args)
+    other = run_fingerprint(small_params(**change), *args)
     assert load_checkpoint(tmp_path / "c.pt", other) is None
 
 
 def test_a_checkpoint_of_other_data_is_not_resumed(folders):
-    args = small_params().recipe(), folders / "faces", folders / "splits"
+    args = small_params(), folders / "faces", folders / "splits"
     before = run_fingerprint(*args)
     write_faces(folders / "faces", seed=1)
     assert run_fingerprint(*args) != before
@@ -137,13 +137,13 @@ def test_a_checkpoint_of_other_code_is_not_resumed(folders, monkeypatch):
         return str(len(counted))
 
     monkeypatch.setattr(psface.training.loop, "code_digest", digest)
-    recipe = small_params(**{"train.head": "cosface"}).recipe()
+    recipe = small_params(**{"train.head": "cosface"})
     assert run_fingerprint(recipe, *args) != run_fingerprint(recipe, *args)
     assert set(counted) == {("psface.training.loop", "psface.training.heads.cosface")}
     modules = closure(*counted[0])
-    for name in ("training.state", "training.losses", "training.augmentation", "model.embedding",
-                 "model.network.iresnet", "model.network.insightface", "training.heads.base",
-                 "faces.arrays", "measures.verification"):  # fmt: skip
+    for name in ("training.training_state", "training.losses", "training.augmentation",
+                 "model.embedding", "model.network.iresnet", "model.network.ir",
+                 "training.heads.base", "faces.arrays", "measures.verification"):  # fmt: skip
         assert f"psface.{name}" in modules
     for name in ("psface.training.heads.magface", "stages.train", "psface.report.plotting"):
         assert name not in modules
@@ -269,7 +269,7 @@ def test_ten_steps_in_all_train(folders):
         (
             "  tasks: [spectacles,",
             "  tasks: [spectacle,",
-            r"train\.tasks: spectacle is unknown: use",
+            r"train\.tasks: spectacle is unknown: choose",
         ),
         ("    gender: 4.0", "    genders: 4.0", r"train\.task_weights lacks gender"),
     ],
@@ -287,10 +287,10 @@ def test_training_starts_from_a_model(folders, capsys):
     start = str(folders / "a" / "weights.safetensors")
     params = small_params(**{"train.init_from": start, "train.epochs": 1, "train.seed": 5})
     args = folders / "faces", folders / "splits"
-    recipes = params.recipe(), small_params().recipe()
+    recipes = params, small_params()
     assert len({run_fingerprint(recipe, *args) for recipe in recipes}) == 2
     run(folders, "b", params)
-    assert "tensors taken" in capsys.readouterr().out
+    assert "tensors loaded" in capsys.readouterr().out
 
 
 def test_history_is_logged(folders):
@@ -317,13 +317,16 @@ def test_missing_or_foreign_model_files(folders, tmp_path):
         load_model(tmp_path / "nothing", CPU)
     run(folders, "m", small_params(**{"train.epochs": 1}))
     (folders / "m" / "weights.safetensors").write_bytes(b"\x80\x04pickle")
-    with pytest.raises(UserError, match="the weights are not those of the card"):
+    with pytest.raises(UserError, match="the weights do not match the card"):
         load_model(folders / "m", CPU)
     (folders / "m" / "weights.safetensors").unlink()
     with pytest.raises(UserError, match=r"weights\.safetensors: missing"):
         load_model(folders / "m", CPU)
     card = folders / "m" / "card.json"
-    for text, said in (("{}", "no card of this psface .modality"), ("no JSON", "unreadable")):
+    for text, said in (
+        ("{}", "not a card of this psface version .modality"),
+        ("no JSON", "unreadable"),
+    ):
         card.write_text(text)
         with pytest.raises(UserError, match=rf"card\.json: {said}"):
             load_model(folders / "m", CPU)

@@ -1,4 +1,4 @@
-"""Reader of identity folders: ``<root>/<identity>/<picture>``, as of LFW, ORL or one's own."""
+"""Reader of identity folders: ``<root>/<identity>/<picture>``, as in LFW, ORL or your own."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from psface.paths import folders_in, listed
 
 
 def read_folders(root: Path, params: IngestParams, seed: int) -> Iterator[Capture | Refusal]:
-    """Yield every picture as a session of one frame; what is no picture is refused by its name.
+    """Yield every picture as a capture of one frame; files with other suffixes are refused.
 
-    Folders within an identity's are not entered.
+    Folders inside an identity's folder are not read.
     """
     for person in folders_in(root):
         for path in (p for p in listed(person) if not p.is_dir()):
-            # With its suffix: 1.jpg and 1.png are two pictures.
+            # Keep the suffix: 1.jpg and 1.png are two pictures.
             if path.suffix.lower() in PICTURE_SUFFIXES:
                 yield Capture(person.name, path.name, (path.as_posix(),), np.empty((0, 3)))
             else:
                 known = ", ".join(PICTURE_SUFFIXES)
-                reason = f"{path}: not a picture that is read ({known}); remove or convert it"
+                reason = f"{path}: not a supported picture ({known}); remove or convert it"
                 yield Refusal(person.name, path.name, reason)

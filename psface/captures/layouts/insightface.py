@@ -1,8 +1,8 @@
 """Reader of InsightFace's training sets (MS1M, Glint360K, ...): ``train.rec`` and ``train.idx``.
 
-A line of the index is ``<key>\\t<byte>``. The first record may be none of a picture: with a flag
-over zero its first label is the key after the last picture's; the records behind that describe
-identities.
+A line of the index is ``<key>\\t<byte>``. The first record may be a header without a picture: if
+its flag is above zero, its first label is the key after the last picture's, and the records from
+there on describe identities.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ MOST = 2**31  # people
 
 
 def read_recordio(root: Path, params: IngestParams, seed: int) -> Iterator[Capture | Refusal]:
-    """Yield every picture as a session of one frame; its address is ``train.rec::<byte>``.
+    """Yield every picture as a capture of one frame, addressed as ``train.rec::<byte>``.
 
     Raises
     ------
     UserError
-        If a file is missing or the index is not one.
+        If a file is missing or the index is malformed.
     """
     records, index = root / "train.rec", root / "train.idx"
     if not records.is_file():
-        raise UserError(f"{records}: missing; ingest.root is the folder that holds it")
+        raise UserError(f"{records}: missing; set ingest.root to the folder that holds it")
     last: int | None = None
     for key, offset in _index(index):
         try:
@@ -41,7 +41,7 @@ def read_recordio(root: Path, params: IngestParams, seed: int) -> Iterator[Captu
             yield Refusal("unknown", f"{key:08}", str(error))
             continue
         label = labels[0]
-        if not (0 <= label < MOST and label == int(label)):  # not of NaN either
+        if not (0 <= label < MOST and label == int(label)):  # also False for NaN
             yield Refusal(
                 "unknown",
                 f"{key:08}",
@@ -56,7 +56,7 @@ def read_recordio(root: Path, params: IngestParams, seed: int) -> Iterator[Captu
 
 
 def _index(path: Path) -> Iterator[tuple[int, int]]:
-    """Every line's key and byte: read first, since two lines of one key may be far apart."""
+    """Yield every line's key and byte, once all are read: duplicates may be far apart."""
     numbers = array("Q")
     try:
         with path.open(encoding="utf-8-sig") as file:
@@ -64,20 +64,20 @@ def _index(path: Path) -> Iterator[tuple[int, int]]:
                 pair = [whole(word) for word in line.split()]
                 if len(pair) != 2 or None in pair:
                     raise UserError(
-                        f"{path}, line {number}: {line[:40]!r}; wanted a key and a byte"
+                        f"{path}, line {number}: {line[:40]!r}; expected a key and a byte"
                     )
                 numbers.extend(pair)  # type: ignore[arg-type]
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: {error}; it belongs beside train.rec") from error
+        raise UserError(f"{path}: {error}; it must be beside train.rec") from error
     table = np.frombuffer(numbers, np.uint64).reshape(-1, 2)
     for column, name in enumerate(("key", "byte")):
         order = np.argsort(table[:, column], kind="stable")
         ordered = table[order, column]
-        if (twice := np.flatnonzero(ordered[1:] == ordered[:-1])).size:
-            first, second = order[twice[0]] + 1, order[twice[0] + 1] + 1
+        if (repeats := np.flatnonzero(ordered[1:] == ordered[:-1])).size:
+            first, second = order[repeats[0]] + 1, order[repeats[0] + 1] + 1
             raise UserError(
-                f"{path}: {name} {ordered[twice[0]]} is on lines {first} and {second}; "
-                "make the index again from train.rec"
+                f"{path}: {name} {ordered[repeats[0]]} is on lines {first} and {second}; "
+                "rebuild the index from train.rec"
             )
     for key, offset in table:
         yield int(key), int(offset)

@@ -1,7 +1,7 @@
-"""The layouts of captures on disk, by the name that ``ingest.source`` gives them.
+"""The layouts of captures on disk, by their name in ``ingest.source``.
 
-To add one: a module with a function ``(root, params, seed)`` that yields every capture under a
-folder, or why it is refused, and its line below. Parameters of its own are a section of
+To add one, write a module with a function ``(root, params, seed)`` that yields every capture under
+a folder, or its refusal, and add a line below. Its own parameters are a section of
 `psface.captures.ingest_params.IngestParams`.
 """
 
@@ -29,5 +29,5 @@ READERS = {
 
 
 def reader(source: str) -> Reader:
-    """The function that reads a layout."""
+    """Return the function that reads a layout."""
     return named(READERS[source])

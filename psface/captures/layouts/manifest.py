@@ -1,7 +1,7 @@
 """Reader of a plain CSV manifest, for any rig: ``<root>/manifest.csv``, a row per frame.
 
-Columns ``identity, session, frame, light_x, light_y, light_z``; ``frame`` is a path within
-``root``. The facial points may be given as ``left_eye_x, left_eye_y, ...`` for all five
+The columns are ``identity, session, frame, light_x, light_y, light_z``; ``frame`` is a path within
+``root``. Optional columns ``left_eye_x, left_eye_y, ...`` give all five
 `psface.captures.capture.LANDMARKS`. Every other column is an attribute, the same in all rows of a
 capture.
 """
@@ -27,12 +27,12 @@ LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy"
 
 
 def read_manifest(root: Path, params: IngestParams, seed: int) -> Iterator[Capture | Refusal]:
-    """See `read_manifest_captures`."""
+    """As `read_manifest_captures`."""
     return read_manifest_captures(root)
 
 
 def read_manifest_captures(root: Path) -> Iterator[Capture | Refusal]:
-    """Yield the sessions of ``root/manifest.csv`` in the order of their first row.
+    """Yield the captures of ``root/manifest.csv`` in the order of their first rows.
 
     Raises
     ------
@@ -41,10 +41,12 @@ def read_manifest_captures(root: Path) -> Iterator[Capture | Refusal]:
     """
     path = root / "manifest.csv"
     if not path.exists():
-        raise UserError(f"{path}: missing; ingest.root is the folder that holds it")
-    given = read_user_table(path, REQUIRED, LANDMARK_COLUMNS)
-    table = pd.DataFrame(given.rows, index=given.lines, columns=list(given.columns), dtype=str)
-    attributes = [c for c in given.columns if c not in {*REQUIRED, *LANDMARK_COLUMNS}]
+        raise UserError(f"{path}: missing; set ingest.root to the folder that holds it")
+    manifest = read_user_table(path, REQUIRED, LANDMARK_COLUMNS)
+    table = pd.DataFrame(
+        manifest.rows, index=manifest.lines, columns=list(manifest.columns), dtype=str
+    )
+    attributes = [c for c in manifest.columns if c not in {*REQUIRED, *LANDMARK_COLUMNS}]
     for key, rows in table.groupby(["identity", "session"], sort=False):
         identity, capture = map(str, key)
         try:
@@ -52,9 +54,9 @@ def read_manifest_captures(root: Path) -> Iterator[Capture | Refusal]:
                 identity=identity,
                 name=capture,
                 frames=_frames(root, rows),
-                lights=_lights(given, rows),
+                lights=_lights(manifest, rows),
                 attributes={name: _one_value(rows, name) for name in attributes},
-                landmarks=_landmarks(given, rows),
+                landmarks=_landmarks(manifest, rows),
             )
         except UserError as error:
             yield Refusal(identity, capture, f"{path}: {error}")
@@ -65,15 +67,15 @@ def _frames(root: Path, rows: pd.DataFrame) -> tuple[str, ...]:
     for number, frame in enumerate(frames):
         if frame in frames[:number]:
             first, again = rows.index[frames.index(frame)], rows.index[number]
-            raise UserError(f"lines {first} and {again} give one frame, {frame}, two lights")
+            raise UserError(f"lines {first} and {again} give frame {frame} two lights")
     return frames
 
 
 def _inside(root: Path, frame: str) -> str:
-    # DVC watches the root: what lies outside it could change unnoticed.
+    # DVC tracks the root: a file outside it could change unnoticed.
     inside = os.path.relpath(root.absolute() / frame.replace("\\", "/"), root.absolute())
     if not frame or inside == "." or Path(inside).parts[0] == "..":
-        raise UserError(f"frame `{frame}` does not lie within {root}; move it there")
+        raise UserError(f"frame `{frame}` is not inside {root}; move it there")
     return find_path(root, inside).as_posix()
 
 
@@ -82,7 +84,7 @@ def _lights(table: UserTable, rows: pd.DataFrame) -> np.ndarray:
     length = np.linalg.norm(lights, axis=1, keepdims=True)
     if (length == 0).any():
         line = rows.index[int(np.argmin(length))]
-        raise UserError(f"a light direction of length zero in line {line}")
+        raise UserError(f"zero-length light direction in line {line}")
     return lights / length
 
 
@@ -107,5 +109,5 @@ def _numbers(table: UserTable, rows: pd.DataFrame, columns: tuple[str, ...]) -> 
 def _one_value(rows: pd.DataFrame, name: str) -> str:
     values = sorted(set(rows[name]))
     if len(values) > 1:
-        raise UserError(f"{name} is both `{values[0]}` and `{values[1]}` in one session")
+        raise UserError(f"{name} is both `{values[0]}` and `{values[1]}` in one capture")
     return values[0]

@@ -1,8 +1,8 @@
 """Reader of the Photoface layout (Zafeiriou et al., "The Photoface database", CVPRW 2011).
 
-``[Photometric_DB/]<id>/<session>/`` holds a frame per light ``im0.bmp, im1.bmp, ...``, the light
-directions ``LightSource.m`` and the labels ``metadataII.txt``. An optional ``landmarks.csv``
-(``name,x,y``; see `psface.captures.capture.LANDMARKS`) gives the facial points of ``im0``.
+``[Photometric_DB/]<id>/<session>/`` holds a frame per light, ``im0.bmp, im1.bmp, ...``, the light
+directions in ``LightSource.m`` and the labels in ``metadataII.txt``. An optional ``landmarks.csv``
+(``name,x,y``; see `psface.captures.capture.LANDMARKS`) gives the landmarks of ``im0``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from psface.paths import folders_in, listed, one_form
 from psface.tables import read_text, read_user_table
 
 LIGHTS = "LightSource.m"
-# The order of metadataII.txt, with every label that is known. An empty label is unknown.
+# The fields of metadataII.txt, in order, and their valid labels. An empty label means unknown.
 KNOWN_LABELS: dict[str, tuple[str, ...]] = {
     "gender": ("male", "female"),
     "spectacles": ("yes", "no"),
@@ -31,14 +31,13 @@ KNOWN_LABELS: dict[str, tuple[str, ...]] = {
     "occlusion": ("none", "-hair", "-hand", "-hand-other", "-mobile", "-other"),
     "emotion": ("blankstare", "positive", "negative", "emoOther"),
 }
-# The folder of people in the distribution, which unpacks it in others.
+# The distribution's nested folders; the innermost holds the people.
 DATABASES = ("photoface_dist", "photofacedb", "photometric_db")
 _TERM = re.compile(r"\s*([+-]?)\s*(\d+\.?\d*(?:[eE][+-]?\d{1,2})?|\.\d+)", re.ASCII)
 
 
 def read_photoface(root: Path, params: IngestParams, seed: int) -> Iterator[Capture | Refusal]:
-    """Yield every session folder under ``root``, or where the distribution has it, checked for
-    form."""
+    """Yield every session folder under the `people_folder` of ``root`` as a capture or refusal."""
     for person in folders_in(people_folder(root)):
         for folder in folders_in(person):
             try:
@@ -48,28 +47,30 @@ def read_photoface(root: Path, params: IngestParams, seed: int) -> Iterator[Capt
 
 
 def people_folder(root: Path) -> Path:
-    """The folder that holds the people: ``root``, or `DATABASES` inside it."""
+    """Return the folder that holds the people: ``root``, or the innermost `DATABASES` in it."""
     for name in DATABASES:
         root = next((path for path in folders_in(root) if path.name.lower() == name), root)
     return root
 
 
 def misplaced(root: Path, refused: bool) -> str:
-    """Where a capture lies that is not found from ``root``, as the end of a message; empty where
-    its place is not what is wrong: ``refused`` says that captures were found."""
+    """Return where a misplaced capture is, as the end of a message; empty if its place is right.
+
+    ``refused`` says whether captures were found under ``root``.
+    """
     lights = next(root.rglob(LIGHTS), None)
     if lights is None or (refused and lights.parent.parent.parent == people_folder(root)):
         return ""
-    return f"; <person>/<session>/{LIGHTS} is wanted, there is {lights}"
+    return f"; expected <person>/<session>/{LIGHTS}, found {lights}"
 
 
 def read_capture(identity: str, folder: Path) -> Capture:
-    """The session in one folder.
+    """Read the capture in a session folder.
 
     Raises
     ------
     UserError
-        If a file is missing or not as it should be.
+        If a file is missing or malformed.
     """
     lights = read_light_source(_named(folder, LIGHTS))
     return Capture(
@@ -83,7 +84,7 @@ def read_capture(identity: str, folder: Path) -> Capture:
 
 
 def read_light_source(path: Path) -> np.ndarray:
-    """Light directions of a ``LightSource.m``: rows ``90-r 360-a;`` in degrees.
+    """Read the light directions of a ``LightSource.m``: rows ``90-r 360-a;`` in degrees.
 
     ``r`` is the slant from the optical axis and ``a`` the azimuth clockwise from image-up, so that
     ``l = (sin r sin a, sin r cos a, cos r)``.
@@ -108,7 +109,7 @@ def read_light_source(path: Path) -> np.ndarray:
         if elements is None or (elements and len(elements) != 2):
             raise UserError(f"{path}: row `{row.strip()}` is not of the form `90-r 360-a;`")
         if elements:
-            # Term by term: 90 - (90 - r) would be off r by the rounding.
+            # Term by term: 90 - (90 - r) would differ from r by rounding.
             angles.append([_less(90.0, elements[0]), _less(360.0, elements[1])])
     slant, azimuth = np.radians(np.reshape(angles, (-1, 2))).T
     return np.stack(
@@ -117,15 +118,15 @@ def read_light_source(path: Path) -> np.ndarray:
 
 
 def _without_comments(text: str) -> str:
-    """MATLAB's text without its comments, and with continued lines joined."""
+    """Remove MATLAB's comments, and join continued lines."""
     text = re.sub(r"^\s*%\{\s*$.*?^\s*%\}\s*$", "", text, flags=re.DOTALL | re.MULTILINE)
     return re.sub(r"\.\.\..*?(\n|$)", " ", re.sub(r"%.*", "", text))
 
 
 def _elements(row: str) -> list[list[float]] | None:
-    """The elements of a row of a matrix, each as the terms of its sum; None if it has others.
+    """Split a matrix row into elements, each as the terms of its sum; None if it is malformed.
 
-    As in MATLAB, commas and blanks part elements, and ``a -b`` is two where ``a - b`` is one.
+    As in MATLAB, commas and blanks separate elements: ``a -b`` is two elements, ``a - b`` one.
     """
     elements: list[list[float]] = []
     new, rest = True, row.strip()
@@ -160,12 +161,12 @@ def _less(value: float, terms: list[float]) -> float:
 
 
 def read_labels(path: Path) -> dict[str, str]:
-    """Labels of a ``metadataII.txt``; all unknown when there is no such file.
+    """Read the labels of a ``metadataII.txt``; all are unknown if the file is missing.
 
     Raises
     ------
     UserError
-        If a field is missing or holds a label that is not in `KNOWN_LABELS`.
+        If a field is missing, or its label is not in `KNOWN_LABELS`.
     """
     if not path.exists():
         return dict.fromkeys(KNOWN_LABELS, "")
@@ -182,24 +183,24 @@ def read_labels(path: Path) -> dict[str, str]:
 
 
 def read_landmarks(path: Path) -> np.ndarray | None:
-    """Given facial points, (5, 2) pixels in the order of `LANDMARKS`; None without the file.
+    """Read the landmarks, (5, 2) pixels in the order of `LANDMARKS`; None if the file is missing.
 
     Raises
     ------
     UserError
-        If the file does not give every point once, as ``name,x,y``.
+        If the file does not have every point once, as ``name,x,y``.
     """
     if not path.exists():
         return None
     table = read_user_table(path, ("name", "x", "y"), ())
-    given = {row["name"]: [table.number(row[axis]) for axis in "xy"] for row in table.rows}
-    missing = [name for name in LANDMARKS if name not in given]
-    if missing or len(given) < len(table.rows):
-        lacks = f"no row for {missing[0]}" if missing else "a point twice"
-        raise UserError(f"{path}: {lacks}; wanted a row each for {', '.join(LANDMARKS)}")
-    landmarks = np.array([given[name] for name in LANDMARKS], dtype=np.float64)
+    points = {row["name"]: [table.number(row[axis]) for axis in "xy"] for row in table.rows}
+    missing = [name for name in LANDMARKS if name not in points]
+    if missing or len(points) < len(table.rows):
+        fault = f"no row for {missing[0]}" if missing else "duplicate point"
+        raise UserError(f"{path}: {fault}; expected one row each for {', '.join(LANDMARKS)}")
+    landmarks = np.array([points[name] for name in LANDMARKS], dtype=np.float64)
     if not np.isfinite(landmarks).all():
-        raise UserError(f"{path}: every point needs one finite x and y")
+        raise UserError(f"{path}: every point needs a finite x and y")
     return landmarks
 
 
@@ -211,7 +212,7 @@ def _find_frames(folder: Path, lights: int) -> tuple[str, ...]:
             continue
         if other := frames.get(int(match.group(1))):
             raise UserError(
-                f"{folder}: {other.name} and {path.name} stand for one frame; remove one"
+                f"{folder}: {other.name} and {path.name} are the same frame; remove one"
             )
         frames[int(match.group(1))] = path
     if len(frames) > lights:
@@ -224,22 +225,22 @@ def _find_frames(folder: Path, lights: int) -> tuple[str, ...]:
         names = ", ".join(f"im{i}.bmp" for i in missing)
         raise UserError(
             f"{folder}: {names} missing, LightSource.m gives {lights} lights; "
-            "restore the frames or remove the session"
+            "restore the frames or remove the capture"
         )
     return tuple(frames[i].as_posix() for i in sorted(frames))
 
 
 def _named(folder: Path, name: str) -> Path:
-    """A file of a folder, whose name may be in capitals or small letters.
+    """Find a file in a folder, ignoring the case of its name.
 
     Raises
     ------
     UserError
-        If there is more than one.
+        If several match.
     """
     if (folder / name).exists():
         return folder / name
-    alike = [path for path in listed(folder) if path.name.lower() == name.lower()]
-    if len(alike) > 1:
-        raise UserError(f"{folder}: {alike[0].name} and {alike[1].name}; remove one")
-    return alike[0] if alike else folder / name
+    matches = [path for path in listed(folder) if path.name.lower() == name.lower()]
+    if len(matches) > 1:
+        raise UserError(f"{folder}: {matches[0].name} and {matches[1].name}; remove one")
+    return matches[0] if matches else folder / name

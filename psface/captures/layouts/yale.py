@@ -1,8 +1,8 @@
 """Reader of the cropped Extended Yale B set (Georghiades et al., PAMI 2001; Lee et al., 2005).
 
 One sitting per person under up to 64 lights, ``<person>/<person>_P00A+aaaE+ee.pgm``: azimuth and
-elevation of the light in degrees. Several sessions of a person are made by drawing disjoint sets
-of lights.
+elevation of the light in degrees. Several captures per person are made by drawing disjoint sets of
+lights.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ def read_yale(root: Path, params: IngestParams, seed: int) -> Iterator[Capture |
     """Yield ``sessions_per_identity`` disjoint draws of lights for every person under ``root``.
 
     The circle of azimuths about the camera's axis is cut into ``lights_per_session`` equal sectors
-    (quadrants, for four lights) and each draw takes one light from each, so that every session
-    surrounds the face. Lights farther than ``max_angle`` from the axis are left out. The draws
-    depend on the seed and the person's name alone. The full set has nine poses, whose pictures do
-    not lie over each other: each is drawn from by itself; draws of ``P01`` are ``P01-draw0``...
+    (quadrants, for four lights) and each draw takes one light from each, so that the lights of
+    every capture surround the face. Lights more than ``max_angle`` from the axis are left out. The
+    draws depend only on the seed and the person's name. The full set has nine poses, whose pictures
+    are not aligned with each other, so each is drawn from separately; draws of ``P01`` are
+    ``P01-draw0``...
     """
     for person in folders_in(root):
         poses: dict[int, dict[Path, tuple[float, float, float]]] = {}
@@ -62,14 +63,14 @@ def _sessions(
         yield Refusal(
             person.name,
             f"{prefix}draw{number}",
-            f"{person}: its lights within {params.yale.max_angle:g} degrees give {len(draws)} "
+            f"{person}: lights within {params.yale.max_angle:g} degrees give only {len(draws)} "
             "disjoint draws; raise ingest.yale.max_angle or lower "
             "ingest.yale.sessions_per_identity",
         )
 
 
 def light_direction(azimuth: float, elevation: float) -> tuple[float, float, float]:
-    """Yale's angles in degrees as a unit vector; positive azimuth lights the image's left half."""
+    """Unit vector of Yale's angles in degrees; positive azimuth lights the image's left half."""
     a, e = np.radians([azimuth, elevation])
     return (
         float(-np.sin(a) * np.cos(e)),
@@ -91,6 +92,6 @@ def _draw(
             sectors[int(np.degrees(np.arctan2(y, x)) % 360 // width)].append(path)
     shuffled = [[sector[i] for i in rng.permutation(len(sector))] for sector in sectors]
     draws = min(params.yale.sessions_per_identity, min(len(sector) for sector in sectors))
-    # In no order of sectors: the first frame is the one of the 2D baseline, which would else always
-    # be lit from the same side.
+    # Shuffle the sectors: the 2D baseline uses the first frame, which would otherwise always be lit
+    # from the same side.
     return [[shuffled[i][k] for i in rng.permutation(len(shuffled))] for k in range(draws)]

@@ -1,7 +1,7 @@
-"""Brightness, contrast, colour and sharpness of a face, all in the aligned crop.
+"""Brightness, contrast, colour and sharpness of a face, measured in the aligned crop.
 
-In the crop (`psface.faces.template`) every face has one size and place, so that neither the
-picture's size nor its background has a say. A face smaller than the crop is not enlarged.
+In the crop (`psface.faces.template`) every face has the same size and position, so neither the
+picture's size nor its background matters. A face smaller than the crop is not enlarged.
 """
 
 from __future__ import annotations
@@ -15,31 +15,30 @@ from psface.captures.images import rgb
 from psface.faces.template import crop_image, similarity
 
 SIDE = 112  # px, of the crop
-MARGIN = 1.0  # of the landmarks' extent, that is cut out around them before anything is computed
+MARGIN = 1.0  # cut out around the landmarks first, as a share of their extent
 # The face in a crop of side 1: an ellipse from the forehead to the chin.
 CENTRE, AXES = (0.5, 0.62), (0.29, 0.36)
-# Gaussians, px of the crop: the first takes noise away, the second shows how sharp edges were.
+# Gaussians, px of the crop: the first removes noise, the second shows how sharp the edges are.
 FINE, COARSE = 0.7, 1.4
-EDGES = 0.1  # share of the face's pixels, those with the steepest edges
-SHARPEST = 75  # percentile of the edges' sharpness: a face has soft edges, too
+EDGES = 0.1  # share of the face's pixels: those with the steepest edges
+SHARPEST = 75  # percentile of the edges' sharpness: a face also has soft edges
 
 
 @dataclass(frozen=True)
 class Appearance:
-    """What a face looks like.
+    """How a face looks.
 
     Attributes
     ----------
     brightness : float
-        Median luma of the face, [0, 1], of the values as stored.
+        Median luma of the face as stored, [0, 1].
     contrast : float
-        From the 2nd to the 98th percentile of luma, [0, 1]. ISO/IEC 19794-5 wants the grey levels
-        of a face to span 7 of 8 bits, 0.5 here.
+        Range of luma from the 2nd to the 98th percentile, [0, 1]. ISO/IEC 19794-5 requires the
+        grey levels of a face to span 7 of 8 bits, 0.5 here.
     colour : float
         Mean CIELAB chroma; 0 is grey.
     blur : float
-        Standard deviation in pixels of the crop of the Gaussian that its sharpest edges were
-        blurred with.
+        Blur of the sharpest edges: the standard deviation of a Gaussian, in pixels of the crop.
     """
 
     brightness: float
@@ -49,7 +48,7 @@ class Appearance:
 
 
 def appearance(image: np.ndarray, landmarks: np.ndarray) -> Appearance:
-    """Measure a face.
+    """Measure the appearance of a face.
 
     Parameters
     ----------
@@ -67,8 +66,10 @@ def appearance(image: np.ndarray, landmarks: np.ndarray) -> Appearance:
 
 
 def face_crop(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
-    """The aligned crop, (side, side, 3) float32 in [0, 1]; side is `SIDE`, or less where the face
-    is smaller."""
+    """Cut out the aligned crop, (side, side, 3) float32 in [0, 1].
+
+    ``side`` is `SIDE`, or less for a smaller face.
+    """
     low, high = landmarks.min(axis=0), landmarks.max(axis=0)
     reach = MARGIN * (high - low).max() + 2
     x1, y1 = np.maximum(np.floor(low - reach), 0).astype(int)
@@ -81,17 +82,17 @@ def face_crop(image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 
 
 def face_mask(side: int) -> np.ndarray:
-    """Where the face is in a crop, (side, side) bool."""
+    """Mask of the face in a crop, (side, side) bool."""
     y, x = (np.indices((side, side)) + 0.5) / side
     return np.hypot((x - CENTRE[0]) / AXES[0], (y - CENTRE[1]) / AXES[1]) < 1
 
 
 def blur(luma: np.ndarray, inside: np.ndarray) -> float:
-    """Blur of the sharpest edges in a region, px.
+    """Measure the blur of the sharpest edges in a region, px.
 
-    At a step edge that was blurred by s, a further blur by a leaves a slope of 1/sqrt(s^2 + a^2):
-    the ratio of the slopes after two such blurs gives s (Zhuo & Sim, "Defocus map estimation from a
-    single image", Pattern Recognition 44(9), 2011; here both images are blurred, against noise).
+    At a step edge blurred by s, a further blur by a leaves a slope of 1/sqrt(s^2 + a^2), so the
+    ratio of the slopes after two such blurs gives s (Zhuo & Sim, "Defocus map estimation from a
+    single image", Pattern Recognition 44(9), 2011; both images are blurred here, against noise).
 
     Parameters
     ----------

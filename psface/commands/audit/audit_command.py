@@ -1,4 +1,4 @@
-"""``psface audit``: a data set against its requirements."""
+"""``psface audit``: check a data set against its requirements."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ class Sections(Selection):
 @click.command(epilog="Example: psface audit data/pictures --out reports/audit")
 @click.argument("root", required=False, type=PATH)
 @out_option("reports/audit")
-@click.option("--report", is_flag=True, help="Exit with 0 whatever the data set is like.")
+@click.option("--report", is_flag=True, help="Exit with 0 even if there are violations.")
 @click.pass_context
 def audit(context: click.Context, root: Path | None, out: Path, report: bool) -> None:
     """Check a data set, ROOT or audit.root, against section audit of params.yaml.
 
-    Exit status: 0, nothing violates the requirements; 1, something does; 2, the data set could not
-    be audited.
+    Exit status: 0, no violations; 1, violations; 2, the data set could not be audited.
     """
     from psface.commands.audit.auditing import audit as audit_all
 
@@ -52,7 +51,7 @@ def audit(context: click.Context, root: Path | None, out: Path, report: bool) ->
 
 
 def _print(outcome: Outcome) -> None:
-    print(f"{'rule':14}{'wanted':42}{'checked':>9}{'violated':>9}{'not measurable':>16}")
+    print(f"{'rule':14}{'required':42}{'checked':>9}{'violated':>9}{'not measurable':>16}")
     for row in outcome.summary:
-        numbers = f"{row['checked']:9}{row['violated']:9}{row['not_measurable']:16}"
-        print(f"{row['rule']:14}{row['limits']:42}{row['note'] or numbers}")
+        counts = f"{row['checked']:9}{row['violated']:9}{row['not_measurable']:16}"
+        print(f"{row['rule']:14}{row['limits']:42}{row['note'] or counts}")

@@ -1,4 +1,4 @@
-"""The faces of a picture, with their landmarks."""
+"""Find the faces of a picture, with their landmarks."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import numpy as np
 from psface.detect.face import Face
 from psface.detect.mtcnn.cascade import MTCNN
 
-# Pictures are looked at with a longer side of LONGEST px at most, and faces of SMALLEST px there
-# are found: time is the same for all, and someone far behind is no second face.
+# Pictures are reduced to a longer side of LONGEST px at most, and faces from SMALLEST px there are
+# found: every picture takes the same time, and a distant bystander is not a second face.
 LONGEST, SMALLEST = 640, 20
-# Where no face is found, it may be cut too close, or hidden under noise or the dots of a print:
-# a border (share of the longer side) and a Gaussian (px) for every try.
+# A face may be missed because it is cropped too tightly, or hidden by noise or the dots of a print:
+# each try adds a border (share of the longer side) and a Gaussian (px).
 TRIES = ((0.0, 0.0), (0.3, 0.0), (0.3, 2.0))
 
 
 def find_faces(image: np.ndarray) -> list[Face]:
-    """The faces of a picture (H, W, 3), uint8 or uint16 RGB; the largest first.
+    """Find the faces of a picture (H, W, 3), uint8 or uint16 RGB; the largest first.
 
-    Boxes and landmarks are in the picture's pixels. The landmarks of the largest are steadied
-    (`MTCNN.landmarks`).
+    Boxes and landmarks are in pixels of the picture. The landmarks of the largest face are the
+    steadier ones of `MTCNN.landmarks`.
     """
     scale = min(1.0, LONGEST / max(image.shape[:2]))
     small = image
@@ -46,13 +46,13 @@ def find_faces(image: np.ndarray) -> list[Face]:
 
 
 def _inside(face: Face, low: int, high: np.ndarray) -> bool:
-    """Whether the face's middle is in the picture, rather than in the border."""
-    middle = (face.box[:2] + face.box[2:]) / 2
-    return bool((middle >= low).all() and (middle < high).all())
+    """Whether the centre of the face is in the picture rather than in the border."""
+    centre = (face.box[:2] + face.box[2:]) / 2
+    return bool((centre >= low).all() and (centre < high).all())
 
 
 def _in_picture(face: Face, border: int, scale: float) -> Face:
-    assert face.landmarks is not None  # MTCNN gives them
+    assert face.landmarks is not None  # MTCNN always returns them
     points = (face.landmarks - border + 0.5) / scale - 0.5
     return Face((face.box - border) / scale, face.score, points)
 

@@ -10,7 +10,7 @@ from psface.config import Count, FileName, Fraction, NonNegative, Positive, Sect
 
 
 class AuditParams(Section):
-    """What a data set must be: the limits of every rule, which are allowed themselves."""
+    """Requirements of a data set; limits are inclusive."""
 
     root: Annotated[str, Field(min_length=1)]
     metadata: str
@@ -50,7 +50,7 @@ class AuditParams(Section):
             ("min_contrast", "max_contrast"),
         ):
             if getattr(self, low) > getattr(self, high):
-                raise ValueError(f"{low} must not be over {high}")
+                raise ValueError(f"{low} must not exceed {high}")
         if self.adults == self.children or "/" in self.adults + self.children:
-            raise ValueError("adults and children are the names of two folders")
+            raise ValueError("adults and children must be two different folder names")
         return self

@@ -1,4 +1,4 @@
-"""What an audit writes: findings.csv, summary.csv and audit.html."""
+"""The files of an audit: findings.csv, summary.csv and audit.html."""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ SUMMARY = ("rule", "of", "limits", "checked", "violated", "share", "not_measurab
 
 @dataclass(frozen=True)
 class Example:
-    """A violation that the page shows; ``thumbnail`` is a JPEG in base64, empty of what is no
-    readable picture."""
+    """A violation shown on the page.
+
+    ``thumbnail`` is a JPEG in base64, empty if the file is not a readable picture.
+    """
 
     about: str
     value: str
@@ -35,7 +37,7 @@ class Example:
 
 @dataclass
 class Account:
-    """What is kept of a rule's findings: counts, a note of why it was not checked, examples."""
+    """Tally of a rule's findings: counts, why it was not checked, examples."""
 
     verdicts: Counter[str] = field(default_factory=Counter)
     note: str = ""
@@ -43,9 +45,9 @@ class Account:
 
 
 class Report:
-    """The audit's files, whole or not at all; rows are written as they come.
+    """Write the audit's files, all or none; rows are written as they come.
 
-    Of all violations of a rule, any few are drawn as examples (reservoir sampling).
+    The examples of a rule are a random sample of its violations (reservoir sampling).
     """
 
     def __init__(self, out: Path, rules: dict[str, Rule], examples: int, seed: int) -> None:
@@ -59,7 +61,7 @@ class Report:
         with ExitStack() as stack:
             try:
                 partial = stack.enter_context(replacing(path))
-                # A name on the disk need not be text.
+                # File names need not be valid text.
                 file = partial.open("w", encoding="utf-8", errors="backslashreplace", newline="")
             except OSError as error:
                 raise UserError(f"{self.out}: {error.strerror}; give another --out") from error
@@ -72,7 +74,7 @@ class Report:
         self.stack.__exit__(*error)
 
     def add(self, findings: Iterable[Finding], thumbnail: bytes = b"") -> None:
-        """Write findings and count them; ``thumbnail`` is the picture's that they are about."""
+        """Write and count findings; ``thumbnail`` shows the picture they are about."""
         for f in findings:
             rule = self.rules[f.rule]
             value = self._text(f)
@@ -86,14 +88,14 @@ class Report:
                 self._draw_example(account, f, value, thumbnail)
 
     def _draw_example(self, account: Account, f: Finding, value: str, thumbnail: bytes) -> None:
-        place = len(account.examples)
-        if place == self.examples:
-            place = self.random.randrange(account.verdicts["violation"])
-            if place >= self.examples:
+        slot = len(account.examples)
+        if slot == self.examples:
+            slot = self.random.randrange(account.verdicts["violation"])
+            if slot >= self.examples:
                 return
         about = f.path or "/".join(filter(None, (f.group, f.identity))) or "the whole set"
         picture = base64.b64encode(thumbnail).decode()
-        account.examples[place : place + 1] = [Example(about, value, f.note, picture)]
+        account.examples[slot : slot + 1] = [Example(about, value, f.note, picture)]
 
     def _text(self, f: Finding) -> str:
         if isinstance(f.value, float):
@@ -101,20 +103,20 @@ class Report:
         return "" if f.value is None else str(f.value)
 
     def summary(self) -> list[dict[str, Any]]:
-        """A row per rule, with the columns of `SUMMARY`."""
+        """Return a row per rule, with the columns of `SUMMARY`."""
         rows = []
         for name, rule in self.rules.items():
             account = self.accounts[name]
             violated = account.verdicts["violation"]
             checked = violated + account.verdicts["ok"]
             share = f"{violated / checked:.4f}" if checked else ""
-            missing = account.verdicts["not measurable"]
-            values = (name, rule.asks, rule.limits, checked, violated, share, missing, account.note)
+            missing, note = account.verdicts["not measurable"], account.note
+            values = (name, rule.subject, rule.limits, checked, violated, share, missing, note)
             rows.append(dict(zip(SUMMARY, values, strict=True)))
         return rows
 
     def finish(self, facts: dict[str, Any]) -> None:
-        """Write the summary and the page; ``facts`` are what the page says besides."""
+        """Write the summary and the page; ``facts`` are the page's other values."""
         summary = self.summary()
         with replacing(self.out / "summary.csv") as path, path.open("w", newline="") as file:
             table = csv.DictWriter(file, SUMMARY)

@@ -1,4 +1,4 @@
-"""audit: a data set of pictures against the requirements of ``params.yaml``'s ``audit`` section."""
+"""audit: check a data set of pictures against section ``audit`` of ``params.yaml``."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from psface.parallel import map_in_processes
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an audit: how many pictures were looked at, and a row per rule as in
-    summary.csv (`psface.commands.audit.audit_report.SUMMARY`)."""
+    """Result of an audit: the number of pictures, and a row per rule as in summary.csv.
+
+    The columns are those of `psface.commands.audit.audit_report.SUMMARY`.
+    """
 
     pictures: int
     summary: list[dict[str, Any]]
@@ -38,19 +40,20 @@ def audit(params: AuditParams, root: Path, out: Path, seed: int) -> Outcome:
     Raises
     ------
     UserError
-        If ``root`` or the metadata table cannot be read, holds no picture, or ``out`` lies in it.
+        If ``root`` or the metadata table cannot be read, ``root`` holds no picture, or ``out`` is
+        in it.
     """
     if root.resolve() in (out.resolve(), *out.resolve().parents):
-        raise UserError(f"{out}: lies in the data set {root}; give another --out")
+        raise UserError(f"{out}: is in the data set {root}; give another --out")
     table_path = root / params.metadata
     table = read_people(table_path) if params.metadata else None
-    without = {table_path.resolve()} if params.metadata else set()
-    total = sum(1 for _ in walk(root, params, without))
+    excluded = {table_path.resolve()} if params.metadata else set()
+    total = sum(1 for _ in walk(root, params, excluded))
     rules, identities, pictures = rules_of(params), Identities(), 0
     with Report(out, rules, params.examples, seed) as report:
         report.add(groups_in(root, params))
         report.add(unchecked(params))
-        entries = walk(root, params, without)
+        entries = walk(root, params, excluded)
         work = partial(judge, params, root)
         for judged in map_in_processes(work, entries, "audit", total):
             report.add(judged.findings, judged.thumbnail)
@@ -58,7 +61,7 @@ def audit(params: AuditParams, root: Path, out: Path, seed: int) -> Outcome:
             identities.add(judged.entry, readable)
             pictures += judged.entry.kind == "picture"
         if not pictures:
-            raise UserError(f"{root}: there is no picture in it")
+            raise UserError(f"{root}: no pictures found")
         report.add(identities.findings(params, rules, table))
         report.finish({"root": str(root), "pictures": pictures, "parameters": params.model_dump()})
     return Outcome(pictures, report.summary())

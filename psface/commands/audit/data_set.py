@@ -1,4 +1,4 @@
-"""What lies under the data set's folder, and whether it lies where it should."""
+"""List a data set's folder and check that everything is in its place."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ from psface.paths import one_form, visible
 
 @dataclass(frozen=True)
 class Entry:
-    """A file or folder.
+    """A file or folder of the data set.
 
     Attributes
     ----------
     kind : {"picture", "identity", "other"}
-        An identity's folder; other is whatever should not be there.
+        ``identity`` is an identity's folder; ``other`` is anything that should not be there.
     group, identity : str
-        By its folders; in another layout, no group, and the path of the folder for the identity.
+        From the names of its folders; in another layout, no group, and the folder's path as the
+        identity.
     path : str
         Relative to the data set's folder.
     problem : str
-        What is wrong with its place, if anything is.
+        What is wrong with its place; empty if nothing is.
     """
 
     kind: Literal["picture", "identity", "other"]
@@ -39,7 +40,7 @@ class Entry:
 
     @property
     def finding(self) -> Finding:
-        """Of the rule ``layout``."""
+        """The finding of rule ``layout``."""
         return Finding(
             "layout",
             "violation" if self.problem else "ok",
@@ -51,11 +52,11 @@ class Entry:
 
 
 def walk(root: Path, params: AuditParams, without: Collection[Path] = ()) -> Iterator[Entry]:
-    """Everything under ``root``, in order of names, a folder's files before its folders.
+    """List everything under ``root`` in order of names, a folder's files before its folders.
 
-    Links to folders are followed, but no folder is entered twice, nor one that ``root`` lies in.
-    Hidden and thumbnail files and folders, and files in ``without``, which are resolved, are left
-    out.
+    Links to folders are followed, but no folder is entered twice, nor any parent of ``root``.
+    Hidden and thumbnail files and folders are skipped, and so are the resolved paths in
+    ``without``.
 
     Raises
     ------
@@ -64,9 +65,9 @@ def walk(root: Path, params: AuditParams, without: Collection[Path] = ()) -> Ite
     """
     groups = (params.adults, params.children)
     entered = {_key(folder): str(folder) for folder in root.absolute().resolve().parents}
-    waiting: list[tuple[str, ...]] = [()]
-    while waiting:
-        parts = waiting.pop()
+    pending: list[tuple[str, ...]] = [()]
+    while pending:
+        parts = pending.pop()
         folder, name = root.joinpath(*parts), "/".join(parts) or str(root)
         try:
             if (first := entered.setdefault(_key(folder), name)) != name:
@@ -74,34 +75,34 @@ def walk(root: Path, params: AuditParams, without: Collection[Path] = ()) -> Ite
                 continue
             with os.scandir(folder) as listing:
                 kinds = {entry.name: _is(entry.is_dir) for entry in listing}
-            inside = [(name, kinds[name]) for name in visible(folder, kinds)]
+            items = [(name, kinds[name]) for name in visible(folder, kinds)]
         except OSError as error:
             if not parts:
-                raise UserError(f"{root}: {error.strerror}; name the data set's folder") from error
+                raise UserError(f"{root}: {error.strerror}; give the data set's folder") from error
             yield _entry("other", groups, parts, f"cannot be listed: {error.strerror}")
             continue
         if len(parts) == 2 and parts[0] in groups:
             yield _entry("identity", groups, parts)
-        waiting += [(*parts, name) for name, is_folder in reversed(inside) if is_folder]
-        for name, is_folder in inside:
+        pending += [(*parts, name) for name, is_folder in reversed(items) if is_folder]
+        for name, is_folder in items:
             if not is_folder and not (without and (folder / name).resolve() in without):
                 yield _file(folder / name, groups, (*parts, name))
 
 
 def groups_in(root: Path, params: AuditParams) -> Iterator[Finding]:
-    """Whether the two groups' folders are there."""
+    """Check that the two groups' folders exist."""
     for name in (params.adults, params.children):
-        there = _is((root / name).is_dir)
-        note = "" if there else "there is no such folder"
-        yield Finding("groups", "ok" if there else "violation", name, note, group=name)
+        exists = _is((root / name).is_dir)
+        note = "" if exists else "no such folder"
+        yield Finding("groups", "ok" if exists else "violation", name, note, group=name)
 
 
 def _file(path: Path, groups: tuple[str, str], parts: tuple[str, ...]) -> Entry:
-    if not _is(path.is_file):  # a pipe would be waited on for ever
-        problem = "a link to nothing" if _is(path.is_symlink) else "no file that can be read"
+    if not _is(path.is_file):  # reading a pipe would block for ever
+        problem = "broken link" if _is(path.is_symlink) else "not a readable file"
         return _entry("other", groups, parts, problem)
     if path.suffix.lower() not in PICTURE_SUFFIXES:
-        return _entry("other", groups, parts, "no picture")
+        return _entry("other", groups, parts, "not a picture")
     problem = ""
     if parts[0] not in groups:
         problem = f"not in {groups[0]} or {groups[1]}"
@@ -126,13 +127,13 @@ def _entry(
 
 
 def _key(folder: Path) -> tuple[int, int]:
-    """What tells a folder from all others, by whatever name."""
+    """Device and inode: the same for every path to a folder."""
     status = folder.stat()
     return status.st_dev, status.st_ino
 
 
 def _is(kind: Callable[[], bool]) -> bool:
-    """Whether a path is of a kind; of one that cannot be looked at, it is not."""
+    """Whether a path is of a kind; False if it cannot be examined."""
     try:
         return kind()
     except OSError:

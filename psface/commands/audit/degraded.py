@@ -1,5 +1,7 @@
-"""Pictures of simulated people, and what printing, screens and compression do to pictures: known
-truth for `psface.commands.measure.audit_accuracy`."""
+"""Simulated portraits, and the effects of printing, displays and compression on pictures.
+
+The known truth for `psface.commands.measure.audit_accuracy`.
+"""
 
 from __future__ import annotations
 
@@ -14,22 +16,22 @@ from psface.simulate.scene import build_scene
 from psface.simulate.simulate_params import SimulateParams
 from psface.simulate.state import STUBBLE, stream
 
-SKIN = np.array([1.0, 0.8, 0.68], np.float32)  # RGB of a grey face's tint
+SKIN = np.array([1.0, 0.8, 0.68], np.float32)  # RGB tint of a grey face
 SUBSAMPLES = 4  # along each side of a pixel
 SCREEN_ANGLES = (15.0, 75.0, 0.0)  # degrees, of cyan, magenta and yellow dots
-DARK = 0.15  # of a pixel of a display, along its sides, is dark
+DARK = 0.15  # dark share of a display's pixel, along each side
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """A person before the rig, all its lights on.
+    """A person in front of the rig with all its lights on.
 
     Attributes
     ----------
     image : (H, W, 3) float32
         RGB in [0, 1], without noise.
     landmarks : (5, 2)
-        True ones, pixels.
+        True landmarks, pixels.
     yaw, pitch : float
         Degrees.
     """
@@ -47,7 +49,7 @@ def portrait(
     yaw: float | None = None,
     pitch: float | None = None,
 ) -> Portrait:
-    """Person ``number`` in the pose given, or else in that of their first session."""
+    """Render person ``number``; yaw and pitch default to those of their first capture."""
     person, state = prepare_session(params, seed, number, 0)
     state = replace(
         state,
@@ -63,14 +65,14 @@ def portrait(
 
 
 def taken(image: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndarray:
-    """The picture (H, W, 3) uint8 that a camera takes; ``noise`` in grey levels of 255."""
+    """Return the picture that a camera takes, (H, W, 3) uint8; ``noise`` in grey levels of 255."""
     return add_noise(255 * image, noise, rng)
 
 
 def halftone(image: np.ndarray, period: float, softness: float) -> np.ndarray:
-    """A scanned print of an image (H, W, 3) in [0, 1] whose dots are ``period`` px apart.
+    """Simulate a scanned print of an image (H, W, 3) in [0, 1] with dots ``period`` px apart.
 
-    ``softness`` is the scanner's blur, the standard deviation in px.
+    ``softness`` is the standard deviation of the scanner's blur, px.
     """
     fine = _finer(image)
     y, x = np.indices(fine.shape[:2], dtype=np.float32) / SUBSAMPLES
@@ -78,16 +80,16 @@ def halftone(image: np.ndarray, period: float, softness: float) -> np.ndarray:
     for channel, angle in enumerate(np.radians(SCREEN_ANGLES)):
         u, v = x * np.cos(angle) + y * np.sin(angle), y * np.cos(angle) - x * np.sin(angle)
         dots = np.cos(2 * np.pi * u / period) + np.cos(2 * np.pi * v / period)
-        # As much paper is left white as the image is bright.
+        # The share of paper left white is the image's brightness.
         printed[..., channel] = np.interp(dots, *_SPREAD) < fine[..., channel]
     return _coarser(printed, softness)
 
 
 def display(image: np.ndarray, period: float, softness: float, angle: float) -> np.ndarray:
-    """A photograph of a display that shows an image (H, W, 3) in [0, 1].
+    """Simulate a photograph of a display that shows an image (H, W, 3) in [0, 1].
 
-    Its pixels are ``period`` px apart, of three stripes each, and turned by ``angle`` degrees;
-    ``softness`` is as in `halftone`.
+    The display's pixels have three stripes each, are ``period`` px apart and turned by ``angle``
+    degrees; ``softness`` is as in `halftone`.
     """
     fine = _finer(image)
     y, x = np.indices(fine.shape[:2], dtype=np.float32) / SUBSAMPLES
@@ -101,13 +103,13 @@ def display(image: np.ndarray, period: float, softness: float, angle: float) -> 
 
 
 def compressed(image: np.ndarray, quality: int, scale: float) -> np.ndarray:
-    """A picture (H, W, 3) uint8 as a JPEG that was made ``scale`` times as large afterwards."""
-    read = as_jpeg(image, quality)
-    return cv2.resize(read, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    """Compress a picture (H, W, 3) uint8 as a JPEG, then resize it by ``scale``."""
+    decoded = as_jpeg(image, quality)
+    return cv2.resize(decoded, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
 
 
 def blurred(image: np.ndarray, sigma: float) -> np.ndarray:
-    """An image blurred by a Gaussian of ``sigma`` px."""
+    """Blur an image by a Gaussian of ``sigma`` px."""
     return cv2.GaussianBlur(image, (0, 0), sigma) if sigma > 0 else image
 
 
@@ -116,14 +118,14 @@ def _finer(image: np.ndarray) -> np.ndarray:
 
 
 def _coarser(fine: np.ndarray, softness: float) -> np.ndarray:
-    """What a camera sees: (H, W, 3) float32."""
+    """Reduce to what a camera sees, (H, W, 3) float32."""
     soft = blurred(fine.astype(np.float32), softness * SUBSAMPLES)
     size = (fine.shape[1] // SUBSAMPLES, fine.shape[0] // SUBSAMPLES)
     return cv2.resize(soft, size, interpolation=cv2.INTER_AREA)
 
 
 def _spread_of_dots() -> tuple[np.ndarray, np.ndarray]:
-    """The dots' values, and the share of an area that is under each."""
+    """Values of the dot pattern, and the share of an area below each."""
     wave = np.cos(np.linspace(0, 2 * np.pi, 256, endpoint=False))
     values = np.sort((wave[:, None] + wave).ravel())[::64]
     return values, np.linspace(0, 1, len(values))

@@ -1,4 +1,4 @@
-"""The rules about one picture."""
+"""Apply the rules about one picture."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ THUMBNAIL, JPEG_QUALITY = 200, 80  # px of the longer side
 
 @dataclass(frozen=True)
 class Judged:
-    """An entry of the data set with its findings; ``thumbnail`` is a JPEG, if it violates any."""
+    """An entry of the data set with its findings; a JPEG ``thumbnail`` if any is a violation."""
 
     entry: Entry
     findings: list[Finding]
@@ -41,7 +41,7 @@ class Judged:
 
 
 def judge(params: AuditParams, root: Path, entry: Entry) -> Judged:
-    """All findings about one entry of the data set."""
+    """Return all findings about one entry of the data set."""
     if entry.kind == "identity":
         return Judged(entry, [])
     if entry.kind == "other":
@@ -62,19 +62,19 @@ def judge(params: AuditParams, root: Path, entry: Entry) -> Judged:
 
 
 def judge_image(image: np.ndarray, faces: list[Face], rules: dict[str, Rule]) -> Iterator[Finding]:
-    """What the rules that need no model say of a picture (H, W, 3) and its faces, largest first."""
+    """Apply the rules that need no model to a picture (H, W, 3) and its faces, largest first."""
     height, width = image.shape[:2]
     values = (min(height, width), max(height, width), height / width, len(faces))
     for name, value in zip(OF_PICTURE, values, strict=True):
         yield rules[name].judge(value)
     measured = face_values(image, faces[0]) if faces else {}
     for name in OF_FACE:
-        why = "face too small" if faces else "no face found"
-        yield rules[name].judge(measured.get(name), why)
+        reason = "face too small" if faces else "no face found"
+        yield rules[name].judge(measured.get(name), reason)
 
 
 def face_values(image: np.ndarray, face: Face) -> dict[str, float | None]:
-    """The values of the rules `OF_FACE`, of a face in a picture (H, W, 3) of 8 or 16 bits."""
+    """Measure a face for the rules `OF_FACE`, in a picture (H, W, 3) of 8 or 16 bits."""
     height, width = image.shape[:2]
     assert face.landmarks is not None
     x1, y1, x2, y2 = (float(side) for side in face.box)
@@ -98,7 +98,7 @@ def face_values(image: np.ndarray, face: Face) -> dict[str, float | None]:
 
 
 def thumbnail(image: np.ndarray, faces: list[Face]) -> bytes:
-    """A small JPEG of a picture, with its faces marked."""
+    """Encode a small JPEG of a picture with its faces marked."""
     scale = min(1.0, THUMBNAIL / max(image.shape[:2]))
     size = tuple(max(1, round(side * scale)) for side in image.shape[1::-1])
     small = rgb8(cv2.resize(image, size, interpolation=cv2.INTER_AREA))

@@ -1,4 +1,4 @@
-"""Rules about people and about the whole set: pictures of each, groups, ages, ratios."""
+"""Apply the rules about people and the whole set: pictures per person, groups, ages, ratios."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ OLDEST = 130.0  # years
 
 @dataclass
 class Person:
-    """What the table says of someone, and which of it cannot be used."""
+    """A person's values in the table, and what is wrong with them."""
 
     gender: str = ""
     age: float | None = None
@@ -34,12 +34,12 @@ class Table:
 
 
 def read_people(path: Path) -> Table:
-    """Read the table of people, with a column ``identity`` and, if any, ``gender`` and ``age``.
+    """Read the table of people: column ``identity`` and, if present, ``gender`` and ``age``.
 
     Raises
     ------
     UserError
-        If it cannot be read, or has no such columns.
+        If it cannot be read or has no column ``identity``.
     """
     people: dict[str, Person] = {}
     table = read_user_table(path, ("identity",), ("gender", "age"))
@@ -54,7 +54,7 @@ def _add(people: dict[str, Person], row: dict[str, str], line: int, table: UserT
         people.setdefault("", Person()).problems.append(f"line {line} has no identity")
         return
     if name in people:
-        people[name].problems.append(f"line {line} is another row of the same identity")
+        people[name].problems.append(f"line {line} repeats the identity")
         return
     person = people[name] = Person()
     gender, age = (row.get(column, "") for column in ("gender", "age"))
@@ -70,31 +70,31 @@ def _add(people: dict[str, Person], row: dict[str, str], line: int, table: UserT
 
 
 class Identities:
-    """The people met on the way through the data set.
+    """Count the readable pictures of each identity.
 
-    Memory goes with their number, not with that of the pictures.
+    Memory grows with the number of identities, not of pictures.
     """
 
     def __init__(self) -> None:
         self.pictures: Counter[tuple[str, str]] = Counter()
 
     def add(self, entry: Entry, readable: bool) -> None:
-        """Count an identity's folder, or one of its pictures."""
+        """Count an identity's folder or one of its pictures."""
         if entry.identity:
             self.pictures[entry.group, entry.identity] += readable
 
     def findings(
         self, params: AuditParams, rules: dict[str, Rule], table: Table | None
     ) -> Iterator[Finding]:
-        """What the rules about people say; ``table`` is None where there is none."""
+        """Apply the rules about people; ``table`` is None if there is none."""
         groups: dict[str, list[str]] = {}
         for group, identity in self.pictures:
             groups.setdefault(identity, []).append(group)
         for (group, identity), count in self.pictures.items():
             yield _about(rules["pictures"].judge(count), group, identity)
-        for identity, among in groups.items():
-            note = f"in {' and '.join(among)}" if len(among) > 1 else ""
-            yield _about(replace(rules["one_group"].judge(len(among)), note=note), "", identity)
+        for identity, names in groups.items():
+            note = f"in {' and '.join(names)}" if len(names) > 1 else ""
+            yield _about(replace(rules["one_group"].judge(len(names)), note=note), "", identity)
         yield from self._metadata(groups, table)
         yield from self._ages(params, table)
         yield self._adult_share(params, rules["adult_share"])
@@ -113,19 +113,19 @@ class Identities:
 
     def _ages(self, params: AuditParams, table: Table | None) -> Iterator[Finding]:
         if table is None or "age" not in table.columns:
-            lacking = "metadata table given" if table is None else "column age in the table"
-            yield Finding("age", "not checked", note=f"no {lacking}")
+            missing = "metadata table given" if table is None else "column age in the table"
+            yield Finding("age", "not checked", note=f"no {missing}")
             return
         for group, identity in self.pictures:
             if not group:
                 continue
             person = table.people.get(identity)
             if person is None or person.age is None:
-                why = "not in the table" if person is None else "no age in the table"
-                yield Finding("age", "not measurable", None, why, group, identity)
+                reason = "not in the table" if person is None else "no age in the table"
+                yield Finding("age", "not measurable", None, reason, group, identity)
                 continue
-            right = (person.age <= params.child_age) == (group == params.children)
-            verdict: Verdict = "ok" if right else "violation"
+            correct = (person.age <= params.child_age) == (group == params.children)
+            verdict: Verdict = "ok" if correct else "violation"
             yield Finding("age", verdict, person.age, "", group, identity)
 
     def _adult_share(self, params: AuditParams, rule: Rule) -> Finding:
@@ -133,22 +133,22 @@ class Identities:
             sum(group == name for group, _ in self.pictures)
             for name in (params.adults, params.children)
         )
-        counted = f"{adults} {params.adults}, {children} {params.children}"
+        counts = f"{adults} {params.adults}, {children} {params.children}"
         if not adults + children:
             return rule.judge(None, "no identity in either group")
-        return replace(rule.judge(adults / (adults + children)), note=counted)
+        return replace(rule.judge(adults / (adults + children)), note=counts)
 
 
 def _male_share(groups: dict[str, list[str]], rule: Rule, table: Table | None) -> Finding:
     if table is None or "gender" not in table.columns:
-        lacking = "metadata table given" if table is None else "column gender in the table"
-        return Finding(rule.name, "not checked", note=f"no {lacking}")
+        missing = "metadata table given" if table is None else "column gender in the table"
+        return Finding(rule.name, "not checked", note=f"no {missing}")
     known = Counter(table.people[i].gender if i in table.people else "" for i in groups)
-    counted = f"{known['male']} male, {known['female']} female, {known['']} not known"
+    counts = f"{known['male']} male, {known['female']} female, {known['']} unknown"
     people = known["male"] + known["female"]
     if not people:
-        return rule.judge(None, counted)
-    return replace(rule.judge(known["male"] / people), note=counted)
+        return rule.judge(None, counts)
+    return replace(rule.judge(known["male"] / people), note=counts)
 
 
 def _about(finding: Finding, group: str, identity: str) -> Finding:

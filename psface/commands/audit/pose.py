@@ -1,14 +1,13 @@
-"""How far a head is turned, from five landmarks.
+"""Estimate the pose of a head from five landmarks.
 
-The landmarks are taken for the projection of a generic face under scaled orthography (DeMenthon &
+The landmarks are taken as the projection of a generic face under scaled orthography (DeMenthon &
 Davis, "Model-Based Object Pose in 25 Lines of Code", IJCV 15, 1995; for eyes, nose and mouth as in
 Gee & Cipolla, "Determining the Gaze of Faces in Images", Image and Vision Computing 12(10), 1994).
-For a given yaw and pitch, the scale, the roll and the place that fit best are a linear problem in
-complex numbers, so that a search over the two angles finds the best fit there is.
+For a given yaw and pitch, the best scale, roll and position are a linear problem in complex
+numbers, so a search over the two angles finds the best fit.
 
-`psface.commands.measure.audit_accuracy` measures the error: it is that of a face unlike the
-generic one and of the landmarks, and larger in pitch, where a long nose and a raised head look
-alike.
+`psface.commands.measure.audit_accuracy` measures the error. It comes from faces unlike the generic
+one and from the landmarks, and is larger in pitch, where a long nose and a raised head look alike.
 """
 
 from __future__ import annotations
@@ -17,14 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Means over simulated people, mm: x right, y up, z towards the camera, from between the pupils.
+# Means over simulated people, mm, from between the pupils: x right, y up, z towards the camera.
 GENERIC = np.array(
     [[-31.3, 0, 0], [31.3, 0, 0], [0, -37.3, 32.2], [-26.8, -66.4, 3.5], [26.8, -66.4, 3.5]]
 )
-# The corners of a mouth count for little: a smile lifts them as a bowed head does.
+# The corners of the mouth count for little: a smile lifts them as bowing the head does.
 WEIGHTS = np.array([1, 1, 1, 0.1, 0.1])
-# MTCNN sets the tip of a nose too high, and less so when the head is raised: by simulated heads of
-# known pitch 6.3 degrees and a factor of 0.70. On ORL's faces, which look ahead on average, the
+# MTCNN places the tip of the nose too high, less so when the head is raised: on simulated heads of
+# known pitch, by 6.3 degrees and a factor of 0.70. On ORL's faces, which look ahead on average, the
 # median is 5.0 degrees.
 PITCH_OFFSET, PITCH_GAIN = 6.0, 0.7
 STEP = 0.5  # degrees
@@ -33,14 +32,14 @@ YAWS, PITCHES = np.arange(-90, 90 + STEP, STEP), np.arange(-60, 60 + STEP, STEP)
 
 @dataclass(frozen=True)
 class Pose:
-    """Degrees: ``yaw`` turns the face to the image's right, ``pitch`` up."""
+    """Angles of a head in degrees: ``yaw`` turns the face to the image's right, ``pitch`` up."""
 
     yaw: float
     pitch: float
 
 
 def head_pose(landmarks: np.ndarray) -> Pose:
-    """Pose of the head that best explains MTCNN's landmarks.
+    """Return the head pose that best explains MTCNN's landmarks.
 
     Parameters
     ----------
@@ -52,10 +51,9 @@ def head_pose(landmarks: np.ndarray) -> Pose:
 
 
 def fit_pose(landmarks: np.ndarray) -> Pose:
-    """Pose of the generic face whose projection is closest to ``landmarks`` (5, 2), by the sum of
-    squares with `WEIGHTS`."""
+    """Fit the generic face to ``landmarks`` (5, 2) by least squares with `WEIGHTS`."""
     points = landmarks[:, 0] - 1j * landmarks[:, 1]
-    # Of z and a model m, min over f of |z - f m|^2 is |z|^2 - |<m, z>|^2 / |m|^2.
+    # For z and a model m, min over f of |z - f m|^2 is |z|^2 - |<m, z>|^2 / |m|^2.
     explained = np.abs(_VIEWS.conj() @ _centred(points))
     best = int(np.argmax(explained))
     yaw, pitch = divmod(best, len(PITCHES))
@@ -63,7 +61,7 @@ def fit_pose(landmarks: np.ndarray) -> Pose:
 
 
 def project(points: np.ndarray, yaw: np.ndarray, pitch: np.ndarray) -> np.ndarray:
-    """Points (n, 3) as seen of a head turned by angles (...), degrees: complex (..., n), x + iy."""
+    """Project points (n, 3) of a head turned by angles (...), degrees: complex (..., n), x + iy."""
     x, y, z = points.T
     yaw, pitch = np.radians(yaw)[..., None], np.radians(pitch)[..., None]
     across = x * np.cos(yaw) + z * np.sin(yaw)
@@ -72,16 +70,16 @@ def project(points: np.ndarray, yaw: np.ndarray, pitch: np.ndarray) -> np.ndarra
 
 
 def _centred(points: np.ndarray) -> np.ndarray:
-    """Points (..., 5) from their weighted mean, times the roots of the weights."""
+    """Subtract the weighted mean from points (..., 5), and scale by the roots of the weights."""
     mean = (points * WEIGHTS).sum(axis=-1, keepdims=True) / WEIGHTS.sum()
     return (points - mean) * np.sqrt(WEIGHTS)
 
 
 def _views() -> np.ndarray:
     """The generic face at all angles, (yaws * pitches, 5), each centred and of unit length."""
-    seen = project(GENERIC, *np.meshgrid(YAWS, PITCHES, indexing="ij")).reshape(-1, len(GENERIC))
-    seen = _centred(seen)
-    return seen / np.linalg.norm(seen, axis=1, keepdims=True)
+    views = project(GENERIC, *np.meshgrid(YAWS, PITCHES, indexing="ij")).reshape(-1, len(GENERIC))
+    views = _centred(views)
+    return views / np.linalg.norm(views, axis=1, keepdims=True)
 
 
 _VIEWS = _views()

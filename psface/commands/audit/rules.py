@@ -12,19 +12,19 @@ Verdict = Literal["ok", "violation", "not measurable", "not checked"]
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule says of a picture, of an identity or of the whole set.
+    """Verdict of a rule on a picture, an identity or the whole set.
 
     Attributes
     ----------
     rule : str
-        Its name in `rules_of`.
+        Name of the rule in `rules_of`.
     verdict : {"ok", "violation", "not measurable", "not checked"}
-        Not measurable: something is in the way, the note says what. Not checked: nobody gave what
-        the rule needs.
+        Not measurable: something prevented it, as the note says. Not checked: what the rule needs
+        was not given.
     value : float, str or None
     note : str
     group, identity, path : str
-        What it is about; the empty string where it is about more than one.
+        What it is about; empty where it is about more than one.
     """
 
     rule: str
@@ -43,29 +43,29 @@ class Rule:
     Attributes
     ----------
     name : str
-    asks : str
-        What of, in words.
+    subject : str
+        What is measured, in words.
     low, high : float or None
-        Limits, which are allowed; None where there is none.
+        Inclusive limits; None where there is none.
     unit : str
     digits : int
-        With which the value is worth being written.
-    wants : str
-        In words, of a rule that is not about a number.
+        Decimals to which the value is rounded.
+    requirement : str
+        In words, for a rule that is not about a number.
     """
 
     name: str
-    asks: str
+    subject: str
     low: float | None = None
     high: float | None = None
     unit: str = ""
     digits: int = 0
-    wants: str = ""
+    requirement: str = ""
 
     @property
     def limits(self) -> str:
-        if self.wants:
-            return self.wants
+        if self.requirement:
+            return self.requirement
         unit = f" {self.unit}" if self.unit else ""
         if self.low is None or self.high is None:
             sign, limit = ("<=", self.high) if self.low is None else (">=", self.low)
@@ -74,11 +74,10 @@ class Rule:
             return f"{self.low:g}{unit}"
         return f"{self.low:g} to {self.high:g}{unit}"
 
-    def judge(self, value: float | None, why_not: str = "") -> Finding:
-        """The finding of a measured value, as far as it is written; of None, it could not be
-        measured, for ``why_not``."""
+    def judge(self, value: float | None, reason: str = "") -> Finding:
+        """Judge a value as rounded; None could not be measured, for the given ``reason``."""
         if value is None:
-            return Finding(self.name, "not measurable", note=why_not)
+            return Finding(self.name, "not measurable", note=reason)
         value = round(value, self.digits)
         under = self.low is not None and value < self.low
         over = self.high is not None and value > self.high
@@ -86,20 +85,21 @@ class Rule:
 
 
 def rules_of(params: AuditParams) -> dict[str, Rule]:
-    """All rules by name, in the order in which they are reported."""
+    """Return all rules by name, in the order of the report."""
     p = params
     groups = f"{p.adults} and {p.children}"
     rules = (
-        Rule("groups", "the top folders", wants=groups),
-        Rule("layout", "where files lie", wants=f"{p.adults} or {p.children}/identity/picture"),
-        Rule("one_group", "groups that an identity is in", high=1),
-        Rule("pictures", "readable pictures of an identity", low=p.min_pictures),
-        Rule("metadata", "the table of people", wants="a readable row for each"),
+        Rule("groups", "top folders", requirement=groups),
+        Rule("layout", "location of files",
+             requirement=f"{p.adults} or {p.children}/identity/picture"),
+        Rule("one_group", "groups per identity", high=1),
+        Rule("pictures", "readable pictures per identity", low=p.min_pictures),
+        Rule("metadata", "table of people", requirement="valid rows"),
         Rule("age", "of an identity, years", digits=1,
-             wants=f"{p.adults} over {p.child_age:g}, {p.children} not"),
-        _share("adult_share", f"of the identities are {p.adults}", p.adult_share, p.tolerance),
-        _share("male_share", "of the people are male", p.male_share, p.tolerance),
-        Rule("readable", "whether the picture can be read", wants="readable"),
+             requirement=f"{p.adults} over {p.child_age:g}, {p.children} not"),
+        _share("adult_share", f"{p.adults} among the identities", p.adult_share, p.tolerance),
+        _share("male_share", "males among the people", p.male_share, p.tolerance),
+        Rule("readable", "the picture file", requirement="readable"),
         Rule("shorter_side", "of the picture", low=p.min_side, unit="px"),
         Rule("longer_side", "of the picture", high=p.max_side, unit="px"),
         Rule("aspect", "height over width", p.min_aspect, p.max_aspect, digits=3),
@@ -119,7 +119,7 @@ def rules_of(params: AuditParams) -> dict[str, Rule]:
     return {rule.name: rule for rule in rules}
 
 
-def _share(name: str, asks: str, share: float, tolerance: float) -> Rule:
+def _share(name: str, subject: str, share: float, tolerance: float) -> Rule:
     # Rounded: 0.9 + 0.05 is a little under 0.95.
     low, high = (round(min(max(share + d, 0), 1), 6) for d in (-tolerance, tolerance))
-    return Rule(name, asks, low, high, digits=3)
+    return Rule(name, subject, low, high, digits=3)

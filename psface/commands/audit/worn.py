@@ -1,4 +1,4 @@
-"""Spectacles and masks, by a model of psface where one is given."""
+"""Apply the rules on spectacles and masks, by a psface model if one is given."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from psface.recognise.preprocessing import check_kind
 from psface.recognise.recogniser import Recogniser
 
 OF_MODEL = ("spectacles", "mask")
-WITHOUT = "without"  # the class that is required
+WITHOUT = "without"  # the required class
 
 
 def attribute_findings(
     image: np.ndarray, faces: list[Face], rules: dict[str, Rule], params: AuditParams
 ) -> Iterator[Finding]:
-    """What the model says of the first of a picture's (H, W, 3) faces; nothing without a model.
+    """Apply the model to the first face of a picture (H, W, 3); nothing without a model.
 
     The value is the probability that something is worn.
     """
@@ -38,19 +38,19 @@ def attribute_findings(
         return
     crops = recogniser.card.crop
     crop = crop_at(faces[0], "picture", picture_pixels(image, crops.colour), None, crops)
-    seen = recogniser.embed([crop]).attributes
+    probabilities = recogniser.embed([crop]).attributes
     for name in names:
         classes = list(recogniser.card.tasks[name])
-        yield rules[name].judge(1 - float(seen[name][0, classes.index(WITHOUT)]))
+        yield rules[name].judge(1 - float(probabilities[name][0, classes.index(WITHOUT)]))
 
 
 def unchecked(params: AuditParams) -> Iterator[Finding]:
-    """The rules of `OF_MODEL` that cannot be checked, once for the whole set.
+    """Report the rules of `OF_MODEL` that cannot be checked, once for the whole set.
 
     Raises
     ------
     UserError
-        If the model is not one for pictures, or has no class `WITHOUT`.
+        If the model is not for pictures, or a task has no class `WITHOUT`.
     """
     tasks: dict[str, dict[str, list[str]]] = {}
     if params.model:
@@ -59,11 +59,11 @@ def unchecked(params: AuditParams) -> Iterator[Finding]:
         tasks = card.tasks
     for name in OF_MODEL:
         if name not in tasks:
-            why = f"{params.model} has no such task" if params.model else "no model given"
-            yield Finding(name, "not checked", note=why)
+            reason = f"{params.model} has no such task" if params.model else "no model given"
+            yield Finding(name, "not checked", note=reason)
         elif WITHOUT not in tasks[name]:
-            known = ", ".join(tasks[name])
-            raise UserError(f"{params.model}: its task {name} knows {known}, but no {WITHOUT!r}")
+            classes = ", ".join(tasks[name])
+            raise UserError(f"{params.model}: task {name} has classes {classes}, not {WITHOUT!r}")
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Charts as inline SVG, whose lines and letters take the page's colour, light or dark."""
+"""Charts as inline SVG, whose lines and text take the page's colour, light or dark."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from psface.commands.compare.results import Result
 from psface.report.evaluation_plots import plot_rejects
 from psface.report.plotting import log_x, plt
 
-INK = "#123456"  # stands for the page's own colour
+INK = "#123456"  # placeholder for the page's text colour
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "psface",
@@ -36,7 +36,7 @@ COLOURS = [plt.get_cmap("tab20")(i) for i in (0, 2, 4, 6, 8, 10, 12, 14, 16, 18,
 
 
 def roc_chart(runs: Mapping[str, Sequence[Result]]) -> str:
-    """ROC of every run's first seed, the false accept rate on a logarithmic axis."""
+    """Draw the ROC of every run's first seed, with false accept rate on a logarithmic axis."""
     figure, axes = _figure()
     for (name, results), colour in zip(runs.items(), COLOURS, strict=False):
         curve = results[0].scores.verification.roc.thinned
@@ -50,7 +50,7 @@ def roc_chart(runs: Mapping[str, Sequence[Result]]) -> str:
 
 
 def training_chart(runs: Mapping[str, Sequence[Result]]) -> str:
-    """Validation AUC over epochs, the mean over seeds."""
+    """Draw validation AUC against epoch, averaged over seeds."""
     figure, axes = _figure()
     for (name, results), colour in zip(runs.items(), COLOURS, strict=False):
         shortest = min(len(r.validation) for r in results)
@@ -62,7 +62,7 @@ def training_chart(runs: Mapping[str, Sequence[Result]]) -> str:
 
 
 def leakage_chart(leaks: pd.DataFrame) -> str:
-    """Columns run, attribute, linear, mlp: a dot a run for each attribute, the mean of probes."""
+    """Draw the probes' mean AUC per attribute and run; columns run, attribute, linear, mlp."""
     figure, axes = _figure()
     attributes = list(dict.fromkeys(leaks["attribute"]))
     runs = list(dict.fromkeys(leaks["run"]))
@@ -78,7 +78,7 @@ def leakage_chart(leaks: pd.DataFrame) -> str:
 
 
 def reject_chart(rejects: pd.DataFrame) -> str:
-    """The error-versus-reject curves of one result."""
+    """Draw the error-versus-reject curves of one result."""
     figure, axes = _figure()
     plot_rejects(axes, rejects)
     return _finish(figure, axes)
@@ -99,4 +99,4 @@ def _finish(figure: plt.Figure, axes: plt.Axes) -> str:
     plt.rcdefaults()
     svg = out.getvalue()
     head, _, rest = svg[svg.index("<svg") :].replace(INK, "currentColor").partition(">")
-    return re.sub(r' (width|height)="[^"]*"', "", head) + ">" + rest  # the page gives its size
+    return re.sub(r' (width|height)="[^"]*"', "", head) + ">" + rest  # the page sets the size

@@ -1,4 +1,4 @@
-"""``psface compare``: the finished experiments side by side."""
+"""``psface compare``: compare the finished experiments."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from psface.config import load
 
 
 @click.command(epilog="Example: psface compare --out reports")
-@out_option("reports", "A folder for comparison.html and its tables.")
+@out_option("reports", "Folder for comparison.html and its tables.")
 def compare(out: Path) -> None:
-    """Write one page about the finished experiments of section compare of params.yaml.
+    """Compare the finished experiments of params.yaml's compare section on one page.
 
     Exit status: 0; 1 if none is finished; 2 for wrong arguments.
     """
@@ -23,4 +23,4 @@ def compare(out: Path) -> None:
     runs, missing = compare_all(load(Sections), out)
     print(f"compare: {runs} runs; {out / 'comparison.html'}")
     if missing:
-        print(f"compare: not done yet, `make experiments` runs them: {', '.join(missing)}")
+        print(f"compare: unfinished, run them with `make experiments`: {', '.join(missing)}")

@@ -13,7 +13,7 @@ from psface.tasks import Attributes
 
 
 class CompareParams(Section):
-    """Which experiments are run and compared: parameters to set, by name, each with every seed."""
+    """The experiments to run and compare: settings by name, each run with every seed."""
 
     seeds: Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1)]
     runs: Annotated[dict[str, list[str]], Field(min_length=1)]
@@ -23,7 +23,7 @@ class CompareParams(Section):
     def _are_settings(cls, runs: dict[str, list[str]]) -> dict[str, list[str]]:
         for name, settings in runs.items():
             if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9-]*", name):
-                raise ValueError(f"{name!r}: a name is of letters, digits and hyphens")
+                raise ValueError(f"{name!r}: a name has letters, digits and hyphens only")
             for setting in settings:
                 if "=" not in setting:
                     raise ValueError(f"{name}: {setting!r} is not a setting: write name=value")
@@ -31,7 +31,7 @@ class CompareParams(Section):
 
 
 class Sections(Selection):
-    """What the comparison reads of params.yaml."""
+    """The sections of params.yaml that the comparison reads."""
 
     seed: Seed
     attributes: Attributes

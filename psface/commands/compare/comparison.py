@@ -1,4 +1,4 @@
-"""compare: the runs of ``params.yaml``'s ``compare`` section side by side, as one page."""
+"""Compare the runs of ``params.yaml``'s ``compare`` section on one page."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from psface.measures.paired import Measured, check_same_captures, measure, paire
 from psface.measures.verification import interval
 from psface.report.pages import templates
 
-# Metric, heading, and whether higher is better; of the floors, which say something about the data
-# and are nobody's merit, None.
+# Metric, heading, and whether higher is better; None for the floors, which describe the data, not
+# the runs.
 COLUMNS = (
     ("eer", "EER", False),
     ("tar_at_far_1e-2", "TAR at FAR 1e-2", True),
@@ -43,12 +43,12 @@ def compare(params: Sections, out: Path) -> tuple[int, list[str]]:
     -------
     runs : int
     missing : list of str
-        Experiments that are not done yet.
+        Names of unfinished experiments.
 
     Raises
     ------
     UserError
-        If none is done, or if they were tested on different captures.
+        If none is finished, or they were tested on different captures.
     """
     results, missing = read_results(params.compare)
     runs = by_run(results)
@@ -98,8 +98,8 @@ def compare(params: Sections, out: Path) -> tuple[int, list[str]]:
 def comparison_table(
     runs: Mapping[str, Sequence[Result]], measured: Mapping[str, Measured], attributes: list[str]
 ) -> pd.DataFrame:
-    """A row per run: its identity AUC with interval and spread, and the means over its seeds of
-    `COLUMNS` and of the attributes' AUCs."""
+    """A row per run: identity AUC with interval and spread, and means over seeds of `COLUMNS` and
+    of the attributes' AUCs."""
     rows = []
     for run, seeds in runs.items():
         m = measured[run]
@@ -118,8 +118,8 @@ def comparison_table(
 
 
 def detectors_table(path: Path) -> dict[str, Any] | None:
-    """The survey's table for the page, with its columns as (name, heading, digits); None if
-    detectors were not surveyed."""
+    """The survey's table for the page, with columns as (name, heading, digits); None if there was
+    no survey."""
     if not path.exists():
         return None
     table = pd.read_csv(path)
@@ -143,13 +143,13 @@ def detectors_table(path: Path) -> dict[str, Any] | None:
 
 
 def mean_of(seeds: Sequence[Result], metric: str) -> float | None:
-    """Mean of a metric over seeds; None if a seed lacks it."""
+    """The mean of a metric over seeds; None if a seed lacks it."""
     values = [value for seed in seeds if (value := seed.metrics.get(metric)) is not None]
     return float(np.mean(values)) if len(values) == len(seeds) else None
 
 
 def marked(table: pd.DataFrame, columns: Sequence[tuple[str, bool | None]]) -> list[dict[str, Any]]:
-    """Rows of the table; ``best`` lists the columns in which a row is the best of all."""
+    """Rows of the table; ``best`` lists the columns in which a row is best."""
     rows: list[dict[str, Any]] = [
         {str(k): None if isinstance(v, float) and np.isnan(v) else v for k, v in row.items()}
         for row in table.to_dict("records")
@@ -167,8 +167,8 @@ def marked(table: pd.DataFrame, columns: Sequence[tuple[str, bool | None]]) -> l
 
 
 def paired_table(measured: Mapping[str, Measured]) -> pd.DataFrame:
-    """A row for every ordered pair of runs: the difference of their AUCs, its 95% interval by
-    resampling people, and p."""
+    """A row per ordered pair of runs: the difference of their AUCs, its 95% interval by resampling
+    people, and p."""
     rows = []
     for run, a in measured.items():
         for other, b in measured.items():
@@ -194,14 +194,14 @@ def leakage_table(runs: Mapping[str, Sequence[Result]]) -> pd.DataFrame:
         every = pd.concat([seed.tables["leakage"] for seed in seeds])
         mean = every.pivot_table(index="attribute", columns="probe", values="auc", sort=False)
         parts.append(mean.reset_index().assign(run=run))
-    # Of data without attributes there are no rows, and no columns of them either.
+    # Data without attributes give no rows, and not even these columns.
     return pd.concat(parts, ignore_index=True).reindex(
         columns=["run", "attribute", "linear", "mlp"]
     )
 
 
 def pivot_leaks(leaks: pd.DataFrame) -> list[dict[str, Any]]:
-    """A row per run: run, and by attribute the two probes' AUCs."""
+    """A row per run: its name, and the two probes' AUCs by attribute."""
     return [
         {"run": run, "of": {r.attribute: (r.linear, r.mlp) for r in rows.itertuples()}}
         for run, rows in leaks.groupby("run", sort=False)
@@ -209,8 +209,8 @@ def pivot_leaks(leaks: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def conditions_table(runs: Mapping[str, Sequence[Result]]) -> list[dict[str, Any]]:
-    """A row per attribute and condition that there are captures of, with its figures by run: means
-    over seeds where they can be told."""
+    """A row per attribute and condition in the data, with figures by run: means over the seeds
+    that have them."""
     parts = []
     for run, seeds in runs.items():
         every = pd.concat([seed.tables["conditions"] for seed in seeds])
@@ -239,7 +239,7 @@ def _of_interest(metrics: Mapping[str, Any], prefixes: tuple[str, ...]) -> dict[
 
 
 def _webp(png: bytes) -> str:
-    """A picture as base64 of a smaller file."""
+    """Recompress a picture, as base64."""
     image = cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None  # our own file
     _, data = cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, WEBP_QUALITY])

@@ -1,8 +1,8 @@
-"""The DVC experiments of ``params.yaml``'s ``compare`` section: which there are, and running them.
+"""List and run the DVC experiments of ``params.yaml``'s ``compare`` section.
 
-An experiment is a git reference that DVC keeps, `refs/exps/<baseline>/<name>`. It is done if its
-parameters, and the code that the pipeline's stages depend on, are those of now, whatever the commit
-that it was started from.
+An experiment is a git reference that DVC keeps, `refs/exps/<baseline>/<name>`. It is finished if
+its parameters, and the code that the pipeline's stages depend on, match the current ones, whichever
+commit it was started from.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from psface.errors import UserError
 from psface.files import replacing
 
 PARAMS = Path("params.yaml")
-# What an interrupted run leaves to put params.yaml back from.
+# Left by an interrupted run, to restore params.yaml from.
 BACKUP = Path(".dvc/tmp/psface-params.yaml")
 # Sections of params.yaml that no stage of the pipeline reads.
 SIDE_SECTIONS = {"audit", "compare", "overlap", "scenes", "survey", "train_mtcnn"}
@@ -38,7 +38,7 @@ class Experiment:
         The entry of ``compare.runs``.
     seed : int
     settings : tuple of str
-        ``name=value``, to be set over params.yaml.
+        ``name=value``, overriding params.yaml.
     """
 
     run: str
@@ -51,7 +51,7 @@ class Experiment:
 
 
 def planned(params: CompareParams) -> list[Experiment]:
-    """All experiments, the first seed of every run before the second of any."""
+    """List all experiments: the first seed of every run comes before the second of any."""
     return [
         Experiment(run, seed, (*settings, f"train.seed={seed}"))
         for seed in params.seeds
@@ -60,9 +60,9 @@ def planned(params: CompareParams) -> list[Experiment]:
 
 
 def run_experiments(params: CompareParams) -> tuple[int, int]:
-    """Run with DVC, one after the other, what is not done yet; params.yaml is put back at the end.
+    """Run the unfinished experiments with DVC, one after another, then restore params.yaml.
 
-    After an interruption, even a kill, the next call goes on where it was: what is done is not run
+    After an interruption, even a kill, the next call resumes: finished experiments are not run
     again, and training has its checkpoint.
 
     Returns
@@ -87,13 +87,13 @@ def run_experiments(params: CompareParams) -> tuple[int, int]:
             if _references(experiment.name):
                 _dvc("exp", "remove", "--quiet", experiment.name)
             PARAMS.write_text(base, encoding="utf-8")
-            # DVC cannot begin while the index holds what a killed run had added to it.
+            # DVC cannot start while the index holds what a killed run added.
             _git("reset", "--quiet", "--", str(PARAMS))
             settings = [part for setting in experiment.settings for part in ("-S", setting)]
             if _dvc("exp", "run", "-n", experiment.name, *settings) != 0:
                 raise UserError(
-                    f"experiments: {experiment.name} failed, see above; when that is mended, the "
-                    "same command goes on from here"
+                    f"experiments: {experiment.name} failed, see above; fix that, and the same "
+                    "command resumes here"
                 )
     finally:
         _put_back()
@@ -101,30 +101,30 @@ def run_experiments(params: CompareParams) -> tuple[int, int]:
 
 
 def base_params() -> str:
-    """params.yaml as it is without the settings of an experiment that is just running."""
+    """The text of params.yaml without the settings of a running experiment."""
     return (BACKUP if BACKUP.exists() else PARAMS).read_text(encoding="utf-8")
 
 
 def finished(experiment: Experiment, base: str) -> str | None:
-    """The commit of an experiment that is done with these parameters and this code, or None."""
-    wanted = with_settings(base, experiment.settings)
+    """The commit of an experiment finished with these parameters and this code, or None."""
+    expected = with_settings(base, experiment.settings)
     stages = _pipelines(None)
     code = sorted({path for stage in stages for path in stage["deps"] if _is_code(path)})
     for commit in _references(experiment.name):
         text = _git("show", f"{commit}:{PARAMS}")
-        if text is None or _of_the_pipeline(parse_yaml(text)) != wanted:
+        if text is None or _of_the_pipeline(parse_yaml(text)) != expected:
             continue
         if _pipelines(commit) != stages:
             continue
         changed = ["git", "diff", "--quiet", commit, "--", *code]
-        if not code or subprocess.run(changed).returncode == 0:  # of no paths, git means all
+        if not code or subprocess.run(changed).returncode == 0:  # without paths, git compares all
             return commit
     return None
 
 
 def _pipelines(commit: str | None) -> list[dict[str, Any]]:
-    """The pipeline's stages, as of a commit or as they are now, without what only people read."""
-    found = []
+    """The pipeline's stages at a commit (None: now), without their descriptions."""
+    pipeline = []
     for path in PIPELINES:
         text = (
             Path(path).read_text(encoding="utf-8")
@@ -132,8 +132,8 @@ def _pipelines(commit: str | None) -> list[dict[str, Any]]:
             else _git("show", f"{commit}:{path}")
         )
         stages = parse_yaml(text)["stages"] if text else {}
-        found += [{k: v for k, v in stage.items() if k != "desc"} for stage in stages.values()]
-    return found
+        pipeline += [{k: v for k, v in stage.items() if k != "desc"} for stage in stages.values()]
+    return pipeline
 
 
 def _is_code(path: str) -> bool:
@@ -141,7 +141,7 @@ def _is_code(path: str) -> bool:
 
 
 def with_settings(base: str, settings: tuple[str, ...]) -> dict[str, Any]:
-    """params.yaml's content with ``name=value`` set, the pipeline's sections alone."""
+    """The pipeline's sections of params.yaml, with ``name=value`` applied."""
     content = parse_yaml(base)
     for setting in settings:
         name, _, value = setting.partition("=")
@@ -158,7 +158,7 @@ def _of_the_pipeline(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _references(name: str) -> list[str]:
-    """Commits of all experiments of that name, whatever their baseline."""
+    """Commits of all experiments with this name, on any baseline."""
     listed = _git("for-each-ref", "--format=%(objectname) %(refname)", "refs/exps") or ""
     split = (line.split(" ", 1) for line in listed.splitlines())
     return [

@@ -1,4 +1,4 @@
-"""``psface experiments``: run those that are not done yet."""
+"""``psface experiments``: run the unfinished experiments."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from psface.config import load
 
 @click.command(epilog="Example: psface experiments")
 def experiments() -> None:
-    """Run, with DVC, the experiments of section compare of params.yaml that are not done yet.
+    """Run the unfinished experiments of params.yaml's compare section with DVC.
 
-    Goes on after an interruption. Exit status: 0; 1 if an experiment fails; 2 for wrong arguments.
+    Resumes after an interruption. Exit status: 0; 1 if an experiment fails; 2 for wrong arguments.
     """
     from psface.commands.compare.experiments import run_experiments
 
     ran, before = run_experiments(load(Sections).compare)
-    print(f"experiments: {ran} run, {before} done before; `make comparison` draws the report")
+    print(f"experiments: {ran} run, {before} done before; `make comparison` writes the report")

@@ -1,4 +1,4 @@
-"""What finished experiments hold, read from DVC's cache."""
+"""Read the results of finished experiments from DVC's cache."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Result:
     validation : list of float
         Identity AUC of the validation people after each epoch.
     tables : dict of str to DataFrame
-        `TABLES` of the report.
+        The report's `TABLES`.
     pictures : dict of str to bytes
-        `PICTURES`, as PNG.
+        The report's `PICTURES`, as PNG.
     """
 
     experiment: Experiment
@@ -50,7 +50,7 @@ class Result:
 
 
 def read_results(params: CompareParams) -> tuple[list[Result], list[str]]:
-    """All finished experiments, and the names of those that are not.
+    """Read all finished experiments, and list the names of the others.
 
     Raises
     ------
@@ -67,8 +67,8 @@ def read_results(params: CompareParams) -> tuple[list[Result], list[str]]:
             results.append(_read(experiment, commit))
     if not results:
         raise UserError(
-            f"compare: no experiment of compare.runs (params.yaml) is done: {missing[0]}, ... are "
-            "looked for; run `make experiments`"
+            f"compare: no experiment of compare.runs (params.yaml) is finished ({missing[0]}, "
+            "...); run `make experiments`"
         )
     return results, missing
 
@@ -103,7 +103,7 @@ def _read(experiment: Experiment, commit: str) -> Result:
 
 
 def by_run(results: Sequence[Result]) -> dict[str, list[Result]]:
-    """Results of each run, its seeds in order."""
+    """Group results by run, with seeds in order."""
     runs: dict[str, list[Result]] = {}
     for result in results:
         runs.setdefault(result.experiment.run, []).append(result)

@@ -1,8 +1,8 @@
-"""``psface measure audit``: how far the audit's decisions can be trusted.
+"""``psface measure audit``: measure the reliability of the audit's verdicts.
 
-On pictures of simulated people whose pose, blur and noise are known, through the same steps as any
-other picture: errors of yaw and pitch, and how often blurred, printed and displayed pictures are
-flagged, and others by mistake.
+Pictures of simulated people with known pose, blur and noise go through the same steps as any other
+picture. Measured are errors of yaw and pitch, and how often blurred, printed and displayed pictures
+are flagged, and others by mistake.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from psface.running import PATH
 from psface.simulate.simulate_params import SimulateParams
 
 OUT = Path("reports/audit_measured.csv")
-SEED = 8000  # apart from params.yaml's, by which the pose's constants were found
+SEED = 8000  # unlike params.yaml's, which the pose's constants were fitted with
 YAW, PITCH = 50.0, 40.0  # degrees: the widest angles
-NEAR = 5.0  # degrees from the limit, within which a verdict is a matter of chance
+NEAR = 5.0  # degrees from the limit, within which a verdict is down to chance
 NOISES = (1.5, 4.0, 8.0)  # grey levels of 255
-# Blurred from 1.5 px of a face of 112 px, sharp up to 0.5; what lies between is either.
+# Of a face of 112 px: blurred from 1.5 px, sharp up to 0.5, either in between.
 SIGMAS = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 PERIODS = {"halftone": (2.2, 6.0), "display": (1.3, 4.0)}  # px
 SOFTNESS = (0.4, 1.0)  # px
@@ -61,7 +61,7 @@ class Sections(Selection):
     "--out", type=PATH, default=OUT, show_default=True, metavar="FILE", help="A CSV file."
 )
 def audit_accuracy(people: int, out: Path) -> None:
-    """Measure the verdicts of `audit` on simulated people, whose truth is known.
+    """Measure the verdicts of `audit` on simulated people with known truth.
 
     Exit status: 0; 2 for wrong arguments.
     """
@@ -74,11 +74,11 @@ def audit_accuracy(people: int, out: Path) -> None:
 
 
 def measure(simulate: SimulateParams, audit: AuditParams, people: int) -> pd.DataFrame:
-    """Columns ``quantity``, ``condition``, ``value`` and ``of``, the number of pictures that the
-    value is of; on so many people of the simulator."""
+    """Measure on simulated people: columns ``quantity``, ``condition``, ``value`` and ``of``, the
+    number of pictures behind the value."""
     rows: list[Row] = []
-    for found in map_in_processes(partial(_person, simulate), range(people), "measure"):
-        rows += found
+    for of_person in map_in_processes(partial(_person, simulate), range(people), "measure"):
+        rows += of_person
     out = [
         *_angle_rows(rows, "yaw", audit.max_yaw),
         *_angle_rows(rows, "pitch", audit.max_pitch),
@@ -131,30 +131,30 @@ def _patterns(person: Portrait, rng: np.random.Generator) -> Iterator[Row]:
 
 
 def _values(image: np.ndarray) -> dict[str, float | None]:
-    """What the audit measures of a picture (H, W, 3) uint8; nothing where it finds no face."""
+    """The audit's measurements of a picture (H, W, 3) uint8; none if it finds no face."""
     faces = find_faces(image)
     return face_values(image, faces[0]) if faces else {}
 
 
 def _angle_rows(rows: list[Row], angle: str, limit: float) -> Iterator[tuple[object, ...]]:
     every = [row for row in rows if row[0] == angle]
-    truth, found = np.array([row[1:4:2] for row in every if row[3] is not None], float).T
-    found = found.round(1)  # as the rules do
-    error, clear = found - truth, abs(abs(truth) - limit) >= NEAR
-    right = (abs(found) <= limit) == (abs(truth) <= limit)
+    truth, measured = np.array([row[1:4:2] for row in every if row[3] is not None], float).T
+    measured = measured.round(1)  # as the rules do
+    error, clear = measured - truth, abs(abs(truth) - limit) >= NEAR
+    correct = (abs(measured) <= limit) == (abs(truth) <= limit)
     yield f"{angle}: face not found, share", "", _share(row[3] is None for row in every), len(every)
     yield f"{angle}: mean absolute error, degrees", "", _mean(abs(error)), len(error)
     yield f"{angle}: bias, degrees", "", _mean(error), len(error)
     yield f"{angle}: 9 of 10 errors are under, degrees", "", _quantile(abs(error), 0.9), len(error)
-    yield f"{angle}: right verdicts, share", "any angle", _mean(right), len(right)
+    yield f"{angle}: right verdicts, share", "any angle", _mean(correct), len(correct)
     condition = f"{NEAR:g} degrees or more from {limit:g}"
-    yield f"{angle}: right verdicts, share", condition, _mean(right[clear]), int(clear.sum())
+    yield f"{angle}: right verdicts, share", condition, _mean(correct[clear]), int(clear.sum())
 
 
 def _blur_rows(rows: list[Row], limit: float) -> Iterator[tuple[object, ...]]:
     for sigma in SIGMAS:
-        of = [(row[2], row[3]) for row in rows if row[:2] == ("blur", sigma)]
-        known = [(noise, value) for noise, value in of if value is not None]
+        values = [(row[2], row[3]) for row in rows if row[:2] == ("blur", sigma)]
+        known = [(noise, value) for noise, value in values if value is not None]
         for noise in NOISES:
             flagged = [value > limit for at, value in known if at == noise]
             condition = f"blur {sigma:g} px, noise {noise:g}"
@@ -165,12 +165,12 @@ def _blur_rows(rows: list[Row], limit: float) -> Iterator[tuple[object, ...]]:
 
 def _pattern_rows(rows: list[Row], limit: float) -> Iterator[tuple[object, ...]]:
     for kind in ("direct", "JPEG", "JPEG, scaled", "halftone", "display"):
-        some = [row[3] for row in rows if row[0] == kind]
-        known = [value for value in some if value is not None]
+        values = [row[3] for row in rows if row[0] == kind]
+        known = [value for value in values if value is not None]
         flagged = _share(value > limit for value in known)
         yield "pattern: flagged, share", kind, flagged, len(known)
-        lost = _share(value is None for value in some)
-        yield "pattern: not measurable, share", kind, lost, len(some)
+        lost = _share(value is None for value in values)
+        yield "pattern: not measurable, share", kind, lost, len(values)
 
 
 def _share(chosen: Iterable[bool]) -> float:

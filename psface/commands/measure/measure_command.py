@@ -1,4 +1,4 @@
-"""``psface measure``: how far psface's own tools can be trusted."""
+"""``psface measure``: measure the reliability of psface's own tools."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ COMMANDS = {
     ),
     "overlap": (
         "psface.commands.measure.overlap_recall:overlap_recall",
-        "How many changed pictures `overlap` finds again.",
+        "Share of changed pictures that `overlap` finds again.",
     ),
     "identify": (
         "psface.commands.measure.promised_rates:promised_rates",
-        "What a promised rate is worth on people of one's own.",
+        "Whether promised rates hold on your own people.",
     ),
     "rivals": (
         "psface.commands.measure.rivals:rivals",
-        "The speed of our MTCNN beside other implementations.",
+        "Speed of our MTCNN against other implementations.",
     ),
 }
 
-measure = LazyGroup(
-    COMMANDS, name="measure", help="Measure how far psface's own tools can be trusted."
-)
+measure = LazyGroup(COMMANDS, name="measure", help="Measure the reliability of psface's own tools.")

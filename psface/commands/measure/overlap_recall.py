@@ -1,7 +1,7 @@
-"""``psface measure overlap``: how far `overlap` can be trusted on some pictures.
+"""``psface measure overlap``: measure the reliability of `overlap` on a set of pictures.
 
 Each picture is changed in known ways: how many are found again? And how many pairs of different
-pictures are taken for one?
+pictures are mistaken for duplicates?
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ COLUMNS = ["pictures", "near_by_hash", "found", "of"]
 )
 def overlap_recall(root: Path, out: Path) -> None:
     """Measure how many changed pictures `overlap` finds again, and how many pairs of different
-    ones it takes for one.
+    ones it mistakes for duplicates.
 
-    ROOT has a folder for each person. Exit status: 0; 1 if there are too few pictures; 2 for wrong
+    ROOT has a folder per person. Exit status: 0; 1 if there are too few pictures; 2 for wrong
     arguments.
     """
     table = measure(root, load(Sections).overlap)
@@ -52,14 +52,14 @@ def overlap_recall(root: Path, out: Path) -> None:
 
 
 def measure(root: Path, params: OverlapParams) -> pd.DataFrame:
-    """Columns `COLUMNS`: a row per change of `CHANGES`, with how many pictures are near their
-    changed selves by hash, and found; and for pairs of different pictures, of one person and of
-    two."""
+    """Measure, with columns `COLUMNS`: a row per change of `CHANGES`, with how many pictures are
+    near their changed copies by hash, and are found; and a row each for pairs of different pictures
+    of one person and of two."""
     captures = [capture for capture in people_in(root) if isinstance(capture, Capture)]
-    made = [one for one in map_in_processes(_picture, captures, "measure") if one is not None]
-    if len(made) < 2:
-        raise UserError(f"{root}: wanted two pictures or more")
-    identity, hashes, thumbnails, changed = (list(part) for part in zip(*made, strict=True))
+    hashed = [one for one in map_in_processes(_picture, captures, "measure") if one is not None]
+    if len(hashed) < 2:
+        raise UserError(f"{root}: expected two pictures or more")
+    identity, hashes, thumbnails, changed = (list(part) for part in zip(*hashed, strict=True))
     rows: list[tuple[str, int, int, int]] = []
     for number, name in enumerate(CHANGES):
         distance, agreed = np.array([values[number] for values in changed]).T
@@ -92,21 +92,21 @@ Measured = tuple[str, int, np.ndarray, list[tuple[float, float]]]
 
 
 def _picture(capture: Capture) -> Measured | None:
-    """Who, hash, thumbnail, and the distance and agreement after each change."""
+    """Identity, hash, thumbnail, and the distance and agreement after each change."""
     image = read_frame(Path(capture.frames[0]), capture.bits, None)
-    own = picture_hash(image)
-    if own is None:
+    original = picture_hash(image)
+    if original is None:
         return None
     small = thumbnail(image)
-    return capture.identity, own, small, list(_changed(image, own, small))
+    return capture.identity, original, small, list(_changed(image, original, small))
 
 
-def _changed(image: np.ndarray, own: int, small: np.ndarray) -> Iterator[tuple[float, float]]:
+def _changed(image: np.ndarray, original: int, small: np.ndarray) -> Iterator[tuple[float, float]]:
     for change in CHANGES.values():
-        other = change(image)
-        made = picture_hash(other)
-        distance = 64 if made is None else (own ^ made).bit_count()
-        yield distance, agreement(small, thumbnail(other))
+        changed = change(image)
+        hashed = picture_hash(changed)
+        distance = 64 if hashed is None else (original ^ hashed).bit_count()
+        yield distance, agreement(small, thumbnail(changed))
 
 
 def _jpeg(image: np.ndarray, quality: int) -> np.ndarray:
@@ -118,7 +118,7 @@ def _resized(image: np.ndarray, factor: float) -> np.ndarray:
 
 
 def _cropped(image: np.ndarray, share: float) -> np.ndarray:
-    """Without ``share`` of the height and of the width, half on each side."""
+    """Cut off ``share`` of the height and of the width, half on each side."""
     rows, columns = (round(share / 2 * side) for side in image.shape)
     return image[rows : len(image) - rows, columns : image.shape[1] - columns]
 

@@ -1,6 +1,6 @@
-"""``psface measure identify``: what a promised rate is worth on people of one's own.
+"""``psface measure identify``: whether promised rates hold on the user's own people.
 
-Again and again, some of the people are enrolled with half their captures, and the others are
+In random draws, some of the people are enrolled with half their captures, and the others are
 strangers.
 """
 
@@ -28,7 +28,7 @@ DRAWS, RESAMPLES = 100, 1000
 
 
 def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.DataFrame:
-    """Open-set identification over random draws of who is enrolled, and with which captures.
+    """Test open-set identification over random draws of enrolled people and captures.
 
     Parameters
     ----------
@@ -38,24 +38,24 @@ def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.D
     Returns
     -------
     DataFrame
-        A row per promised false accept rate: ``promised``; ``accepted`` of the strangers' captures,
-        with the 95% interval by resampling people, ``low`` and ``high``; of the enrolled people's
-        other captures, those ``identified`` (right, and over the threshold) and ``nearest``
-        (right). A rate that so few people cannot promise has no row.
+        A row per false accept rate: ``promised``; ``accepted``, of the strangers' captures, with
+        its 95% interval by resampling people, ``low`` and ``high``; and, of the enrolled people's
+        other captures, ``identified`` (correct and above the threshold) and ``nearest`` (correct).
+        A rate that cannot be promised with so few people has no row.
 
     Raises
     ------
     UserError
-        If there are fewer than four people, or one has a single capture.
+        If there are fewer than four people, or anyone has a single capture.
     """
     rng = np.random.default_rng(0)
     names, person, counts = np.unique(identities, return_inverse=True, return_counts=True)
     if len(names) < 4 or counts.min() < 2:
-        raise UserError("wanted four people or more, with two captures or more each")
+        raise UserError("expected four people or more, with two captures or more each")
     faces = unit(embeddings)
     shape = (len(FARS), len(names))
     accepted, strange, identified = np.zeros(shape), np.zeros(shape), np.zeros(len(FARS))
-    right = known = 0
+    correct = known = 0
     for _ in range(draws):
         chosen = rng.permutation(len(names)) < round(ENROLLED * len(names))
         rank = pd.Series(rng.random(len(person))).groupby(person).rank().to_numpy()
@@ -64,7 +64,7 @@ def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.D
         gallery = build_gallery(identities[enrolled], embeddings[enrolled], None, "")
         cosines, rows = nearest(faces, gallery.means, 1)
         hits = np.array(gallery.names)[rows[:, 0]] == identities
-        right, known = right + int(hits[probes].sum()), known + int(probes.sum())
+        correct, known = correct + int(hits[probes].sum()), known + int(probes.sum())
         for row, far in enumerate(FARS):
             if (threshold := gallery.threshold(far)) == math.inf:
                 continue
@@ -80,7 +80,7 @@ def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.D
         rates = accepted[row][drawn].sum(axis=1) / np.maximum(strange[row][drawn].sum(axis=1), 1)
         low, high = np.quantile(rates, [0.025, 0.975])
         mean = accepted[row].sum() / strange[row].sum()
-        table.append((far, mean, low, high, identified[row] / known, right / known))
+        table.append((far, mean, low, high, identified[row] / known, correct / known))
     columns = ["promised", "accepted", "low", "high", "identified", "nearest"]
     return pd.DataFrame(table, columns=columns).round(3)
 
@@ -89,14 +89,14 @@ def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.D
 @click.argument("folder", type=PATH)
 @model_option
 def promised_rates(folder: Path, model: Path) -> None:
-    """Measure how often strangers are taken for someone, against what is promised.
+    """Measure how often strangers are accepted, against the promised rate.
 
-    FOLDER has a folder for each person. Exit status: 0; 1 if there are too few people; 2 for wrong
+    FOLDER has a folder per person. Exit status: 0; 1 if there are too few people; 2 for wrong
     arguments.
     """
     names, embeddings, refusals = embed_people(Recogniser(model), folder, "measure")
     if not len(names):
-        raise UserError(f"{folder}: nobody in it whom the model can use")
+        raise UserError(f"{folder}: no capture or picture in it that the model can use")
     print(open_set(names, embeddings, DRAWS).to_string(index=False))
     people = len(np.unique(names))
     print(f"measure: {people} people, {len(names)} captures, {len(refusals)} not used")

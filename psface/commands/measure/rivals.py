@@ -1,6 +1,6 @@
-"""``psface measure rivals``: our MTCNN against other implementations, in turns.
+"""``psface measure rivals``: time our MTCNN against other implementations, in turns.
 
-Against the ``mtcnn`` package on TensorFlow and facenet-pytorch, as far as they are installed
+The others are the ``mtcnn`` package on TensorFlow and facenet-pytorch, if installed
 (``pip install tensorflow-cpu==2.21.0``, ``pip install --no-deps facenet-pytorch==2.6.0``). Prints
 the ratios, and what our time is spent on.
 """
@@ -32,10 +32,10 @@ from psface.running import PATH
 from psface.threads import environment, one_thread_each
 
 WIDTH, HEIGHT = 584, 780
-MIN_FACE_SIZE = 20  # the default of all
+MIN_FACE_SIZE = 20  # the default of them all
 BATCH = 8
-SCENE = 8  # of three faces
-# What our time is spent on, and the function of `psface.detect.mtcnn.cascade` that it is spent in.
+SCENE = 8  # has three faces
+# What our time is spent on: the module and function of `psface.detect.mtcnn`.
 PARTS = {
     "pyramid": ("proposals", "level"),
     "P-Net": ("proposals", "_strip"),
@@ -61,9 +61,9 @@ def rivals(picture: Path | None, rounds: int) -> None:
     for name in detectors:
         print(f"{name:18}", end="")
         for count, width in ((1, 8), (BATCH, 12)):
-            own, ours = times[name, count], times["psface", count]
-            ratio = median(a / b for a, b in zip(own, ours, strict=True))
-            print(f"{1000 * median(own):{width}.1f}{ratio:8.2f}", end="")
+            theirs, ours = times[name, count], times["psface", count]
+            ratio = median(a / b for a, b in zip(theirs, ours, strict=True))
+            print(f"{1000 * median(theirs):{width}.1f}{ratio:8.2f}", end="")
         print()
     _account(image)
 
@@ -94,24 +94,24 @@ def _rivals() -> dict[str, Callable[[list[np.ndarray]], object]]:
 def _in_turns(
     detectors: dict[str, Callable[[list[np.ndarray]], object]], image: np.ndarray, rounds: int
 ) -> dict[tuple[str, int], list[float]]:
-    """Seconds per image of each detector, by itself and with `BATCH` at once, in each round."""
+    """Seconds per image of each detector in each round, alone and with `BATCH` at once."""
     times: dict[tuple[str, int], list[float]] = {}
     for turn in tqdm(range(rounds + 1), desc="rivals", unit="round", leave=False):
         for name, detect in detectors.items():
             for count in (1, BATCH):
                 start = time.perf_counter()
                 detect([image] * count)
-                if turn:  # the first is to warm up
+                if turn:  # the first is a warm-up
                     seconds = (time.perf_counter() - start) / count
                     times.setdefault((name, count), []).append(seconds)
     return times
 
 
 def _account(image: np.ndarray) -> None:
-    """Print what one image takes on one thread, and what its multiplications alone would."""
+    """Print the time of one image on one thread, and that of its multiplications alone."""
     cv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    # In this thread, where the profiler and the counter see it.
+    # In this thread, which the profiler and the counter can see.
     with environment({"OMP_NUM_THREADS": "1"}), one_thread_each():
         detector = MTCNN(MIN_FACE_SIZE)
         detector.detect([image])
@@ -141,7 +141,7 @@ def _account(image: np.ndarray) -> None:
 
 
 def _speed() -> float:
-    """Floating point operations a second, by a matrix product."""
+    """Floating point operations per second in a matrix product."""
     side, times = 1024, []
     a = torch.rand(side, side)
     for _ in range(10):

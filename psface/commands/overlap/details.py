@@ -1,8 +1,7 @@
-"""Whether two pictures with nearly one hash are one: laid over each other, do their details agree?
+"""Compare the details of two pictures with similar hashes, to decide whether they are the same.
 
-Pictures of faces that were aligned, or taken by one rig, are alike in the low frequencies that a
-hash is made of; what tells them apart is finer, and only to be compared after they lie on each
-other.
+Pictures of aligned faces, or of faces in one rig, are alike in the low frequencies that make up a
+hash. What tells them apart is finer, and can be compared only after registration.
 """
 
 from __future__ import annotations
@@ -11,23 +10,23 @@ import cv2
 import numpy as np
 
 SIDE = 64  # px
-FINE, COARSE = 1.0, 4.0  # px: details are what a Gaussian of FINE leaves and one of COARSE does not
+FINE, COARSE = 1.0, 4.0  # px: details are what a Gaussian of FINE keeps and one of COARSE removes
 STEPS = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 30, 1e-4)
 BORDER = np.ones((5, 5), np.uint8)
 LEAST_SHARED = 0.5  # of the area
 
 
 def thumbnail(image: np.ndarray) -> np.ndarray:
-    """A grey picture (H, W) as `agreement` compares it: (SIDE, SIDE) float32, up to 255."""
+    """Reduce a grey picture (H, W) for `agreement`: (SIDE, SIDE) float32, up to 255."""
     grey = image.astype(np.float32)
     return cv2.resize(255 * grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
 
 
 def agreement(first: np.ndarray, second: np.ndarray) -> float:
-    """The correlation, -1 to 1, of the details of two thumbnails where both show something.
+    """Return the correlation, -1 to 1, of the details of two thumbnails where they overlap.
 
-    The second is laid over the first by the affine transform of the best correlation (Evangelidis
-    and Psarakis, PAMI 30(10), 2008); as it lies, where none is found.
+    The second is registered to the first by the affine transform of highest correlation
+    (Evangelidis and Psarakis, PAMI 30(10), 2008), or left in place where none is found.
     """
     try:
         start = np.eye(2, 3, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""overlap: pictures that stand in a data set twice, and people who stand in it under two names."""
+"""overlap: find duplicate pictures, and people with two names, in a data set."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ from psface.training.splitting import FILES
 
 Name = tuple[str, str]  # identity and session
 KINDS = (
-    "one picture, two parts",
-    "one picture, two names",
-    "one picture twice",
-    "alike, two names",
+    "same picture, two parts",
+    "same picture, two names",
+    "same picture twice",
+    "similar faces, two names",
 )
 SIDE_OF = {"train": "learned", "val": "learned", "gallery": "tested", "probe": "tested"}
 COLUMNS = [
@@ -56,16 +56,16 @@ class Outcome:
     Attributes
     ----------
     pictures : int
-        That were compared.
+        Number that were compared.
     refused : int
-        That could not be.
+        Number that could not be.
     pairs : DataFrame
         ``overlaps.csv``.
     people : DataFrame
         ``identities.csv``.
     limit : int
-        Bits up to which all pairs of hashes were looked at: fewer than wanted, where there were
-        too many.
+        Bits up to which all pairs of hashes were compared: fewer than asked for if there were too
+        many pairs.
     """
 
     pictures: int
@@ -78,18 +78,18 @@ class Outcome:
 def overlap(params: OverlapParams, captures: Path, splits: Path, faces: Path, out: Path) -> Outcome:
     """Write ``out/overlaps.csv``, ``identities.csv``, ``failures.csv`` and ``overlaps.png``.
 
-    A session is known by its frame 0. Two of them are one picture if their hashes are near and
-    the pictures, laid over each other, agree. With a model, faces of two names that it finds alike
-    are listed as well.
+    A capture is compared by its frame 0. Two captures show the same picture if their hashes are
+    near and the pictures, once registered, agree. With a model, faces under two names that it finds
+    alike are listed as well.
 
     Parameters
     ----------
-    sessions : Path
+    captures : Path
         The table of `ingest`.
     splits : Path
-        Folder of the parts' tables; those that are missing are left out.
+        Folder of the parts' tables; missing ones are ignored.
     faces : Path
-        Folder of the packed crops; looked at if there is a model.
+        Folder of the packed crops; read only if there is a model.
 
     Raises
     ------
@@ -117,16 +117,16 @@ def overlap(params: OverlapParams, captures: Path, splits: Path, faces: Path, ou
 
 
 def _hashed(captures: Path) -> tuple[np.ndarray, np.ndarray, list[Refusal]]:
-    """Hashes (N,) uint64 of the pictures, their rows (N,) in the table, and what has none."""
+    """Hash the pictures: hashes (N,) uint64, their rows (N,) in the table, and refusals."""
     hashes, rows, refused = [], [], []
-    for row, made in enumerate(map_in_processes(_hash, read_captures(captures), "overlap")):
-        if isinstance(made, Refusal):
-            refused.append(made)
+    for row, result in enumerate(map_in_processes(_hash, read_captures(captures), "overlap")):
+        if isinstance(result, Refusal):
+            refused.append(result)
         else:
-            hashes.append(made)
+            hashes.append(result)
             rows.append(row)
     if not hashes:
-        first = f"; the first because {refused[0].reason}" if refused else ""
+        first = f"; the first: {refused[0].reason}" if refused else ""
         raise UserError(f"{captures}: no picture can be compared{first}")
     return np.array(hashes, np.uint64), np.array(rows), refused
 
@@ -134,26 +134,26 @@ def _hashed(captures: Path) -> tuple[np.ndarray, np.ndarray, list[Refusal]]:
 def _hash(capture: Capture) -> int | Refusal:
     path = capture.frames[0]
     try:
-        made = picture_hash(read_frame(Path(path), capture.bits, None))
+        value = picture_hash(read_frame(Path(path), capture.bits, None))
     except UserError as error:
         return Refusal(capture.identity, capture.name, str(error))
-    if made is None:
-        reason = f"{path}: nearly uniform: there is nothing to compare"
+    if value is None:
+        reason = f"{path}: nearly uniform; nothing to compare"
         return Refusal(capture.identity, capture.name, reason)
-    return made
+    return value
 
 
 Found = dict[tuple[Name, Name], dict[str, Any]]
 
 
 def _confirmed(near: Pairs, rows: np.ndarray, captures: Path, least: float) -> Found:
-    """The pairs whose pictures agree: distance and agreement by their names."""
+    """Keep the pairs whose pictures agree: distance and agreement by their names."""
     first, second = rows[near.first], rows[near.second]
-    wanted = set(np.unique(np.concatenate([first, second])).tolist())
+    needed = set(np.unique(np.concatenate([first, second])).tolist())
     pictures = {
         row: ((capture.identity, capture.name), capture.frames[0])
         for row, capture in enumerate(read_captures(captures))
-        if row in wanted
+        if row in needed
     }
     pairs = [(pictures[i], pictures[j]) for i, j in zip(first, second, strict=True)]
     by_first = groupby(((one[1], other[1]) for one, other in pairs), key=itemgetter(0))
@@ -169,7 +169,7 @@ def _confirmed(near: Pairs, rows: np.ndarray, captures: Path, least: float) -> F
 
 
 def _agreements(work: tuple[str, list[str]]) -> list[float]:
-    """A picture's agreement with each of some others."""
+    """Return a picture's agreement with each of several others."""
     first, *others = (_thumbnail(path) for path in (work[0], *work[1]))
     return [0.0 if first is None or o is None else agreement(first, o) for o in others]
 
@@ -177,15 +177,15 @@ def _agreements(work: tuple[str, list[str]]) -> list[float]:
 @lru_cache(maxsize=1024)
 def _thumbnail(path: str) -> np.ndarray | None:
     try:
-        return thumbnail(read_frame(Path(path), 16, None))  # a correlation, whatever the bits
-    except UserError:  # gone since it was hashed
+        return thumbnail(read_frame(Path(path), 16, None))  # a correlation ignores scale
+    except UserError:  # deleted since it was hashed
         return None
 
 
 def _add_alike(found: Found, known: Known, least: float) -> dict[Name, float]:
-    """Add the pairs of captures that a model finds alike; the pairs of people with their cosine.
+    """Add the pairs of captures that a model finds alike; return cosines of pairs of people.
 
-    Of people all that are found alike, and all that have pairs of captures in ``found``.
+    Pairs of people are those found alike and those with pairs of captures in ``found``.
     """
     first, second, cosine = alike(known.faces, known.person, least)
     for i, j, similarity in zip(first, second, cosine, strict=True):
@@ -213,14 +213,14 @@ def _add_alike(found: Found, known: Known, least: float) -> dict[Name, float]:
 
 
 def _paths(captures: Path, pairs: Iterable[tuple[Name, Name]]) -> dict[Name, str]:
-    """The picture of each capture of some pairs."""
-    wanted = {name for pair in pairs for name in pair}
-    named = ((s.identity, s.name, s.frames[0]) for s in read_captures(captures))
-    return {(i, s): path for i, s, path in named if (i, s) in wanted}
+    """Path of each capture's picture, for the captures in ``pairs``."""
+    needed = {name for pair in pairs for name in pair}
+    paths = ((s.identity, s.name, s.frames[0]) for s in read_captures(captures))
+    return {(i, s): path for i, s, path in paths if (i, s) in needed}
 
 
 def _parts(splits: Path) -> dict[Name, str]:
-    """The part of each capture, of the tables that are there."""
+    """Part of each capture, from the tables that exist."""
     parts: dict[Name, str] = {}
     for part in FILES:
         path = splits / f"{part}.csv"
@@ -258,7 +258,7 @@ def _kind(row: dict[str, Any]) -> str:
 
 
 def _people(table: pd.DataFrame, similar: dict[Name, float]) -> pd.DataFrame:
-    """A row per pair of names that share a picture, or are alike; the surest first."""
+    """Return a row per pair of names that share a picture or are alike; most certain first."""
     shared: Counter[Name] = Counter()
     captures: Counter[Name] = Counter()
     highest: dict[Name, float] = {}
@@ -266,12 +266,12 @@ def _people(table: pd.DataFrame, similar: dict[Name, float]) -> pd.DataFrame:
         pair = (str(row.identity_1), str(row.identity_2))
         shared[pair] += "hash" in str(row.evidence)
         captures[pair] += "embedding" in str(row.evidence)
-        so_far = highest.get(pair, np.nan)  # stays not-a-number where there is no model
+        so_far = highest.get(pair, np.nan)  # stays NaN without a model
         highest[pair] = float(np.fmax(so_far, float(str(row.similarity))))
     rows = [
         (*pair, shared[pair], captures[pair], highest.get(pair), similar.get(pair))
         for pair in sorted({*highest, *similar})
     ]
     people = pd.DataFrame(rows, columns=PEOPLE)
-    surest = ["shared_pictures", "mean_similarity", "similarity"]
-    return people.sort_values(surest, ascending=False, kind="stable", ignore_index=True)
+    certainty = ["shared_pictures", "mean_similarity", "similarity"]
+    return people.sort_values(certainty, ascending=False, kind="stable", ignore_index=True)

@@ -1,4 +1,4 @@
-"""A picture in 64 bits, of which few change when it is encoded, resized or darkened again.
+"""Hash a picture to 64 bits, few of which change when it is re-encoded, resized or darkened.
 
 C. Zauner, "Implementation and Benchmarking of Perceptual Image Hash Functions", 2010, section 3.2.1
 (the DCT hash of the library pHash).
@@ -10,14 +10,14 @@ import cv2
 import numpy as np
 
 SIDE, KEPT = 32, 8  # px; coefficients along each axis
-LEAST_CONTRAST = 0.01  # standard deviation, of 1: below it the bits are of noise
+LEAST_CONTRAST = 0.01  # standard deviation in [0, 1]: below it, the bits are noise
 
 
 def picture_hash(image: np.ndarray) -> int | None:
-    """The hash of a grey picture (H, W) in [0, 1]; None where it shows next to nothing.
+    """Hash a grey picture (H, W) in [0, 1]; None if it is nearly uniform.
 
-    A bit says whether one of the 8 x 8 lowest frequencies, without those constant along an axis,
-    is over their median. The picture is reduced by averaging, where Zauner blurs and samples.
+    A bit says whether one of the 8 x 8 lowest frequencies, excluding those constant along an axis,
+    exceeds their median. The picture is reduced by averaging, where Zauner blurs and samples.
     """
     small = cv2.resize(image.astype(np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
     if small.std() < LEAST_CONTRAST:

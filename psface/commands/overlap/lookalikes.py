@@ -1,4 +1,4 @@
-"""Faces that a model takes for one person's, though they stand under two names."""
+"""Find faces under two names that a model takes for one person."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from psface.search import nearest
 from psface.stage_tables import read_table
 from psface.vectors import person_means, unit
 
-NEIGHBOURS = 10  # of other people, at least, that each face is compared with
-QUERIES = 4096  # at once
+NEIGHBOURS = 10  # of other people, at least, compared with each face
+QUERIES = 4096  # per batch
 
 
 @dataclass(frozen=True)
@@ -27,12 +27,12 @@ class Known:
     ----------
     identity, session : (N,) str
     person : (N,) int64
-        The number of the identity in ``people``.
+        Index of the identity in ``people``.
     people : (P,) str
     faces : (N, D) float32
         Unit vectors.
     means : (P, D) float32
-        Of each person's unit vectors; unit vectors again.
+        Each person's mean face, normalised.
     """
 
     identity: np.ndarray
@@ -44,19 +44,19 @@ class Known:
 
 
 def embedded(model: Path, folder: Path) -> Known:
-    """The packed crops of ``folder`` as a model embeds them.
+    """Embed the packed crops of ``folder`` with a model.
 
     Raises
     ------
     UserError
-        If there is no usable model, or the crops are none for it.
+        If there is no usable model, or the crops do not fit it.
     """
     recogniser = Recogniser(model)
     card = recogniser.card
     table = read_table(folder / "faces.parquet", "crop", ["identity", "session"])
-    crops = crops_for(card, folder, "give overlap.model another")
+    crops = crops_for(card, folder, "set overlap.model to another")
     if table.empty:
-        raise UserError(f"{folder}: no face in it; see failures.csv")
+        raise UserError(f"{folder}: no faces; see failures.csv")
     rows = tqdm(np.arange(len(table)), desc="embeddings", unit="face", mininterval=1.0)
     faces = unit(recogniser.embed_stored(crops.read(np.array([row]))[0] for row in rows).identity)
     people, person = np.unique(table["identity"].to_numpy(str), return_inverse=True)
@@ -68,9 +68,9 @@ def embedded(model: Path, folder: Path) -> Known:
 def alike(
     faces: np.ndarray, person: np.ndarray, least: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs of different people's faces with a cosine of ``least`` or more.
+    """Find pairs of different people's faces with a cosine of ``least`` or more.
 
-    Of each face those among its nearest: `NEIGHBOURS` of other people or more.
+    Each face is compared with its nearest, at least `NEIGHBOURS` of them of other people.
 
     Parameters
     ----------
@@ -89,8 +89,8 @@ def alike(
     starts = range(0, len(faces), QUERIES)
     for start in tqdm(starts, desc="alike", unit="batch", mininterval=1.0):
         cosine, indices = nearest(faces[start : start + QUERIES], faces, count)
-        own = person[start : start + QUERIES, None]
-        row, column = np.nonzero((cosine >= least) & (person[indices] != own))
+        query = person[start : start + QUERIES, None]
+        row, column = np.nonzero((cosine >= least) & (person[indices] != query))
         pair = np.sort(np.stack([start + row, indices[row, column]]), axis=0)
         found.append((pair, cosine[row, column]))
     pairs, cosines = (np.concatenate(parts, axis=-1) for parts in zip(*found, strict=True))

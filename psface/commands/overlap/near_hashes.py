@@ -1,4 +1,4 @@
-"""All pairs of hashes that differ in a few bits, exactly, among millions of them."""
+"""Find all pairs of hashes that differ in a few bits, exactly, among millions."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 WORD = 64
-PAIRS = 1_000_000  # at most: each is looked at afterwards
-ALIKE = 10  # of pictures with one and the same hash, those that are paired with all others
-BLOCK = 1 << 22  # comparisons at once
+PAIRS = 1_000_000  # at most: each is verified afterwards
+ALIKE = 10  # pictures with the same hash that are paired with all others
+BLOCK = 1 << 22  # comparisons per batch
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,11 @@ class Pairs:
     Attributes
     ----------
     first, second : (P,) int64
-        Indices, first < second; in rising order.
+        Indices, first < second; in ascending order.
     distance : (P,) int64
         Bits in which they differ.
     limit : int
-        All pairs up to this distance are there.
+        All pairs up to this distance are included.
     """
 
     first: np.ndarray
@@ -34,17 +34,16 @@ class Pairs:
 
 
 def near_pairs(hashes: np.ndarray, max_distance: int) -> Pairs:
-    """The pairs of hashes (N,) uint64 that differ in at most ``max_distance`` bits.
+    """Find the pairs of hashes (N,) uint64 that differ in at most ``max_distance`` bits.
 
     Two words that differ in d bits agree in one of d + 1 bands of their bits, so only those that
     share a band are compared (the pigeonhole principle; Norouzi, Punjani and Fleet, "Fast Search
-    in Hamming Space with Multi-Index Hashing", CVPR 2012). A band's bits lie apart, because
-    neighbouring frequencies of faces go together. Where there are more than `PAIRS`, the most
-    distant are left out, all of a distance together.
+    in Hamming Space with Multi-Index Hashing", CVPR 2012). A band's bits are spread out, because
+    neighbouring frequencies of faces are correlated. If there are more than `PAIRS`, the most
+    distant are dropped, all of a distance together.
 
-    Pictures with one and the same hash are one word here. Beyond `ALIKE` of them, each further one
-    is paired with the first alone: a placeholder that stands there a thousand times is no half
-    million findings.
+    Pictures with the same hash are one word here. Beyond `ALIKE` of them, each is paired with the
+    first only, so that a placeholder used a thousand times does not give half a million pairs.
     """
     words, word_of = np.unique(hashes, return_inverse=True)
     a, b, distance, limit = _near_words(words, max_distance)
@@ -75,7 +74,7 @@ def near_pairs(hashes: np.ndarray, max_distance: int) -> Pairs:
 
 
 def _near_words(words: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Pairs of distinct words (M,), their distances, and the distance up to which all are there."""
+    """Find pairs of distinct words (M,), their distances, and the limit they are complete up to."""
     bands = limit + 1
     masks = [np.uint64(sum(1 << bit for bit in range(k, WORD, bands))) for k in range(bands)]
     found = [np.empty((3, 0), np.int64)]
@@ -100,7 +99,7 @@ def _near_words(words: np.ndarray, limit: int) -> tuple[np.ndarray, np.ndarray, 
 
 
 def _within(words: np.ndarray, limit: int, before: list[np.uint64]) -> Iterator[np.ndarray]:
-    """Near pairs of one bucket that no band ``before`` has found already, (3, P) at a time."""
+    """Yield near pairs of one bucket that no band in ``before`` has found, (3, P) at a time."""
     rows = max(1, BLOCK // len(words))
     for start in range(0, len(words), rows):
         block = words[start : start + rows]
@@ -116,7 +115,7 @@ def _within(words: np.ndarray, limit: int, before: list[np.uint64]) -> Iterator[
 
 
 def _fewer(found: np.ndarray, limit: int) -> tuple[list[np.ndarray], int]:
-    """What is left of too many pairs (3, P), and up to which distance."""
+    """Drop the most distant of too many pairs (3, P); return the rest and the new limit."""
     while found.shape[1] > PAIRS:
         limit -= 1
         found = found[:, found[2] <= limit]

@@ -1,4 +1,4 @@
-"""``psface overlap``: who and what is in the data twice."""
+"""``psface overlap``: find duplicate pictures and people."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ class Sections(Selection):
 @click.option("--faces", type=PATH, default=Path("data/faces"), show_default=True)
 @out_option("reports/overlap")
 def overlap(captures: Path, splits: Path, faces: Path, out: Path) -> None:
-    """Look for pictures and people that are in the data twice, by section overlap of params.yaml.
+    """Find pictures and people that are in the data twice, by section overlap of params.yaml.
 
-    Exit status: 0, whatever is found; 1 if the data cannot be read; 2 for wrong arguments.
+    Exit status: 0 whatever is found; 1 if the data cannot be read; 2 for wrong arguments.
     """
     from psface.commands.overlap.duplicates import KINDS
-    from psface.commands.overlap.duplicates import overlap as look
+    from psface.commands.overlap.duplicates import overlap as find
 
     params = load(Sections).overlap
-    outcome = look(params, captures, splits, faces, out)
+    outcome = find(params, captures, splits, faces, out)
     print(f"overlap: {outcome.pictures} pictures, {outcome.refused} left out ({out})")
     if outcome.limit < params.max_distance:
-        print(f"  too many are alike: compared up to {outcome.limit} bits instead of ", end="")
+        print(f"  too many are similar: compared up to {outcome.limit} bits instead of ", end="")
         print(f"overlap.max_distance={params.max_distance}")
     if not params.model:
-        print("  faces not compared: overlap.model names no model")
+        print("  faces not compared: overlap.model is not set")
     counts = outcome.pairs["kind"].value_counts()
     for kind in KINDS:
         if counts.get(kind):
             print(f"  {kind:24}{counts[kind]:8} pairs")
     if len(outcome.people):
-        print(f"  {'names that seem one person':24}{len(outcome.people):6} pairs")
+        print(f"  {'probably one person':24}{len(outcome.people):8} pairs")
     if outcome.pairs.empty and outcome.people.empty:
         print("  no duplicates found")

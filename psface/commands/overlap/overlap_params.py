@@ -10,7 +10,7 @@ from psface.config import FileName, Fraction, Section
 
 
 class OverlapParams(Section):
-    """What is taken for one picture, and for one person under two names."""
+    """What counts as the same picture, and as one person with two names."""
 
     model: FileName
     max_distance: Annotated[int, Field(ge=0, le=16)]

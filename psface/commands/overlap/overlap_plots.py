@@ -1,4 +1,4 @@
-"""Pairs of pictures side by side."""
+"""Draw pairs of pictures side by side."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from psface.captures.images import read_bytes, rgb
 from psface.errors import UserError
 from psface.report.plotting import plt
 
-ACROSS = 3  # pairs beside each other
+ACROSS = 3  # pairs per row
 
 
 def draw_pairs(rows: Sequence[dict[Hashable, Any]], path: Path) -> None:
-    """A pair of each row of ``overlaps.csv``, of which there must be one or more."""
+    """Draw the pairs of one or more rows of ``overlaps.csv``."""
     down = -(-len(rows) // ACROSS)
     figure = plt.figure(figsize=(4.2 * ACROSS, 2.7 * down), layout="constrained")
     cells = figure.subfigures(down, ACROSS, squeeze=False, wspace=0.02, hspace=0.02)
     for cell, row in zip(cells.flat, rows, strict=False):
-        cell.suptitle(_said(row), fontsize=8)
+        cell.suptitle(_caption(row), fontsize=8)
         for number, axes in zip("12", cell.subplots(1, 2), strict=True):
             axes.axis("off")
             name = f"{row[f'identity_{number}']}/{row[f'session_{number}']}"
@@ -35,7 +35,7 @@ def draw_pairs(rows: Sequence[dict[Hashable, Any]], path: Path) -> None:
     plt.close(figure)
 
 
-def _said(row: dict[Hashable, Any]) -> str:
+def _caption(row: dict[Hashable, Any]) -> str:
     units = (("distance", "{:.0f} bits"), ("agreement", "{:.3f}"), ("similarity", "cosine {:.3f}"))
     values = [text.format(row[name]) for name, text in units if not pd.isna(row[name])]
     return f"{row['kind']} ({', '.join(values)})"
@@ -44,5 +44,5 @@ def _said(row: dict[Hashable, Any]) -> str:
 def _picture(path: Path) -> np.ndarray:
     try:
         return rgb(decode(read_bytes(path), path, 16, None))
-    except UserError:  # gone since, or named by the crops alone
+    except UserError:  # deleted since, or named only by the crops
         return np.ones((8, 8, 3), np.float32)

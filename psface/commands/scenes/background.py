@@ -1,4 +1,4 @@
-"""Backgrounds: clutter of many scales, and things that resemble parts of faces."""
+"""Draw backgrounds: clutter at many scales, and things that resemble parts of faces."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 
 
 def draw_background(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """(height, width, 3) float64 RGB in [0, 1]."""
+    """Draw a background, (height, width, 3) float64 RGB in [0, 1]."""
     out = _clouds(rng, height, width)
     for _ in range(rng.integers(0, 40)):
         _shape(rng, out)
@@ -19,7 +19,7 @@ def draw_background(rng: np.random.Generator, height: int, width: int) -> np.nda
 
 
 def _colour(rng: np.random.Generator) -> tuple[float, ...]:
-    if rng.random() < 0.3:  # of skin, lest colour alone tells a face
+    if rng.random() < 0.3:  # of skin, so that colour alone does not give a face away
         return tuple((rng.uniform(0.3, 0.95) * np.array([1, 0.78, 0.65])).tolist())
     return tuple(rng.uniform(0, 1, 3).tolist())
 
@@ -61,7 +61,7 @@ def _stripes(rng: np.random.Generator, out: np.ndarray) -> np.ndarray:
 
 
 def _spots(rng: np.random.Generator, out: np.ndarray) -> None:
-    """Two dark spots over a bar on an oval, turned and out of proportion: nearly a face."""
+    """Draw two dark spots over a bar on an oval, turned and out of proportion: nearly a face."""
     height, width = out.shape[:2]
     size = float(np.exp(rng.uniform(np.log(10), np.log(width / 4))))
     centre = np.array([rng.uniform(0, width), rng.uniform(0, height)])
@@ -69,8 +69,8 @@ def _spots(rng: np.random.Generator, out: np.ndarray) -> None:
     turn = np.array([[np.cos(a := np.radians(angle)), -np.sin(a)], [np.sin(a), np.cos(a)]])
 
     def place(x: float, y: float) -> tuple[int, int]:
-        at = centre + size * turn @ [x, y]
-        return int(at[0]), int(at[1])
+        point = centre + size * turn @ [x, y]
+        return int(point[0]), int(point[1])
 
     if rng.random() < 0.6:
         axes = int(size) + 1, int(size * rng.uniform(0.8, 1.5)) + 1

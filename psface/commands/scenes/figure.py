@@ -1,4 +1,4 @@
-"""One simulated person as a picture that can be laid over another."""
+"""Render a simulated person as a cut-out to lay over a picture."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from psface.simulate.raster import FAR
 from psface.simulate.scene import build_scene
 from psface.simulate.state import STUBBLE, draw_person, draw_session, stream
 
-WIDTH, HEIGHT = 300, 400  # px in which a person is rendered
+WIDTH, HEIGHT = 300, 400  # px at which a person is rendered
 IDENTITY_VARIANCE = 1.0
 YAW_SD = 18.0  # degrees
-TURN_SD = 10.0  # degrees in the picture's plane
+TURN_SD = 10.0  # degrees, in the plane of the picture
 LIGHT_SLANT = 1.2  # radians from the camera's axis, at most
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A person cut out: colour (h, w, 3) times ``alpha`` (h, w), whose first pixel goes to
-    ``origin``, x and y, of the picture.
+    """A cut-out person: colour (h, w, 3), premultiplied by ``alpha`` (h, w).
 
-    ``box`` (4,) and ``landmarks`` (5, 2) are in pixels of the picture.
+    Its first pixel goes to ``origin``, x and y, of the picture. ``box`` (4,) and ``landmarks``
+    (5, 2) are in pixels of the picture.
     """
 
     colour: np.ndarray
@@ -35,7 +35,7 @@ class Figure:
     landmarks: np.ndarray
 
     def moved(self, x: float, y: float) -> Figure:
-        """Moved by whole pixels near x and y."""
+        """Return the figure moved by x and y, rounded to whole pixels."""
         step = np.round([x, y])
         return replace(
             self,
@@ -45,31 +45,31 @@ class Figure:
         )
 
     def over(self, canvas: np.ndarray) -> np.ndarray:
-        """The picture (H, W, 3) with the person before it."""
+        """Return the picture (H, W, 3) with the person in front of it."""
         out = canvas.copy()
-        there, here = self._meeting(canvas.shape)
-        keep = 1 - self.alpha[here][..., None]
-        out[there] = out[there] * keep + self.colour[here]
+        target, source = self._overlap(canvas.shape)
+        keep = 1 - self.alpha[source][..., None]
+        out[target] = out[target] * keep + self.colour[source]
         return out
 
     def cover(self, box: np.ndarray) -> float:
-        """Share of a box that the person hides."""
+        """Return the share of a box that the person hides."""
         x1, y1, x2, y2 = np.round(box - np.tile(self.origin, 2)).astype(int)
         inside = self.alpha[max(y1, 0) : max(y2, 0), max(x1, 0) : max(x2, 0)]
         return float(inside.sum() / max(1, (x2 - x1) * (y2 - y1)))
 
-    def _meeting(self, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    def _overlap(self, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
         x, y = self.origin.astype(int)
         height, width = self.alpha.shape
         left, right = max(x, 0), max(0, min(x + width, shape[1]))
         top, bottom = max(y, 0), max(0, min(y + height, shape[0]))
         right, bottom = max(left, right), max(top, bottom)
-        here = slice(top - y, bottom - y), slice(left - x, right - x)
-        return (slice(top, bottom), slice(left, right)), here
+        source = slice(top - y, bottom - y), slice(left - x, right - x)
+        return (slice(top, bottom), slice(left, right)), source
 
 
 def draw_figure(rng: np.random.Generator, seed: int, person: int, size: float) -> Figure:
-    """Person ``person`` under a light from somewhere, their face ``size`` px high."""
+    """Render person ``person`` under a random light, with a face ``size`` px high."""
     who = draw_person(seed, person, IDENTITY_VARIANCE)
     state = draw_session(
         seed, person, 0, who, yaw_sd=YAW_SD, motion=0.0, noise=0.0, redraw_hair=False
@@ -98,7 +98,7 @@ def draw_figure(rng: np.random.Generator, seed: int, person: int, size: float) -
         cv2.warpAffine(smoothed(plane, factor), turn, (width, height)) for plane in (colour, alpha)
     )
     x1, y1, x2, y2 = scene.face
-    # The box of the turned oval rather than of the turned box, whose corners hold no face.
+    # The box of the turned oval, not of the turned box, whose corners hold no face.
     angle = np.linspace(0, 2 * np.pi, 64)
     oval = np.stack(
         [(x1 + x2 + (x2 - x1) * np.cos(angle)) / 2, (y1 + y2 + (y2 - y1) * np.sin(angle)) / 2], 1

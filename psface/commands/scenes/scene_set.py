@@ -1,4 +1,4 @@
-"""scenes: pictures of simulated people before varied backgrounds, annotated, for face detectors."""
+"""scenes: annotated pictures of simulated people on varied backgrounds, for face detectors."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from psface.parallel import map_in_processes
 
 LABELS = "label.txt"
 PARTS = ("train", "test")
-COVERED = 0.1  # of a face: where more would be hidden by another person, that person goes elsewhere
+COVERED = 0.1  # share of a face: a person who would hide more of another is placed elsewhere
 TRIES = 12
 
 
@@ -37,9 +37,9 @@ def scenes(params: ScenesParams, seed: int, out: Path) -> int:
     for part, count in zip(PARTS, (params.train, params.test), strict=True):
         first = 0 if part == "train" else params.train
         work = partial(_write_scene, params, seed, out / part)
-        made = list(map_in_processes(work, range(first, first + count), f"scenes {part}"))
-        write_wider(out / part / LABELS, made)
-        faces += sum(len(picture.boxes) for picture in made)
+        annotated = list(map_in_processes(work, range(first, first + count), f"scenes {part}"))
+        write_wider(out / part / LABELS, annotated)
+        faces += sum(len(picture.boxes) for picture in annotated)
     return faces
 
 
@@ -56,7 +56,7 @@ def _write_scene(params: ScenesParams, seed: int, folder: Path, number: int) -> 
 def render_scene(
     params: ScenesParams, seed: int, number: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Picture ``number``, which depends on the seed and itself alone.
+    """Render picture ``number``, which depends only on the seed and its number.
 
     Returns
     -------
@@ -64,11 +64,11 @@ def render_scene(
     """
     rng = np.random.default_rng([seed, number])
     canvas = draw_background(rng, params.height, params.width)
-    wanted = int(rng.integers(0, params.faces + 1))
+    count = int(rng.integers(0, params.faces + 1))
     low, high = np.log(params.smallest), np.log(params.largest)
-    sizes = np.exp(rng.uniform(low, high, wanted))
+    sizes = np.exp(rng.uniform(low, high, count))
     figures: list[Figure] = []
-    # The far ones first: who is nearer covers them.
+    # The farthest first, so that nearer people cover them.
     for index, size in enumerate(np.sort(sizes)):
         figure = draw_figure(rng, seed, number * params.faces + index, float(size))
         for _ in range(TRIES):
@@ -83,21 +83,21 @@ def render_scene(
 
 
 def _place(rng: np.random.Generator, figure: Figure, params: ScenesParams) -> tuple[float, float]:
-    """A move that puts the whole face into the picture, if it fits."""
+    """Draw a shift that puts the whole face into the picture, if it fits."""
     size = figure.box[2:] - figure.box[:2]
-    room = np.maximum(np.array([params.width, params.height]) - size, 1)
-    x, y = rng.uniform(0, room) - figure.box[:2]
+    slack = np.maximum(np.array([params.width, params.height]) - size, 1)
+    x, y = rng.uniform(0, slack) - figure.box[:2]
     return float(x), float(y)
 
 
 def _apart(new: Figure, old: Figure) -> bool:
-    """Whether what comes in front leaves the face behind it to be seen."""
+    """Whether the new figure leaves the face behind it visible."""
     low, high = np.maximum(new.box[:2], old.box[:2]), np.minimum(new.box[2:], old.box[2:])
     return not (high > low).all() and new.cover(old.box) < COVERED
 
 
 def _photographed(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
-    """Exposure, colour of the light, blur and noise; to 8 bits."""
+    """Apply exposure, light colour, blur and noise; convert to 8 bits."""
     out: np.ndarray = canvas * rng.uniform(0.6, 1.25) * rng.uniform(0.88, 1.12, 3)
     if rng.random() < 0.1:
         out = np.repeat(out.mean(axis=2, keepdims=True), 3, axis=2)

@@ -1,4 +1,4 @@
-"""``psface scenes``: annotated pictures of simulated people."""
+"""``psface scenes``: render annotated pictures of simulated people."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Sections(Selection):
 
 
 @click.command(epilog="Example: psface scenes --out data/scenes")
-@out_option("data/scenes", "A folder, which is emptied.")
+@out_option("data/scenes", "Output folder; emptied first.")
 def scenes(out: Path) -> None:
     """Render annotated pictures of simulated people, by section scenes of params.yaml.
 

@@ -10,7 +10,7 @@ from psface.config import Count, Positive, Section
 
 
 class ScenesParams(Section):
-    """Annotated pictures of simulated people for face detectors."""
+    """Annotated pictures of simulated people, for face detectors."""
 
     train: Count
     test: Count
@@ -23,5 +23,5 @@ class ScenesParams(Section):
     @model_validator(mode="after")
     def _sizes_fit(self) -> ScenesParams:
         if not self.smallest <= self.largest <= min(self.width, self.height):
-            raise ValueError("smallest <= largest <= the picture's shorter side")
+            raise ValueError("must be smallest <= largest <= the picture's shorter side")
         return self

@@ -1,4 +1,4 @@
-"""One detector measured, in a process of its own."""
+"""Measure one detector in a process of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from psface.detect.detectors import build_detector
 from psface.detect.face import Detector
 from psface.errors import UserError
 
-FRAMES_AT_ONCE = 16  # that a detector may batch
+FRAMES_AT_ONCE = 16  # which a detector may batch
 TIMED = 8  # pictures at each size, after one to warm up
 
 
@@ -35,21 +35,21 @@ def measure(
     video: Path,
     sides: Sequence[int],
 ) -> dict[str, Any]:
-    """What is reported of a detector.
+    """Measure a detector: its row of the survey.
 
     Raises
     ------
     UserError
-        If it is not installed or its weights are not given, or if it dies.
+        If it is not installed, its weights are missing, or it crashes.
     """
-    # A process of its own, so that memory is the detector's and a crash takes nothing along.
+    # A process of its own, so that its memory is the detector's and a crash is contained.
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         work = pool.submit(_measure, name, surveyed, list(pictures), video, list(sides))
         try:
             return work.result()
         except BrokenProcessPool as error:
-            raise UserError(f"{name}: died, perhaps of too little memory") from error
-        except Exception as error:  # a package's own: the other detectors' figures are kept
+            raise UserError(f"{name}: crashed, perhaps out of memory") from error
+        except Exception as error:  # from a package: the other detectors' figures are kept
             if isinstance(error, UserError):
                 raise
             raise UserError(f"{name}: {type(error).__name__}: {error}") from error
@@ -67,33 +67,33 @@ def _measure(
         weights=Path(surveyed.weights) if surveyed.weights else None,
         min_face_size=surveyed.min_face_size,
     )
-    found = []
+    detections = []
     for picture in tqdm(pictures, desc=f"{name}: accuracy", unit="picture", mininterval=1.0):
-        found += detector.detect([read_picture(picture.path)])
+        detections += detector.detect([read_picture(picture.path)])
     row: dict[str, Any] = {
         "detector": name,
         "licence": detector.facts.licence,
         "parameters": detector.facts.parameters,
         "weight_bytes": detector.facts.weight_bytes,
-        **accuracy(pictures, found),
+        **accuracy(pictures, detections),
     }
-    some = [read_picture(picture.path) for picture in pictures[: TIMED + 1]]
+    images = [read_picture(picture.path) for picture in pictures[: TIMED + 1]]
     for side in tqdm(sides, desc=f"{name}: speed", unit="size"):
-        row[f"ms_at_{side}"] = _milliseconds(detector, [_resized(image, side) for image in some])
+        row[f"ms_at_{side}"] = _milliseconds(detector, [_resized(image, side) for image in images])
     row["video_fps"] = _frames_per_second(detector, video)
     row["peak_mib"] = _peak_mib()
     return row
 
 
 def _resized(image: np.ndarray, side: int) -> np.ndarray:
-    """The image with a longer side of ``side``."""
+    """Scale an image to a longer side of ``side`` px."""
     scale = side / max(image.shape[:2])
     size = tuple(max(1, round(length * scale)) for length in image.shape[1::-1])
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
 
 
 def _milliseconds(detector: Detector, images: Sequence[np.ndarray]) -> float:
-    """Median time for one image; the first is not counted."""
+    """Return the median time per image; the first is not counted."""
     times = []
     for image in images:
         start = time.perf_counter()
@@ -103,7 +103,7 @@ def _milliseconds(detector: Detector, images: Sequence[np.ndarray]) -> float:
 
 
 def _frames_per_second(detector: Detector, video: Path) -> float:
-    """Reading included."""
+    """Return the speed on a video, reading included."""
     frames = (item.image for item in read_media(video) if isinstance(item, Picture))
     start, count = time.perf_counter(), 0
     while batch := list(islice(frames, FRAMES_AT_ONCE)):
@@ -113,8 +113,8 @@ def _frames_per_second(detector: Detector, video: Path) -> float:
 
 
 def _peak_mib() -> float | None:
-    """The most memory that this process ever held; None where the system does not tell."""
-    # Not getrusage's figure, which begins with that of the process it was forked from.
+    """Return this process's peak memory; None where the system does not report it."""
+    # Not getrusage's figure, which starts from that of the parent process.
     status = Path("/proc/self/status")
     if not status.exists():
         return None

@@ -1,4 +1,4 @@
-"""A video out of photographs, by panning over them and going nearer and further."""
+"""Make a video from photographs by panning and zooming over them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from psface.faces.template import smoothed
 from psface.files import replacing
 
 WIDTH, HEIGHT, FRAME_RATE = 640, 360, 25.0
-FRAMES_EACH = 50  # of each photograph
-NEAREST = 0.5  # share of the photograph that is in view, at the nearest
+FRAMES_EACH = 50  # per photograph
+NEAREST = 0.5  # share of the photograph in view at the closest zoom
 
 
 def make_video(pictures: Sequence[Annotated], path: Path, frames: int) -> None:
-    """Write ``frames`` frames; the photographs come again if they are too few."""
+    """Write ``frames`` frames; photographs repeat if there are too few."""
     with replacing(path) as partial:
         code = cv2.VideoWriter.fourcc(*"mp4v")
         writer = cv2.VideoWriter(str(partial), code, FRAME_RATE, (WIDTH, HEIGHT))
@@ -35,12 +35,12 @@ def make_video(pictures: Sequence[Annotated], path: Path, frames: int) -> None:
 
 
 def _view(shape: Sequence[int], time: float, number: int) -> np.ndarray:
-    """(2, 3) from the photograph to the frame: round its middle, nearer and back."""
+    """Transform (2, 3) from photograph to frame: around its centre, zooming in and back out."""
     height, width = shape[:2]
-    share = 1 - (1 - NEAREST) * np.sin(np.pi * time) ** 2
-    scale = max(WIDTH / width, HEIGHT / height) / share
+    visible = 1 - (1 - NEAREST) * np.sin(np.pi * time) ** 2
+    scale = max(WIDTH / width, HEIGHT / height) / visible
     angle = np.pi * (time + number)
-    room = np.maximum([width - WIDTH / scale, height - HEIGHT / scale], 0)
-    middle = np.array([width, height]) / 2 + room / 2 * [np.cos(angle), np.sin(angle)]
-    offset = np.array([WIDTH, HEIGHT]) / 2 - scale * middle
+    slack = np.maximum([width - WIDTH / scale, height - HEIGHT / scale], 0)
+    centre = np.array([width, height]) / 2 + slack / 2 * [np.cos(angle), np.sin(angle)]
+    offset = np.array([WIDTH, HEIGHT]) / 2 - scale * centre
     return np.array([[scale, 0, offset[0]], [0, scale, offset[1]]])

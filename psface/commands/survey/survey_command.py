@@ -1,4 +1,4 @@
-"""``psface survey``: face detectors side by side."""
+"""``psface survey``: compare face detectors."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from psface.detect.detectors import DETECTORS
 
 
 class SurveyedDetector(Section):
-    """A detector of the survey; None is its own default."""
+    """A detector of the survey; None means its own default."""
 
     detector: Literal[tuple(DETECTORS)]  # type: ignore[valid-type]
     weights: str = ""
@@ -20,7 +20,7 @@ class SurveyedDetector(Section):
 
 
 class SurveyParams(AnnotatedParams):
-    """Face detectors side by side."""
+    """Comparison of face detectors."""
 
     sides: Annotated[list[Annotated[int, Field(ge=32)]], Field(min_length=1)]
     video_frames: Count

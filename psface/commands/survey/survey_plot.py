@@ -1,4 +1,4 @@
-"""Accuracy against speed."""
+"""Plot accuracy against speed."""
 
 from __future__ import annotations
 
@@ -11,17 +11,19 @@ from psface.report.plotting import log_x
 
 
 def draw(table: pd.DataFrame, side: int, path: Path) -> None:
-    """A point per detector of the survey's table: images a second at ``side`` px, and average
-    precision; the larger, the more memory."""
+    """Draw a point per detector: images per second at ``side`` px, and average precision.
+
+    The area of a point shows peak memory.
+    """
     figure = Figure(figsize=(7, 4.5), layout="constrained")
     axes = figure.subplots()
     known = table[table["average_precision"].notna()]
     known = known.sort_values(["average_precision", f"ms_at_{side}"])
     for number, row in enumerate(known.to_dict("records")):
-        at = 1000 / row[f"ms_at_{side}"], row["average_precision"]
-        axes.scatter(*at, s=max(20.0, (row["peak_mib"] or 100) / 5), alpha=0.75)
-        beside = (8, -14 if number % 2 else 6)  # names of neighbours stay apart
-        axes.annotate(row["detector"], at, xytext=beside, textcoords="offset points", fontsize=9)
+        point = 1000 / row[f"ms_at_{side}"], row["average_precision"]
+        axes.scatter(*point, s=max(20.0, (row["peak_mib"] or 100) / 5), alpha=0.75)
+        offset = (8, -14 if number % 2 else 6)  # keeps neighbouring names apart
+        axes.annotate(row["detector"], point, xytext=offset, textcoords="offset points", fontsize=9)
     log_x(axes)
     axes.set_ylim(-0.02, 1.06)
     axes.set_xmargin(0.15)

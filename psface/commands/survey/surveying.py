@@ -1,4 +1,4 @@
-"""survey: face detectors side by side, on annotated photographs and a video made of them."""
+"""survey: compare face detectors on annotated photographs and a video made from them."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from psface.files import replacing
 
 
 def survey(params: SurveyParams, out: Path) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Measure all detectors of ``params`` that can be built; write ``survey.csv``,
-    ``metrics.json`` and ``survey.png`` to ``out``.
+    """Measure all detectors of ``params`` that can be built.
+
+    Writes ``survey.csv``, ``metrics.json`` and ``survey.png`` to ``out``.
 
     Returns
     -------
     table : DataFrame
-        A row per detector, the best average precision first: ``detector``, ``licence``,
-        ``parameters``, ``weight_bytes``, what `accuracy` gives,
-        ``ms_at_<side>`` (one image with a longer side of so many pixels), ``video_fps`` and
-        ``peak_mib`` (of the whole process).
+        A row per detector, highest average precision first: ``detector``, ``licence``,
+        ``parameters``, ``weight_bytes``, the values of `accuracy`, ``ms_at_<side>`` (one image with
+        a longer side of ``side`` px), ``video_fps`` and ``peak_mib`` (of the whole process).
     unavailable : dict of str
-        Why a detector is not in the table.
+        Why each missing detector is not in the table.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""train_mtcnn: P-Net, R-Net and O-Net from annotated pictures, one after the other.
+"""train_mtcnn: train P-Net, R-Net and O-Net in turn on annotated pictures.
 
-Each is trained on windows about faces and on what the nets before it take for faces (Zhang et al.,
-IEEE SPL 23(10), 2016, section III).
+Each is trained on windows around faces and on what the networks before it take for faces (Zhang et
+al., IEEE SPL 23(10), 2016, section III).
 """
 
 from __future__ import annotations
@@ -34,10 +34,10 @@ from psface.threads import map_in_threads
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
 from psface.training.shards import Gradients, set_gradients
 
-# At which P-Net and R-Net pass windows on for the next net to learn from: lower than in use.
+# Scores at which P-Net and R-Net pass windows on to train the next network: lower than in use.
 THRESHOLDS = (0.5, 0.5, 0.5)
 PICTURES_AT_ONCE = 16
-# Held for a network, about 7 kB each for O-Net: of many pictures, each gives fewer.
+# Per network, about 7 kB each for O-Net: the more pictures, the fewer from each.
 SAMPLES = 300_000
 SHARD = 64  # windows a thread takes at once
 WARMUP = 0.1
@@ -47,12 +47,12 @@ WEIGHT_DECAY = 1e-4
 def train_mtcnn(params: TrainMtcnnParams, seed: int, out: Path) -> dict[str, dict[str, float]]:
     """Train and write ``out``, a weights file for `psface.detect.mtcnn.cascade.MTCNN`.
 
-    A checkpoint beside it is kept after every epoch; a killed run goes on from there.
+    A checkpoint beside it is written after every epoch; a killed run resumes from there.
 
     Returns
     -------
     dict
-        The last epoch's losses of each network.
+        Each network's losses in its last epoch.
 
     Raises
     ------
@@ -69,12 +69,12 @@ def train_mtcnn(params: TrainMtcnnParams, seed: int, out: Path) -> dict[str, dic
     state.pop("fingerprint", None)
     if "networks" in state:
         networks.load_state_dict(state["networks"])
-        print(f"train_mtcnn: goes on from {checkpoint}")
+        print(f"train_mtcnn: resuming from {checkpoint}")
 
     for number, name in enumerate(SIDES):
         if name in state["losses"]:
             continue
-        # Of its own for each, so that a resumed run mines what the interrupted one did.
+        # One per network, so that a resumed run mines the same windows as the interrupted one.
         rng = np.random.default_rng([seed, number])
         samples = _mined(rng, pictures, networks, name)
         network = getattr(networks, name).to(device)
@@ -100,8 +100,8 @@ def _start(init_from: str) -> Networks:
 
 def _fingerprint(params: TrainMtcnnParams, seed: int) -> str:
     digest = hashlib.sha256(f"{params.model_dump_json()} {seed}".encode())
-    given = annotation_files(Path(params.annotations), params.format)
-    for path in [*given, *map(Path, {params.init_from} - {"", "package"})]:
+    annotations = annotation_files(Path(params.annotations), params.format)
+    for path in [*annotations, *map(Path, {params.init_from} - {"", "package"})]:
         digest.update(path.read_bytes())
     digest.update(code_digest("psface.commands.train_detector.cascade_training").encode())
     return digest.hexdigest()
@@ -138,7 +138,7 @@ def _fit(
     seed: int,
     state: dict[str, Any],
 ) -> Iterator[tuple[int, dict[str, float], dict[str, Any]]]:
-    """Train; yields after every epoch its number, its mean losses and what resuming needs."""
+    """Train; yield after every epoch its number, mean losses and what resuming needs."""
     device = next(network.parameters()).device
     steps = -(-len(samples) // params.batch_size)
     optimizer = torch.optim.AdamW(
@@ -182,7 +182,7 @@ def _fit(
 def _step(
     network: Cascaded, x: Tensor, labels: tuple[Tensor, Tensor, Tensor], name: str
 ) -> dict[str, Tensor]:
-    """Losses of a batch, and the weights' gradients; side by side over parts of it."""
+    """Compute the losses of a batch and the weights' gradients, in parallel over its shards."""
     weights = list(network.parameters())
     shards = x.tensor_split(-(-len(x) // SHARD)) if x.device.type == "cpu" else [x]
     parts = list(map_in_threads(network, shards))
@@ -195,11 +195,11 @@ def _step(
     ends = list(itertools.accumulate((len(shard) for shard in shards), initial=0))
 
     def gradients(number: int) -> Gradients:
-        own = parts[number]
+        heads = parts[number]
         rows = slice(ends[number], ends[number + 1])
-        wanted = [value.flatten(1) for value in own.values()]
-        given = [cast(Tensor, out[head].grad)[rows] for head in own]
-        return torch.autograd.grad(wanted, weights, given)
+        outputs = [value.flatten(1) for value in heads.values()]
+        upstream = [cast(Tensor, out[head].grad)[rows] for head in heads]
+        return torch.autograd.grad(outputs, weights, upstream)
 
     set_gradients(weights, list(map_in_threads(gradients, range(len(shards)))))
     return losses
@@ -212,20 +212,20 @@ def _batch(
     generator: torch.Generator,
     device: torch.device,
 ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
-    """Windows (B, 3, side, side) and labels, half of them mirrored, of random brightness."""
+    """Return windows (B, 3, side, side) and labels, half mirrored, with random brightness."""
     x = torch.from_numpy(samples.pixels[rows]).float()
     face = torch.from_numpy(samples.face[rows])
     box, landmarks = (torch.from_numpy(a[rows]) for a in (samples.box, samples.landmarks))
-    turned = torch.rand(len(rows), generator=generator) < 0.5
-    x = torch.where(turned[:, None, None, None], x.flip(2), x)
-    # Sides are shares of the window from its top left corner to that of the face and so on: x1
-    # becomes -x2, and a point at x lies at 1 - x. P-Net's reference begins a pixel late.
-    late = 1 / (CELL - 1) if name == "pnet" else 0.0
-    swapped = torch.stack([-box[:, 2] - late, box[:, 1], -box[:, 0] - late, box[:, 3]], dim=1)
-    box = torch.where(turned[:, None], swapped, box)
+    flipped = torch.rand(len(rows), generator=generator) < 0.5
+    x = torch.where(flipped[:, None, None, None], x.flip(2), x)
+    # Box sides are offsets from the window's sides, as shares of it: mirrored, x1 becomes -x2, and
+    # a point at x moves to 1 - x. P-Net's reference starts a pixel late.
+    shift = 1 / (CELL - 1) if name == "pnet" else 0.0
+    swapped = torch.stack([-box[:, 2] - shift, box[:, 1], -box[:, 0] - shift, box[:, 3]], dim=1)
+    box = torch.where(flipped[:, None], swapped, box)
     across, down = landmarks.reshape(-1, 2, 5).unbind(dim=1)
     mirrored = torch.cat([1 - across[:, MIRRORED], down[:, MIRRORED]], dim=1)
-    landmarks = torch.where(turned[:, None], mirrored, landmarks)
+    landmarks = torch.where(flipped[:, None], mirrored, landmarks)
     gain = 1 + 0.3 * (2 * torch.rand(len(rows), generator=generator) - 1)
     offset = 25 * (2 * torch.rand(len(rows), generator=generator) - 1)
     x = (x - CENTRE) * gain[:, None, None, None] + offset[:, None, None, None]

@@ -1,4 +1,4 @@
-"""``psface train-detector``: one's own face detector."""
+"""``psface train-detector``: train a face detector."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ class Sections(Selection):
 @click.command(epilog="Example: psface train-detector --out models/mtcnn.safetensors")
 @click.option(
     "--out", type=PATH, default=Path("models/mtcnn.safetensors"), show_default=True, metavar="FILE",
-    help="The weights.",
+    help="File for the weights.",
 )  # fmt: skip
 def train_detector(out: Path) -> None:
     """Train MTCNN on annotated pictures, by section train_mtcnn of params.yaml.
 
-    Goes on after an interruption. Exit status: 0; 1 if the pictures cannot be read; 2 for wrong
+    Resumes after an interruption. Exit status: 0; 1 if the pictures cannot be read; 2 for wrong
     arguments.
     """
     from psface.commands.train_detector.cascade_training import train_mtcnn

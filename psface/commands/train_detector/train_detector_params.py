@@ -7,7 +7,7 @@ from psface.detect.annotation_params import AnnotatedParams
 
 
 class TrainMtcnnParams(AnnotatedParams):
-    """Training one's own face detector."""
+    """Training of a face detector."""
 
     init_from: str
     epochs: Count

@@ -1,14 +1,14 @@
-"""Boxes (n, 4), x1, y1, x2, y2 in pixels, and what the cascade does with them."""
+"""Boxes (n, 4), x1, y1, x2, y2 in pixels, and the cascade's operations on them."""
 
 from __future__ import annotations
 
 import numpy as np
 
-AT_ONCE = 1024  # rows of the table of overlaps that are held at a time
+AT_ONCE = 1024  # rows of the overlap table held at a time
 
 
 def square(boxes: np.ndarray) -> np.ndarray:
-    """The squares about the same centres, with the longer sides."""
+    """Return the squares with the same centres and the longer sides."""
     centre = (boxes[:, :2] + boxes[:, 2:]) / 2
     half = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) / 2
     return np.concatenate([centre - half, centre + half], axis=1)
@@ -23,35 +23,35 @@ def shift(boxes: np.ndarray, regression: np.ndarray) -> np.ndarray:
 def suppress(
     boxes: np.ndarray, scores: np.ndarray, threshold: float, by_smaller: bool = False
 ) -> np.ndarray:
-    """Non-maximum suppression as the ``mtcnn`` package does it.
+    """Non-maximum suppression as in the ``mtcnn`` package.
 
-    Not greedy: a box goes if any box of higher score overlaps it, even one that goes itself.
+    Not greedy: a box goes if any box of higher score overlaps it, even a suppressed one.
 
     Parameters
     ----------
     boxes : (n, 4)
     scores : (n,)
     threshold : float
-        Of the intersection over the union, or, if ``by_smaller``, over the smaller of the two.
+        On the intersection over the union, or, if ``by_smaller``, over the smaller box.
 
     Returns
     -------
     (k,) int64
-        Which boxes stay, by falling score.
+        Indices of the kept boxes, highest score first.
     """
     order = np.argsort(-scores, kind="stable")
     low, high = boxes[order, :2], boxes[order, 2:]
     area = (high - low).prod(axis=1)
-    stays = np.ones(len(order), dtype=bool)
+    kept = np.ones(len(order), dtype=bool)
     for start in range(0, len(order), AT_ONCE):
         rows, above = slice(start, start + AT_ONCE), slice(0, start + AT_ONCE)
         sides = np.minimum(high[rows, None], high[above]) - np.maximum(low[rows, None], low[above])
         shared = np.maximum(sides, 0).prod(axis=2)
         if by_smaller:
-            whole = np.minimum(area[rows, None], area[above])
+            denominator = np.minimum(area[rows, None], area[above])
         else:
-            whole = area[rows, None] + area[above] - shared
-        # Row i of these is box start + i: only those before it can suppress it.
-        overlaps = np.tril(shared > threshold * whole, start - 1)
-        stays[rows] = ~overlaps.any(axis=1)
-    return order[stays]
+            denominator = area[rows, None] + area[above] - shared
+        # Row i is box start + i; only boxes before it can suppress it.
+        overlaps = np.tril(shared > threshold * denominator, start - 1)
+        kept[rows] = ~overlaps.any(axis=1)
+    return order[kept]

@@ -2,8 +2,8 @@
 again and finds five landmarks.
 
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional
-Networks", IEEE SPL 23(10), 2016. By default with the weights that the ``mtcnn`` package ships,
-whose arithmetic on TensorFlow this follows box for box.
+Networks", IEEE SPL 23(10), 2016. The default weights are those of the ``mtcnn`` package, whose
+results on TensorFlow this reproduces box for box.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from psface.errors import UserError
 from psface.threads import map_in_threads
 
 NMS = 0.7
-# Images of one size go through together, as many as have about this many pixels.
+# Images of one size are batched, up to about this many pixels.
 BATCH_PIXELS = {"cpu": 500_000, "cuda": 16_000_000}
-# Larger ones are scaled in 8 bits, whose rounding moves a box by a pixel or so, to save memory.
+# Larger images are scaled in 8 bits to save memory; the rounding moves a box by a pixel or so.
 EXACT_PIXELS = 16_000_000
-# That R-Net and O-Net see at a time; few on the CPU, for all its cores to have some.
+# Per batch of R-Net and O-Net; few on the CPU, so that every core gets some.
 WINDOWS = {"cpu": 32, "cuda": 4096}
-# Boxes on which the landmarks of a found face are asked for again: scale, and move in sides.
+# Boxes on which a face's landmarks are estimated again: scale, and offset in sides.
 VIEWS = np.array(
     [(scale, 0, 0) for scale in (0.85, 0.9, 0.95, 1, 1.05)]
     + [(1, 0.05, 0), (1, -0.05, 0), (1, 0, 0.05), (1, 0, -0.05)]
@@ -47,17 +47,17 @@ Result = TypeVar("Result")
 
 @contextmanager
 def _exact() -> Iterator[None]:
-    """Without gradients, and on a GPU with all bits of float32: with fewer, which are torch's
-    default for convolutions, boxes move by most of a pixel."""
+    """Run without gradients and, on a GPU, in full float32: TF32, torch's default for
+    convolutions, moves boxes by most of a pixel."""
     with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         yield
 
 
 @dataclass
 class _Batch:
-    """Images of one size and type that go through together, and the windows still in the running.
+    """Images of one size and type, processed together, and the windows still under consideration.
 
-    ``owner`` (n,) says which of the images each of ``boxes`` (n, 4) lies in.
+    ``owner`` (n,) is the index of the image that each of ``boxes`` (n, 4) is in.
     """
 
     numbers: list[int]
@@ -68,18 +68,18 @@ class _Batch:
 
 
 class MTCNN:
-    """The cascade.
+    """The MTCNN cascade.
 
     Parameters
     ----------
     min_face_size : float
-        Pixels: smaller faces are not looked for. Time goes with its inverse square.
+        Pixels; smaller faces are not searched for. Time goes with its inverse square.
     thresholds : (float, float, float)
         Probabilities at which P-Net, R-Net and O-Net pass a window on.
     scale_factor : float
         Between levels of the pyramid, under 1.
     weights : Path, Networks or None
-        A safetensors file of one's own training, or the networks themselves; by default the
+        A safetensors file from `psface train-detector`, or the networks themselves; by default the
         ``mtcnn`` package's.
     device : str
         ``cpu`` or ``cuda``.
@@ -87,7 +87,7 @@ class MTCNN:
     Raises
     ------
     UserError
-        If one of these cannot be.
+        If one of these is invalid.
     """
 
     def __init__(
@@ -101,11 +101,11 @@ class MTCNN:
         if not min_face_size > 0:
             raise UserError(f"min_face_size={min_face_size}: give a number of pixels over 0")
         if not 0 < scale_factor < 1:
-            raise UserError(f"scale_factor={scale_factor}: mtcnn's lies between 0 and 1")
+            raise UserError(f"scale_factor={scale_factor}: must be between 0 and 1 for mtcnn")
         if not all(0 < threshold < 1 for threshold in thresholds):
-            raise UserError(f"thresholds={thresholds}: each lies between 0 and 1")
+            raise UserError(f"thresholds={thresholds}: each must be between 0 and 1")
         if device != "cpu" and not torch.cuda.is_available():
-            raise UserError(f"device={device}: there is no GPU that torch can use here")
+            raise UserError(f"device={device}: no GPU that torch can use")
         self.min_face_size, self.thresholds = min_face_size, thresholds
         self.scale_factor, self.device = scale_factor, torch.device(device)
         networks = weights if isinstance(weights, Networks) else load_networks(weights)
@@ -121,18 +121,18 @@ class MTCNN:
 
     @_exact()
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
-        """The faces of each image, the surest first; see `psface.detect.face.Detector`.
+        """Detect the faces of each image, highest score first; see `psface.detect.face.Detector`.
 
-        Images of one size and type share the networks' batches.
+        Images of one size and type are batched together.
         """
         images = as_arrays(images)
         batches = self._windows(images, "onet")
         out: list[list[Face]] = [[] for _ in images]
-        for batch, found in zip(batches, self._run("onet", batches), strict=True):
-            points = _points(found["landmarks"], batch.boxes)
-            boxes, scores = shift(batch.boxes, found["box"]), found["score"]
-            left = _best(batch.owner, boxes, scores, self.thresholds[2], by_smaller=True)
-            for row in left:
+        for batch, outputs in zip(batches, self._run("onet", batches), strict=True):
+            points = _points(outputs["landmarks"], batch.boxes)
+            boxes, scores = shift(batch.boxes, outputs["box"]), outputs["score"]
+            kept = _best(batch.owner, boxes, scores, self.thresholds[2], by_smaller=True)
+            for row in kept:
                 face = Face(boxes[row], float(scores[row]), points[row])
                 out[batch.numbers[batch.owner[row]]].append(face)
         return out
@@ -141,7 +141,7 @@ class MTCNN:
     def windows(
         self, images: Sequence[np.ndarray], network: Literal["rnet", "onet"]
     ) -> list[np.ndarray]:
-        """The squares (n, 4) that the network would be shown of each image."""
+        """Return the squares (n, 4) of each image that the network would see."""
         out = [np.empty((0, 4), np.float32) for _ in images]
         for batch in self._windows(images, network):
             for index, number in enumerate(batch.numbers):
@@ -155,58 +155,58 @@ class MTCNN:
         self._propose(batches)
         if network == "rnet":
             return batches
-        for batch, found in zip(batches, self._run("rnet", batches), strict=True):
-            boxes = shift(batch.boxes, found["box"])
-            left = _best(batch.owner, boxes, found["score"], self.thresholds[1])
-            batch.owner, batch.boxes = batch.owner[left], square(boxes[left])
+        for batch, outputs in zip(batches, self._run("rnet", batches), strict=True):
+            boxes = shift(batch.boxes, outputs["box"])
+            kept = _best(batch.owner, boxes, outputs["score"], self.thresholds[1])
+            batch.owner, batch.boxes = batch.owner[kept], square(boxes[kept])
         return batches
 
     def _batches(self, images: Sequence[np.ndarray]) -> list[_Batch]:
-        alike: dict[tuple[object, ...], list[int]] = {}
+        by_shape: dict[tuple[object, ...], list[int]] = {}
         for number, image in enumerate(images):
-            alike.setdefault((image.shape, image.dtype), []).append(number)
+            by_shape.setdefault((image.shape, image.dtype), []).append(number)
         batches = []
-        for numbers in alike.values():
+        for numbers in by_shape.values():
             height, width, _ = images[numbers[0]].shape
             step = max(1, BATCH_PIXELS[self.device.type] // (height * width))
             for start in range(0, len(numbers), step):
                 chosen = numbers[start : start + step]
                 stack = np.stack([images[number] for number in chosen])
                 exact = height * width <= EXACT_PIXELS
-                given = list(stack.astype(np.float32) if exact else stack)
-                none = np.empty(0, np.int64), np.empty((0, 4), np.float32)
+                arrays = list(stack.astype(np.float32) if exact else stack)
+                empty = np.empty(0, np.int64), np.empty((0, 4), np.float32)
                 stacked = torch.from_numpy(stack).to(self.device)
-                batches.append(_Batch(chosen, given, stacked, *none))
+                batches.append(_Batch(chosen, arrays, stacked, *empty))
         return batches
 
     def _propose(self, batches: list[_Batch]) -> None:
-        """Give each batch P-Net's windows."""
+        """Set each batch's windows to those that P-Net proposes."""
         levels = [
             (batch, scale)
             for batch in batches
             for scale in scales(batch.pixels.shape[1:], self.min_face_size, self.scale_factor)
         ]
-        found = self._map(lambda task: self.propose(task[0].images, task[1]), levels)
+        proposals = self._map(lambda task: self.propose(task[0].images, task[1]), levels)
         of_batch: dict[int, list[tuple[np.ndarray, ...]]] = {}
-        for (batch, _), candidates in zip(levels, found, strict=True):
+        for (batch, _), candidates in zip(levels, proposals, strict=True):
             of_batch.setdefault(id(batch), []).append(candidates)
         for batch in batches:
             if parts := of_batch.get(id(batch)):
                 owner, boxes, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
-                left = _best(owner, boxes, scores)
-                batch.owner, batch.boxes = owner[left], square(boxes[left])
+                kept = _best(owner, boxes, scores)
+                batch.owner, batch.boxes = owner[kept], square(boxes[kept])
 
     def _run(
         self, name: Literal["rnet", "onet"], batches: list[_Batch]
     ) -> Iterator[dict[str, np.ndarray]]:
-        """A network's outputs on each batch's windows, the score as a probability."""
+        """Yield a network's outputs on each batch's windows, the score as a probability."""
         network = self.rnet if name == "rnet" else self.onet
         at_once = WINDOWS[self.device.type]
         starts = [range(0, max(len(batch.boxes), 1), at_once) for batch in batches]
         tasks = [
             (batch, slice(start, start + at_once))
-            for batch, own in zip(batches, starts, strict=True)
-            for start in own
+            for batch, offsets in zip(batches, starts, strict=True)
+            for start in offsets
         ]
 
         def run(task: tuple[_Batch, slice]) -> dict[str, np.ndarray]:
@@ -215,14 +215,14 @@ class MTCNN:
             out["score"] = out["score"].softmax(dim=1)[:, 1]
             return {name: value.cpu().numpy() for name, value in out.items()}
 
-        found = iter(self._map(run, tasks))
-        for own in starts:
-            parts = [next(found) for _ in own]
+        outputs = iter(self._map(run, tasks))
+        for offsets in starts:
+            parts = [next(outputs) for _ in offsets]
             yield {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """``function`` of every item; on the CPU on threads of ours, since layers as small as
-        these gain next to nothing from torch's."""
+        """Apply ``function`` to every item; on the CPU in threads of our own, since layers this
+        small gain almost nothing from torch's."""
 
         def work(item: Item) -> Result:
             with torch.inference_mode():
@@ -232,7 +232,7 @@ class MTCNN:
 
     @_exact()
     def refine(self, image: np.ndarray, box: np.ndarray) -> np.ndarray:
-        """The box (4,) that O-Net would have about a face, from some box about it."""
+        """Return the box (4,) that O-Net would give a face, from a rough box around it."""
         stack = torch.from_numpy(pixels(image)[None]).to(self.device)
         rough = box[None].astype(np.float32)
         for _ in range(REFINEMENTS):
@@ -243,17 +243,17 @@ class MTCNN:
 
     @_exact()
     def landmarks(self, images: Sequence[np.ndarray], box: np.ndarray) -> np.ndarray:
-        """The five landmarks of one face that stands still in several images.
+        """Estimate the five landmarks of one face that does not move between several images.
 
-        The median of what O-Net says of each image on `VIEWS` of the box, each mirrored as well:
-        steadier than one detection, whose landmarks move with the light and with the box.
+        The median of O-Net's estimates over all images and `VIEWS` of the box, plain and mirrored:
+        steadier than one detection, whose landmarks vary with the light and the box.
 
         Parameters
         ----------
         images : sequence of images of one size
-            As `psface.detect.face.pixels` takes them.
+            As for `psface.detect.face.pixels`.
         box : (4,)
-            x1, y1, x2, y2, as `detect` gives it.
+            x1, y1, x2, y2, as from `detect`.
 
         Returns
         -------
@@ -267,14 +267,14 @@ class MTCNN:
         owner = np.repeat(np.arange(len(images)), len(VIEWS))
         boxes = np.tile(boxes, (len(images), 1))
         windows = cut(stack, owner, boxes, SIDES["onet"])
-        straight, turned = (
-            _points(self.onet(seen)["landmarks"].cpu().numpy(), boxes)
-            for seen in (windows, windows.flip(3))
+        plain, mirrored = (
+            _points(self.onet(view)["landmarks"].cpu().numpy(), boxes)
+            for view in (windows, windows.flip(3))
         )
-        turned = turned[:, MIRRORED]
-        # Boxes count from the image's edge, landmarks from the middle of its first pixel.
-        turned[..., 0] = boxes[:, :1] + boxes[:, 2:3] - 1 - turned[..., 0]
-        return np.median(np.concatenate([straight, turned]), axis=0)
+        mirrored = mirrored[:, MIRRORED]
+        # Boxes count from the image's edge, landmarks from the centre of its first pixel.
+        mirrored[..., 0] = boxes[:, :1] + boxes[:, 2:3] - 1 - mirrored[..., 0]
+        return np.median(np.concatenate([plain, mirrored]), axis=0)
 
 
 def _best(
@@ -285,11 +285,11 @@ def _best(
     by_smaller: bool = False,
 ) -> np.ndarray:
     """Rows that score over the threshold and survive non-maximum suppression in their image."""
-    left = [np.empty(0, np.int64)]
+    kept = [np.empty(0, np.int64)]
     for image in np.unique(owner):
-        mine = np.flatnonzero((owner == image) & (scores > threshold))
-        left.append(mine[suppress(boxes[mine], scores[mine], NMS, by_smaller)])
-    return np.concatenate(left)
+        rows = np.flatnonzero((owner == image) & (scores > threshold))
+        kept.append(rows[suppress(boxes[rows], scores[rows], NMS, by_smaller)])
+    return np.concatenate(kept)
 
 
 def _points(shares: np.ndarray, boxes: np.ndarray) -> np.ndarray:

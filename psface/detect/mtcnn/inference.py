@@ -1,8 +1,8 @@
-"""The networks laid out for speed on the CPU: the same functions of other layers.
+"""The networks laid out for speed on the CPU: the same functions with other layers.
 
-The CPU computes 16 channels together: 10 or 28 of them take longer than 16 or 32. And moving values
-through memory costs it more than arithmetic does, hence PReLU after pooling, on a quarter of the
-values, where that gives the same.
+The CPU computes 16 channels at once: 10 or 28 take longer than 16 or 32. Moving values through
+memory costs more than arithmetic, hence PReLU after pooling, on a quarter of the values, where the
+result is the same.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LANES = 16
 
 
 def for_inference(network: Cascaded, device: torch.device) -> Cascaded:
-    """A copy of the network on the device, in evaluation mode and without gradients."""
+    """Copy the network to the device, in evaluation mode and without gradients."""
     out = copy.deepcopy(network).eval().requires_grad_(False).to(device)
     if device.type == "cpu":
         trunk = out.trunk
@@ -32,11 +32,11 @@ def for_inference(network: Cascaded, device: torch.device) -> Cascaded:
 
 
 class _PReLUMaxPool(nn.Module):
-    """Max-pooling of PReLU, between two convolutions, which are changed for it.
+    """Max-pooling of PReLU, between two convolutions, which are adapted to it.
 
     Where its slope is not negative, PReLU rises with its input, so the largest input gives the
     largest output and pooling may come first. Elsewhere PReLU(x) = max(relu(x), slope * x): the
-    convolution before gives slope * x, too, in those channels that were idle, if they suffice.
+    convolution before also computes slope * x, in idle channels, if there are enough.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class _PReLUMaxPool(nn.Module):
         return out
 
     def _pool(self, x: Tensor) -> Tensor:
-        """Max-pooling with a stride of 2; quicker than torch's, which also notes where each is."""
+        """Max-pool with a stride of 2; faster than torch's, which also records the positions."""
         for axis in (2, 3):
             beyond = x.shape[axis] - self.kernel
             steps = 1 + (-(-beyond // 2) if self.ceil else beyond // 2)
@@ -85,14 +85,14 @@ class _PReLUMaxPool(nn.Module):
                 for i in range(self.kernel)
             )
             for other in others:
-                if other.shape[axis] < steps:  # the last window is cut off before it
+                if other.shape[axis] < steps:  # the last window ends before it
                     other = torch.cat([other, x.narrow(axis, steps - 1, 1)], axis)
                 x = torch.maximum(x, other)
         return x
 
 
 def _picked(values: Tensor, index: Tensor, axis: int, factor: Tensor | None = None) -> nn.Parameter:
-    """The channels that ``index`` names, one past the last of which is all zeros."""
+    """Select the channels in ``index``; the one past the last is all zeros."""
     zero = torch.zeros_like(values.narrow(axis, 0, 1))
     picked = torch.cat([values, zero], axis).index_select(axis, index)
     if factor is not None:

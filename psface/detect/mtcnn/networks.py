@@ -2,9 +2,9 @@
 
 Zhang et al., "Joint Face Detection and Alignment using Multi-task Cascaded Convolutional
 Networks", IEEE SPL 23(10), 2016, figure 2 (with the channels of the authors' release). Inputs are
-RGB, (x - CENTRE) / SPREAD. Each gives the logits of not-face and face, a box regression in shares
-of the window's sides (x1, y1, x2, y2), and O-Net five landmarks in shares of the window, five x
-and then five y.
+RGB, (x - CENTRE) / SPREAD. Each outputs the logits of non-face and face and a box regression in
+shares of the window's sides (x1, y1, x2, y2); O-Net adds five landmarks in shares of the window,
+five x, then five y.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from torch import Tensor, nn
 
 from psface.errors import UserError
 
-# The package's weight files are pickles: only these very bytes are unpickled.
+# The package's weight files are pickles: only these exact bytes are unpickled.
 SHA256 = {
     "pnet": "ea6b0c3e685ebee3165326ad6484acc95f2ef78f1c94fbf40a55704fa989f7b5",
     "rnet": "cb00e6460f3c98b0bfafaba3c0a0ded4bdf6e62cee7174d969e8670d7e757fee",
     "onet": "94f6ea2f4cf985275ee958cdd762d17b6009348a4fb9d8c6be39ba73ffd22ca3",
 }
 
-SIDES = {"pnet": 12, "rnet": 24, "onet": 48}  # px, of the window that each sees
-CENTRE, SPREAD = 127.5, 128.0  # of what the networks are given
-OURS = "give the file that training one's own detector wrote"
+SIDES = {"pnet": 12, "rnet": 24, "onet": 48}  # px, of the networks' windows
+CENTRE, SPREAD = 127.5, 128.0  # of the networks' input
+OURS = "give a file that `psface train-detector` wrote"
 
 
 class Cascaded(nn.Module):
-    """A trunk with a head each for the score, the box and, if there are any, the landmarks."""
+    """A trunk with one head each for the score, the box and, if there are any, the landmarks."""
 
     def __init__(self, trunk: nn.Sequential, heads: dict[str, nn.Module]) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Cascaded(nn.Module):
 
 
 def pnet() -> Cascaded:
-    """Fully convolutional: a 12 px window at each step of 2 px."""
+    """Build P-Net: fully convolutional, 12 px windows in steps of 2 px."""
     trunk = nn.Sequential(
         *_conv(3, 10), nn.MaxPool2d(2, 2, ceil_mode=True),
         *_conv(10, 16), *_conv(16, 32),
@@ -58,7 +58,7 @@ def pnet() -> Cascaded:
 
 
 def rnet() -> Cascaded:
-    """24 px windows."""
+    """Build R-Net: 24 px windows."""
     trunk = nn.Sequential(
         *_conv(3, 28), nn.MaxPool2d(3, 2, ceil_mode=True),
         *_conv(28, 48), nn.MaxPool2d(3, 2),
@@ -68,7 +68,7 @@ def rnet() -> Cascaded:
 
 
 def onet() -> Cascaded:
-    """48 px windows."""
+    """Build O-Net: 48 px windows."""
     trunk = nn.Sequential(
         *_conv(3, 32), nn.MaxPool2d(3, 2, ceil_mode=True),
         *_conv(32, 64), nn.MaxPool2d(3, 2),
@@ -84,13 +84,13 @@ def _conv(inputs: int, outputs: int, kernel: int = 3) -> tuple[nn.Module, nn.Mod
 
 
 def normalised(pixels: Tensor) -> Tensor:
-    """(B, h, w, 1 or 3) in [0, 255] to the networks' input, (B, 3, h, w) in [-1, 1]."""
+    """Convert (B, h, w, 1 or 3) in [0, 255] to the networks' input, (B, 3, h, w) in [-1, 1]."""
     x = (pixels.float() - CENTRE) / SPREAD
     return x.expand(-1, -1, -1, 3).permute(0, 3, 1, 2)
 
 
 class Networks(nn.Module):
-    """All three; its state dict is what a weights file of psface's MTCNN holds."""
+    """All three; the weights file of a psface MTCNN holds its state dict."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,12 +98,12 @@ class Networks(nn.Module):
 
 
 def load_networks(weights: Path | None = None) -> Networks:
-    """The networks with weights from a safetensors file, or with those of the ``mtcnn`` package.
+    """Load the networks with weights from a safetensors file or from the ``mtcnn`` package.
 
     Raises
     ------
     UserError
-        If the file is not of these networks, or the package is not as it should be.
+        If the file does not hold these networks, or the package is missing or altered.
     """
     networks = Networks()
     if weights is None:
@@ -112,21 +112,21 @@ def load_networks(weights: Path | None = None) -> Networks:
         return networks.eval()
     try:
         state = load_file(weights)
-    except Exception as error:  # whatever a damaged file runs the reader into
-        raise UserError(f"{weights}: no safetensors file ({error}); {OURS}") from error
+    except Exception as error:  # a damaged file can make the reader raise anything
+        raise UserError(f"{weights}: not a safetensors file ({error}); {OURS}") from error
     expected = networks.state_dict()
     wrong = [k for k, v in expected.items() if k not in state or state[k].shape != v.shape]
     if wrong or len(state) != len(expected):
         raise UserError(
-            f"{weights}: not the weights of an MTCNN trained here ({len(wrong)} of its "
-            f"{len(expected)} arrays are missing or of another shape); {OURS}"
+            f"{weights}: not the weights of a psface MTCNN ({len(wrong)} of its "
+            f"{len(expected)} arrays are missing or have another shape); {OURS}"
         )
     networks.load_state_dict(state)
     return networks.eval()
 
 
 def _packaged(name: str) -> list[np.ndarray]:
-    spec = importlib.util.find_spec("mtcnn")  # found, not imported: importing wants TensorFlow
+    spec = importlib.util.find_spec("mtcnn")  # found, not imported: importing requires TensorFlow
     if spec is None or spec.origin is None:
         raise UserError("the mtcnn package is not installed; run `make setup`")
     path = Path(spec.origin).parent / "assets" / "weights" / f"{name}.lz4"
@@ -137,7 +137,7 @@ def _packaged(name: str) -> list[np.ndarray]:
 
 
 def _fill(network: Cascaded, arrays: Iterator[np.ndarray]) -> None:
-    """Copy Keras arrays, in the order of their layers, into the network of the same layers."""
+    """Copy Keras arrays, in layer order, into a network with the same layers."""
     flattened = False
     layers = [*network.trunk.modules(), *network.heads.values()]
     with torch.no_grad():

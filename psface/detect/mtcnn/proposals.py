@@ -19,14 +19,14 @@ from psface.detect.mtcnn.networks import CENTRE, SIDES, SPREAD, Cascaded
 
 CELL, STRIDE = SIDES["pnet"], 2  # P-Net's window and its step, px of a pyramid level
 LEVEL_NMS = 0.5
-# Levels go through P-Net in strips of about this many pixels: its widest layer then stays in the
-# processor's cache, and memory is bounded however large the picture is.
+# P-Net processes levels in strips of about this many pixels: its widest layer then fits the
+# processor's cache, and memory is bounded for any size of picture.
 STRIP_PIXELS = {"cpu": 45_000, "cuda": 8_000_000}
 
 
 def scales(shape: Sequence[int], min_face_size: float, factor: float) -> Iterator[float]:
-    """Of the pyramid's levels of an image (H, W, ...): in the first, a face of ``min_face_size``
-    fills a cell."""
+    """Yield the scales of the pyramid of an image (H, W, ...); in the first level, a face of
+    ``min_face_size`` fills a cell."""
     scale = CELL / min_face_size
     while min(int(shape[0] * scale), int(shape[1] * scale)) >= CELL:
         yield scale
@@ -34,14 +34,14 @@ def scales(shape: Sequence[int], min_face_size: float, factor: float) -> Iterato
 
 
 def level(image: np.ndarray, scale: float) -> np.ndarray:
-    """A level of the pyramid, (h, w, C): each pixel the mean over its area of ``image`` (H, W, C).
+    """Return a pyramid level (h, w, C): each pixel the mean over its area of ``image`` (H, W, C).
 
-    Each from the image itself: shrunk step by step, some faces would move by several pixels.
+    Made from the image itself: shrinking step by step would move some faces by several pixels.
     """
     height, width, channels = image.shape
     size = int(width * scale), int(height * scale)
     if scale < 1 and image.dtype == np.float32:
-        # OpenCV shrinks all rows before it adds them up; the other way round there is less to do.
+        # OpenCV shrinks all rows before it adds them up; the reverse order is less work.
         rows = _areas(height, size[1]) @ image.reshape(height, -1)
         image = rows.reshape(-1, width, channels)
     out = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
@@ -50,10 +50,10 @@ def level(image: np.ndarray, scale: float) -> np.ndarray:
 
 @lru_cache(maxsize=256)
 def _areas(length: int, shrunk: int) -> csr_array:
-    """(shrunk, length): the share of each row of an image in each row of the shrunk one."""
+    """Share of each row of an image in each row of the shrunk image, (shrunk, length)."""
     edges = np.arange(shrunk + 1) * (length / shrunk)
     low, high = edges[:-1, None], edges[1:, None]
-    # The rows that any shrunk one can reach; those at the end may lie beyond.
+    # The rows that a shrunk row can reach; the last may be beyond the image.
     reach = np.arange(int(np.ceil(length / shrunk)) + 1)
     rows = np.floor(low).astype(np.int64) + reach
     shared = np.clip(np.minimum(high, rows + 1) - np.maximum(low, rows), 0, None)
@@ -64,15 +64,15 @@ def _areas(length: int, shrunk: int) -> csr_array:
 
 
 class Proposals:
-    """P-Net on every window of images; ``threshold`` is of the probability of a face."""
+    """P-Net on every window of images; ``threshold`` is on the probability of a face."""
 
     def __init__(self, network: Cascaded, threshold: float, device: torch.device) -> None:
         network = for_inference(network, device)
         self.trunk, heads = network.trunk, network.heads
-        # Pixels are given as they are: the first layer normalises them.
+        # The input is raw pixels: the first layer normalises them.
         first = self.trunk[0].get_parameter("weight").div_(SPREAD)
         self.trunk[0].get_parameter("bias").sub_(CENTRE * first.sum(dim=(1, 2, 3)))
-        # Of the two classes only the difference matters.
+        # Only the difference between the two classes matters.
         weight, bias = (heads["score"].get_parameter(name) for name in ("weight", "bias"))
         self.weight, self.bias = (weight[1:] - weight[:1]).flatten(1), bias[1] - bias[0]
         self.box_weight = heads["box"].get_parameter("weight").flatten(1)
@@ -84,7 +84,7 @@ class Proposals:
     def __call__(
         self, images: list[np.ndarray], scale: float
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Candidates in one level of images (H, W, C) of one size and type.
+        """Find the candidates in one level of images (H, W, C) of one size and type.
 
         Returns
         -------
@@ -92,15 +92,15 @@ class Proposals:
             Boxes are in pixels of the images; scores are logits.
         """
         owner, boxes, scores = self._level(np.stack([level(image, scale) for image in images]))
-        left = [np.empty(0, np.int64)]
+        kept = [np.empty(0, np.int64)]
         for number in range(len(images)):
-            mine = np.flatnonzero(owner == number)
-            left.append(mine[suppress(boxes[mine], scores[mine], LEVEL_NMS)])
-        chosen = np.concatenate(left)
+            rows = np.flatnonzero(owner == number)
+            kept.append(rows[suppress(boxes[rows], scores[rows], LEVEL_NMS)])
+        chosen = np.concatenate(kept)
         return owner[chosen], boxes[chosen] / np.float32(scale), scores[chosen]
 
     def _level(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Candidates in (B, h, w, C) in pixels of the level."""
+        """Find the candidates in levels (B, h, w, C), in pixels of the level."""
         count, height, width, _ = levels.shape
         strip = max(1, STRIP_PIXELS[self.device.type] // (count * width * STRIDE))
         rows = -(-(height - 2) // STRIDE) - 4  # of P-Net's output
@@ -120,7 +120,7 @@ class Proposals:
         x = x.float().expand(-1, -1, -1, 3).permute(0, 3, 1, 2)
         x = self.trunk(x.contiguous(memory_format=torch.channels_last)).permute(0, 2, 3, 1)
         logits = functional.linear(x, self.weight).squeeze(-1) + self.bias
-        # Boxes are asked for only where there are faces.
+        # Boxes are computed only where there are faces.
         owner, row, column = torch.nonzero(logits > self.logit, as_tuple=True)
         box = functional.linear(x[owner, row, column], self.box_weight, self.box_bias)
         return owner, row, column, logits[owner, row, column], box

@@ -1,4 +1,4 @@
-"""Windows of images as R-Net and O-Net see them."""
+"""Windows of images, as R-Net and O-Net see them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from psface.detect.mtcnn.networks import normalised
 
 
 def cut(images: Tensor, owner: np.ndarray, boxes: np.ndarray, size: int) -> Tensor:
-    """Boxes cut out bilinearly and scaled to (n, 3, size, size), normalised; zero outside.
+    """Cut out boxes bilinearly, scaled to (n, 3, size, size) and normalised; zero outside.
 
     ``images`` is (B, H, W, C) in [0, 255].
     """
@@ -18,7 +18,7 @@ def cut(images: Tensor, owner: np.ndarray, boxes: np.ndarray, size: int) -> Tens
     steps = np.linspace(0, 1, size, dtype=np.float32)
     low, high, share, inside = [], [], [], []
     for axis, limit in ((1, height), (0, width)):
-        # The package gives boxes as a share of the image but samples on pixel centres.
+        # The mtcnn package gives boxes as shares of the image but samples at pixel centres.
         first, last = (boxes[:, axis + i, None] / limit * (limit - 1) for i in (0, 2))
         at = first + (last - first) * steps
         inside.append((at >= 0) & (at <= limit - 1))
@@ -38,5 +38,5 @@ def cut(images: Tensor, owner: np.ndarray, boxes: np.ndarray, size: int) -> Tens
     right = torch.from_numpy(share[1][:, None, :, None]).to(images.device)
     top = sample(above, low[1]).lerp(sample(above, high[1]), right)
     window = top.lerp(sample(below, low[1]).lerp(sample(below, high[1]), right), down)
-    seen = torch.from_numpy((inside[0][:, :, None] & inside[1][:, None, :])[..., None])
-    return normalised(window) * seen.to(images.device).permute(0, 3, 1, 2)
+    visible = torch.from_numpy((inside[0][:, :, None] & inside[1][:, None, :])[..., None])
+    return normalised(window) * visible.to(images.device).permute(0, 3, 1, 2)

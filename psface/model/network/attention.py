@@ -43,11 +43,11 @@ class Attention(nn.Module):
 
 
 def _largest(x: Tensor) -> Tensor:
-    """(B, C, cells): adaptive maximum pooling to all `POOL_SIZES`."""
+    """Adaptive maximum pooling to all `POOL_SIZES`: (B, C, cells)."""
     if not torch.compiler.is_exporting():
         pooled = [functional.adaptive_max_pool2d(x, size).flatten(2) for size in POOL_SIZES]
         return torch.cat(pooled, dim=2)
-    # ONNX knows no adaptive pooling: its windows, by their definition.
+    # ONNX has no adaptive pooling, so pool over its windows.
     cells = [
         x[..., top:bottom, left:right].amax(dim=(2, 3))
         for size in POOL_SIZES
@@ -65,9 +65,9 @@ def _windows(length: int, count: int) -> list[tuple[int, int]]:
 def _average_matrix(height: int, width: int) -> Tensor:
     """Adaptive average pooling to all `POOL_SIZES` as one (height * width, cells) matrix.
 
-    torch's own is most of the attention's time on the CPU.
+    torch's adaptive pooling takes most of the attention's time on the CPU.
     """
-    with torch.inference_mode(False):  # it may be wanted for training later
+    with torch.inference_mode(False):  # training may reuse the matrix
         each_pixel = torch.eye(height * width).reshape(height * width, 1, height, width)
         pooled = [functional.adaptive_avg_pool2d(each_pixel, size) for size in POOL_SIZES]
         return torch.cat([p.flatten(1) for p in pooled], dim=1)
@@ -85,5 +85,5 @@ class _Reverse(torch.autograd.Function):
 
 
 def reverse_gradient(x: Tensor, strength: float) -> Tensor:
-    """The identity forwards; backwards the gradient is multiplied by ``-strength``."""
+    """Return ``x`` unchanged; the backward pass multiplies the gradient by ``-strength``."""
     return _Reverse.apply(x, strength)

@@ -1,4 +1,4 @@
-"""The backbones' names."""
+"""Names of the backbones."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The IR and IR-SE backbones of InsightFace, whose published checkpoints load into them.
+"""The IR and IR-SE backbones of InsightFace, compatible with its published checkpoints.
 
 ``ir18`` to ``ir100`` are the ``iresnet`` of InsightFace's arcface_torch and of MagFace
 (https://github.com/deepinsight/insightface, https://github.com/IrvingMeng/MagFace); ``irse50`` to
 ``irse152`` are the squeeze-and-excitation networks of face.evoLVe and InsightFace_Pytorch
-(https://github.com/ZhaoJ9014/face.evoLVe). Modules carry the names that those checkpoints carry,
+(https://github.com/ZhaoJ9014/face.evoLVe). Modules have the names used in those checkpoints,
 hence the terse ones. Both come from Deng et al., "ArcFace", CVPR 2019: a 3x3 stem without stride,
 four stages that each halve the size, and a normalisation before the first convolution of a block.
 SE is Hu et al., "Squeeze-and-Excitation Networks", CVPR 2018. The total stride is 16.
@@ -40,7 +40,7 @@ def _conv1x1(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
 
 
 class IRBlock(nn.Module):
-    """BN, 3x3, BN, PReLU, 3x3, BN on a shortcut, which is projected where a stage begins."""
+    """BN, 3x3, BN, PReLU, 3x3, BN with a shortcut, projected at the start of a stage."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -62,7 +62,7 @@ class IRBlock(nn.Module):
 
 
 class IR(nn.Module):
-    """(B, channels, H, W) to (B, 512, ceil(H/16), ceil(W/16))."""
+    """Map (B, channels, H, W) to (B, 512, ceil(H/16), ceil(W/16))."""
 
     stride = 16
     out_channels = WIDTHS[-1]
@@ -93,7 +93,7 @@ class IR(nn.Module):
 
 
 class SEModule(nn.Module):
-    """Channels of (B, C, H, W) weighed by what their averages say together."""
+    """Weight the channels of (B, C, H, W) by a gate computed from all channel means."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -106,7 +106,7 @@ class SEModule(nn.Module):
 
 
 class IRSEBlock(nn.Module):
-    """BN, 3x3, PReLU, 3x3, BN, SE on a shortcut, which is projected where the width grows."""
+    """BN, 3x3, PReLU, 3x3, BN, SE with a shortcut, projected where the width grows."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
         super().__init__()
@@ -129,7 +129,7 @@ class IRSEBlock(nn.Module):
 
 
 class IRSE(nn.Module):
-    """(B, channels, H, W) to (B, 512, ceil(H/16), ceil(W/16))."""
+    """Map (B, channels, H, W) to (B, 512, ceil(H/16), ceil(W/16))."""
 
     stride = 16
     out_channels = WIDTHS[-1]

@@ -1,12 +1,11 @@
 """iResNet of Duta et al., 18 to 152 layers, with PReLU in place of ReLU.
 
 "Improved Residual Networks for Image and Video Recognition", ICPR 2020,
-https://arxiv.org/abs/2004.04989. Not to be confused with the IResNet of InsightFace, another
-network of nearly the same name (`psface.model.network.ir`). What is improved over ResNet:
-each stage has a start, middle and end block, so that the main path is normalised once a stage and
-carries an activation only at its end; and a shortcut that shrinks takes the maximum before its 1x1
-projection. The stem is a 7x7 convolution, and all four stages halve the size: the total stride is
-32.
+https://arxiv.org/abs/2004.04989. Not to be confused with InsightFace's iresnet, a different network
+(`psface.model.network.ir`). Improvements over ResNet: each stage has start, middle and end blocks,
+so that the main path is normalised once per stage, with an activation only at its end; and a
+downsampling shortcut max-pools before its 1x1 projection. The stem is a 7x7 convolution, and all
+four stages halve the size: the total stride is 32.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ BLOCKS = {
     "iresnet152": (3, 8, 36, 3),
 }
 BOTTLENECKS = ("iresnet50", "iresnet101", "iresnet152")
-EXPANSION = 4  # of a bottleneck's width in its output
+EXPANSION = 4  # output channels of a bottleneck over its width
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions, or a bottleneck of 1x1, 3x3 and 1x1, on a shortcut.
+    """Two 3x3 convolutions, or a bottleneck of 1x1, 3x3 and 1x1, with a shortcut.
 
     ``start`` opens a stage: raw input, normalised output. ``end`` closes it: the sum is
-    normalised and activated. ``after_start`` follows a start block, whose output is normalised
-    already. These are figure 1(c) of the paper.
+    normalised and activated. ``after_start`` follows a start block, whose output is already
+    normalised. See figure 1(c) of the paper.
     """
 
     def __init__(
@@ -102,7 +101,7 @@ def _shortcut(inputs: int, outputs: int, stride: int) -> nn.Module:
 
 
 class IResNet(nn.Module):
-    """(B, channels, H, W) to (B, out_channels, ceil(H/32), ceil(W/32))."""
+    """Map (B, channels, H, W) to (B, out_channels, ceil(H/32), ceil(W/32))."""
 
     stride = 32
 

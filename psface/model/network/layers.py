@@ -10,8 +10,8 @@ from torch.nn import functional
 class PReLU(nn.Module):
     """``max(0, x) - w * max(0, -x)`` with a slope w per channel (He et al., ICCV 2015).
 
-    Written out because the backward pass of torch's own is several times slower on the CPU in
-    bfloat16. Its state is that of ``nn.PReLU``.
+    Written out because the backward pass of ``nn.PReLU`` is several times slower on the CPU in
+    bfloat16. The state is compatible with ``nn.PReLU``.
     """
 
     def __init__(self, channels: int) -> None:
@@ -24,10 +24,10 @@ class PReLU(nn.Module):
 
 
 class Neck(nn.Module):
-    """Feature map (B, width, h, w) to embedding (B, embedding).
+    """Map features (B, width, h, w) to an embedding (B, embedding).
 
     Normalisation, dropout, one linear layer over all cells and normalisation: option E of ArcFace
-    (Deng et al., CVPR 2019). Layers are named as InsightFace names them.
+    (Deng et al., CVPR 2019). Layers have InsightFace's names.
     """
 
     def __init__(self, width: int, cells: int, embedding: int, dropout: float) -> None:
@@ -42,7 +42,7 @@ class Neck(nn.Module):
 
 
 def initialise_convolutions(network: nn.Module) -> None:
-    """He et al., "Delving Deep into Rectifiers", ICCV 2015."""
+    """Initialise as in He et al., "Delving Deep into Rectifiers", ICCV 2015."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")

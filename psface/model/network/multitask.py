@@ -1,4 +1,4 @@
-"""The multi-task network: a branch per map, feature separation in a chain over the tasks."""
+"""The multi-task network: a branch per map, and feature separation in a chain of tasks."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ BACKBONES: dict[str, type[IResNet | IR | IRSE]] = {
 
 @dataclass(frozen=True)
 class Outputs:
-    """What a forward pass gives.
+    """Outputs of a forward pass.
 
     Attributes
     ----------
     identity : (B, embedding * branches)
-        Identity embedding; its length is the magnitude that MagFace reads.
+        Identity embedding; its norm is MagFace's magnitude.
     branches : tuple of (B, embedding)
         Identity embedding of each branch.
     attributes : dict of str to (B, classes)
-        Logits of each task from what its attention took.
+        Logits of each task from the features its attention took.
     remainders : dict of str to (B, classes)
-        Logits of each task from what was passed on, behind gradient reversal; none where nothing
-        is separated, or the adversaries would work against the heads, whose features they share.
+        Logits of each task from the features passed on, after gradient reversal; empty without
+        separation, where the adversaries would share the heads' features and work against them.
     """
 
     identity: Tensor
@@ -46,14 +46,14 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Separated:
-    """What a branch gives.
+    """Outputs of a branch.
 
     Attributes
     ----------
     identity : (B, width, h, w)
         Features that no attribute claimed.
     taken, passed_on : dict of str to (B, width)
-        Per task, what its attention took and, with attention, what it left.
+        Per task, the features its attention took and, with attention, those it left.
     """
 
     identity: Tensor
@@ -65,7 +65,7 @@ class Separated:
         return self.identity, *self.taken.values(), *self.passed_on.values()
 
     def like(self, tensors: Sequence[Tensor]) -> Separated:
-        """Other ``tensors`` in the places of these."""
+        """Return the same structure with other ``tensors``."""
         identity, *pooled = tensors
         count = len(self.taken)
         return Separated(
@@ -80,8 +80,8 @@ class Branch(nn.Module):
 
     The chain takes ``x_task = attention(x)`` for a task and passes ``x - x_task`` on to the next;
     identity comes last and gets what no attribute claimed. Without attention, or without a task
-    to separate from, identity and tasks all read the backbone's features as they are. The neck,
-    which makes the embedding, is run by the `Network`.
+    to separate from, identity and tasks all use the backbone's features unchanged. The neck,
+    which computes the embedding, is run by the `Network`.
     """
 
     def __init__(
@@ -105,27 +105,27 @@ class Branch(nn.Module):
         self.neck = Neck(self.width, cells, embedding, dropout)
 
     def forward(self, x: Tensor) -> Separated:
-        """(B, C, side, side) to what each task, and identity, gets of it."""
-        # As convolutions on the CPU read it quickest.
+        """Return the features of each task and of identity, from (B, C, side, side)."""
+        # The fastest layout for convolutions on the CPU.
         x = self.backbone(x.contiguous(memory_format=torch.channels_last))
         if not self.attention:
             return Separated(x, dict.fromkeys(self.tasks, self.pool(x)), {})
         taken: dict[str, Tensor] = {}
         passed_on: dict[str, Tensor] = {}
         for task in self.tasks:
-            mine = self.attention[task](x)
-            x = x - mine
-            taken[task], passed_on[task] = self.pool(mine), self.pool(x)
+            claimed = self.attention[task](x)
+            x = x - claimed
+            taken[task], passed_on[task] = self.pool(claimed), self.pool(x)
         return Separated(self.attention["identity"](x), taken, passed_on)
 
 
 class Network(nn.Module):
-    """Branches on groups of input channels, their embeddings concatenated per task.
+    """Branches on groups of input channels, with their embeddings concatenated per task.
 
     Parameters
     ----------
     channels : list of int
-        Input channels of each branch; one branch of all channels is early fusion.
+        Input channels of each branch; one branch with all channels is early fusion.
     side : int
         Height and width of the input.
     classes : dict of str to int
@@ -140,8 +140,8 @@ class Network(nn.Module):
     Attributes
     ----------
     erased : (embedding * branches, sum of classes - 1) buffer
-        Orthonormal directions that are taken out of the identity embedding; zero until
-        `psface.training.erasure` fills it.
+        Orthonormal directions removed from the identity embedding; zero until training fills
+        them (`psface.training.erasure`).
     """
 
     erased: Tensor
@@ -172,17 +172,17 @@ class Network(nn.Module):
         self.register_buffer("erased", torch.zeros(embedding * len(channels), directions))
 
     def forward(self, x: Tensor, reversal: float = 0.0) -> Outputs:
-        """(B, sum of channels, side, side) to `Outputs`; ``reversal`` scales the gradient that
-        the adversaries send back into the branches."""
+        """Return the `Outputs` for (B, sum of channels, side, side); ``reversal`` scales the
+        gradient from the adversaries into the branches."""
         return self.combine(self.separate(x), reversal)
 
     def separate(self, x: Tensor) -> list[Separated]:
-        """(B, sum of channels, side, side) to what each branch gives."""
+        """Return each branch's outputs for (B, sum of channels, side, side)."""
         groups = x.split(self.channels, dim=1)
         return [branch(group) for branch, group in zip(self.branches, groups, strict=True)]
 
     def combine(self, parts: Sequence[Separated], reversal: float = 0.0) -> Outputs:
-        """What all branches gave, to `Outputs`."""
+        """Combine the outputs of all branches."""
         identities = tuple(
             neck(part.identity) for neck, part in zip(self.necks(), parts, strict=True)
         )
@@ -197,25 +197,25 @@ class Network(nn.Module):
         )
 
     def necks(self) -> list[nn.Module]:
-        """Of each branch, what makes its embedding."""
+        """The neck of each branch."""
         return [branch.neck for branch in self.branches]  # type: ignore[misc]
 
     def _without_erased(self, identity: Tensor) -> Tensor:
-        """Turned out of the erased directions; its length, which tells quality, stays."""
-        if self.training:  # before anything is erased
+        """Remove the erased directions; keep the norm, which measures quality."""
+        if self.training:  # nothing is erased yet
             return identity
         with torch.autocast(identity.device.type, enabled=False):  # half precision leaves a trace
             identity = identity.float()
             clean = identity - identity @ self.erased @ self.erased.T
-            left = clean.norm(dim=1, keepdim=True).clamp(min=1e-6)
-            return clean * (identity.norm(dim=1, keepdim=True) / left)
+            norm = clean.norm(dim=1, keepdim=True).clamp(min=1e-6)
+            return clean * (identity.norm(dim=1, keepdim=True) / norm)
 
 
 def _of_one_length(parts: tuple[Tensor, ...]) -> list[Tensor]:
-    """Embeddings (B, D) scaled, row by row, to the root mean square of their lengths.
+    """Scale embeddings (B, D), row by row, to the root mean square of their lengths.
 
-    The cosine of the concatenation is then the mean of the branches' cosines. Else the branch that
-    is most off its ground, and shouts, would outvote the others.
+    The cosine of the concatenation is then the mean of the branches' cosines. Otherwise a branch
+    that is out of its domain, with a large norm, would outvote the others.
     """
     lengths = torch.stack([part.float().norm(dim=1, keepdim=True) for part in parts])
     common = lengths.square().mean(dim=0).sqrt()

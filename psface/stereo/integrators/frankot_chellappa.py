@@ -1,4 +1,4 @@
-"""Frankot and Chellappa's integrator, on a domain that is mirrored at its borders."""
+"""Frankot and Chellappa's integrator, on a domain mirrored at its borders."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from psface.stereo.integrators.slopes import centred, slopes
 def frankot_chellappa(normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Project the slopes onto integrable surfaces (Frankot & Chellappa, PAMI 10(4), 1988).
 
-    The original's complex exponentials take the domain for periodic, which bows a surface whose
-    opposite borders differ. Here the surface is expanded in cosines, that is mirrored at its
-    borders, and its slopes in the matching sines (their eq. 21 with another basis).
+    The original's complex exponentials assume a periodic domain, which bends a surface whose
+    opposite borders differ. Here the surface is expanded in cosines, i.e. mirrored at its
+    borders, and its slopes in the matching sines (their eq. 21 in another basis).
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""From normals to depth: the integrators, by the name that ``stereo.integrator`` gives them.
+"""Integrators from normals to depth, by their name in ``stereo.integrator``.
 
-To add one: a module with a function ``(normal, mask)`` as `frankot_chellappa` has it, and its line
-below.
+To add one, write a module with a function ``(normal, mask)`` like `frankot_chellappa` and add its
+line below.
 """
 
 from __future__ import annotations
@@ -23,5 +23,5 @@ INTEGRATORS = {
 
 
 def integrator(name: str) -> Integrator:
-    """The function that integrates normals to depth."""
+    """Return the function that integrates normals to depth."""
     return named(INTEGRATORS[name])

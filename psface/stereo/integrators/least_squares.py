@@ -10,23 +10,23 @@ from psface.errors import UserError
 from psface.stereo.integrators.frankot_chellappa import frankot_chellappa
 from psface.stereo.integrators.slopes import centred, slopes
 
-TOLERANCE = 1e-3  # of the residual: some thousandths of a pixel
+TOLERANCE = 1e-3  # of the residual; a few thousandths of a pixel
 MAX_ITERATIONS = 300
 
 
 def least_squares(normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Least squares over the mask alone (Horn & Brooks, CVGIP 33(2), 1986, discretised).
+    """Integrate by least squares over the mask (Horn & Brooks, CVGIP 33(2), 1986, discretised).
 
-    Each pair of neighbours inside the mask contributes one equation, their difference in depth
-    being the mean of their slopes, so that nothing is assumed at the outline. The normal
-    equations, a Laplacian on the mask, are solved by conjugate gradients preconditioned with the
-    cosine-transform solution on the whole rectangle.
+    Each pair of neighbours inside the mask gives one equation: their depths differ by the mean of
+    their slopes. Nothing is assumed at the outline. The normal equations, a Laplacian on the mask,
+    are solved by conjugate gradients, preconditioned with the cosine-transform solution on the
+    full rectangle.
 
-    Parameters and result are those of `frankot_chellappa`.
+    Parameters and return value are those of `frankot_chellappa`.
 
     Examples
     --------
-    A plane that rises by half a pixel with each pixel to the right:
+    A plane that rises half a pixel per pixel to the right:
 
     >>> slope = np.full((4, 5), 0.5)
     >>> normal = np.stack([-slope, 0 * slope, 1 + 0 * slope]) / np.sqrt(1.25)
@@ -61,7 +61,7 @@ def least_squares(normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
         shape=(len(rise), int(mask.sum())),
     )
     laplacian = (difference.T @ difference).tocsr()
-    solution, left = cg(
+    solution, info = cg(
         laplacian,
         difference.T @ rise,
         x0=frankot_chellappa(normal, mask)[mask].astype(np.float64),
@@ -69,7 +69,7 @@ def least_squares(normal: np.ndarray, mask: np.ndarray) -> np.ndarray:
         maxiter=MAX_ITERATIONS,
         M=_poisson_preconditioner(mask),
     )
-    if left or not np.isfinite(solution).all():
+    if info or not np.isfinite(solution).all():
         raise UserError(
             f"depth: conjugate gradients did not converge in {MAX_ITERATIONS} iterations; set "
             "stereo.integrator=frankot-chellappa"

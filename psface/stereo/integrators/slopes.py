@@ -1,6 +1,6 @@
-"""The slopes of a surface from its normals.
+"""Slopes of a surface from its normals.
 
-Depth z(x, y), with y up and z towards the camera, has the slopes ``p = dz/dx = -n_x / n_z`` and
+Depth z(x, y), with y up and z towards the camera, has slopes ``p = dz/dx = -n_x / n_z`` and
 ``q = dz/dy = -n_y / n_z``. Rows run downwards, so along the rows the slope is ``-q``.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-MIN_NZ = 0.15  # steeper than about 81 degrees a slope says more about noise than about shape
+MIN_NZ = 0.15  # beyond about 81 degrees, a slope is more noise than shape
 
 
 def slopes(normal: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

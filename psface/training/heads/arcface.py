@@ -1,4 +1,4 @@
-"""ArcFace: a fixed angle is added to the angle between embedding and centre.
+"""ArcFace: a fixed margin added to the angle between embedding and centre.
 
 Deng et al., "ArcFace: Additive Angular Margin Loss for Deep Face Recognition", CVPR 2019, eq. 3,
 https://arxiv.org/abs/1801.07698.

@@ -1,4 +1,4 @@
-"""What the heads on cosines to class centres have in common."""
+"""Base classes of the heads on cosines to class centres."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from torch.nn import functional
 
 from psface.training.heads.head_params import MarginParams
 
-# Where the cosine's rounding would leave [-1, 1], the sine's gradient would be infinite.
+# Keeps cosines off -1 and 1, where the sine's gradient is infinite.
 EDGE = 1e-6
 
 
 class CosineHead(nn.Module):
     """Class-weighted cross-entropy of scaled cosines between embeddings and class centres.
 
-    A head says by `with_margin` what becomes of the cosines, and by `regulariser` what is added
-    to the loss. It needs a ``scale``.
+    A head changes the cosines in `with_margin` and adds to the loss in `regulariser`. It needs a
+    ``scale``.
     """
 
     weights: Tensor
     scale: float
 
     def __init__(self, embedding: int, weights: Tensor) -> None:
-        """``weights`` (classes,) weigh the identities; they are used as they are."""
+        """``weights`` (classes,) weight the identities; they are used unchanged."""
         super().__init__()
         self.register_buffer("weights", weights)
         self.centres = nn.Parameter(torch.empty(len(weights), embedding))
@@ -45,7 +45,7 @@ class CosineHead(nn.Module):
     def with_margin(
         self, cosines: Tensor, target: Tensor, labels: Tensor, embeddings: Tensor
     ) -> Tensor:
-        """Logits (B, classes) before scaling; ``target`` (B,) are the labels' own cosines."""
+        """Logits (B, classes) before scaling; ``target`` (B,) holds the labels' cosines."""
         raise NotImplementedError
 
     def regulariser(self, embeddings: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ class CosineHead(nn.Module):
 
 
 class MarginHead(CosineHead):
-    """A `CosineHead` of one fixed margin."""
+    """A `CosineHead` with a fixed margin."""
 
     def __init__(self, embedding: int, weights: Tensor, params: MarginParams) -> None:
         super().__init__(embedding, weights)
@@ -61,12 +61,12 @@ class MarginHead(CosineHead):
 
 
 def put_target(cosines: Tensor, labels: Tensor, target: Tensor) -> Tensor:
-    """``cosines`` with the labels' own replaced by ``target`` (B,)."""
+    """Replace the labels' cosines by ``target`` (B,)."""
     return cosines.scatter(1, labels[:, None], target[:, None])
 
 
 def add_angle(cosine: Tensor, angle: Tensor) -> Tensor:
-    """cos(theta + angle) from cos(theta); past pi it goes on falling, as a straight line.
+    """cos(theta + angle) from cos(theta); past pi it continues to fall, linearly.
 
     That line is ArcFace's "easy margin off": ``cos(theta) - angle sin(angle)``.
     """

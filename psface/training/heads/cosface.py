@@ -1,4 +1,4 @@
-"""CosFace: a fixed amount is taken off the cosine.
+"""CosFace: a fixed margin subtracted from the cosine.
 
 Wang et al., "CosFace: Large Margin Cosine Loss for Deep Face Recognition", CVPR 2018, eq. 4,
 https://arxiv.org/abs/1801.09414.

@@ -1,4 +1,4 @@
-"""CurricularFace: ArcFace that turns to hard negatives as training goes on.
+"""CurricularFace: ArcFace that emphasises hard negatives as training progresses.
 
 Huang et al., "CurricularFace: Adaptive Curriculum Learning Loss for Deep Face Recognition", CVPR
 2020, eq. 5 to 11, https://arxiv.org/abs/2004.00288.
@@ -14,11 +14,12 @@ from psface.training.heads.head_params import CurricularFaceParams
 
 
 class CurricularFace(MarginHead):
-    """ArcFace's target; a negative nearer than it, cos(theta_j) > cos(theta_y + m), counts as
-    ``cos(theta_j) (t + cos(theta_j))``.
+    """ArcFace with reweighted hard negatives.
 
-    t is a running mean of the targets' cosines, ``t = alpha r + (1 - alpha) t``, from zero: early
-    in training hard negatives count for less, later for more.
+    A negative nearer than the target, cos(theta_j) > cos(theta_y + m), becomes
+    ``cos(theta_j) (t + cos(theta_j))``. t is a running mean of the targets' cosines,
+    ``t = alpha r + (1 - alpha) t``, from zero: hard negatives count less early in training, and
+    more later.
     """
 
     t: Tensor

@@ -1,8 +1,7 @@
-"""Heads: what turns identity embeddings into a loss, by the name that ``train.head`` gives them.
+"""Heads, which turn identity embeddings into a loss, by their name in ``train.head``.
 
-To add one: a module with a class that is built from ``(embedding, weights, params)`` and called
-with ``(embeddings, labels)``, its line below, and its section in
-`psface.training.heads.head_params`.
+To add one, write a class that is constructed from ``(embedding, weights, params)`` and called with
+``(embeddings, labels)``, and add a line below and a section in `psface.training.heads.head_params`.
 """
 
 from __future__ import annotations

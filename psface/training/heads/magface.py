@@ -1,8 +1,8 @@
 """MagFace: a margin that grows with the embedding's magnitude.
 
 Meng et al., "MagFace: A Universal Representation for Face Recognition and Quality Assessment",
-CVPR 2021, https://arxiv.org/abs/2103.06627. Easy captures are pulled to large magnitudes and held
-to a wide margin; hard ones stay small and are left alone.
+CVPR 2021, https://arxiv.org/abs/2103.06627. Easy captures get large magnitudes and a wide
+margin; hard ones keep small magnitudes and a narrow margin.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ class MagFace(CosineHead):
         L = -log t / (t + sum_j exp(s cos theta_j))
         g(a) = 1 / a + a / u_a^2
 
-    and the loss is the class-weighted mean of L plus ``lambda_g`` times the mean of g. Where
-    theta_y + m would pass pi, the logit goes on linearly, as in the authors' code.
+    and the loss is the class-weighted mean of L plus ``lambda_g`` times the mean of g. Past
+    theta_y + m = pi the logit continues linearly, as in the authors' code.
     """
 
     def __init__(self, embedding: int, weights: Tensor, params: MagFaceParams) -> None:
@@ -36,8 +36,8 @@ class MagFace(CosineHead):
         bound = lambda_bound(params)
         if params.lambda_g < bound:
             warnings.warn(
-                f"train.heads.magface.lambda_g={params.lambda_g:g} is under the paper's bound "
-                f"{bound:.1f}: magnitudes need not converge",
+                f"train.heads.magface.lambda_g={params.lambda_g:g} is below the paper's bound "
+                f"{bound:.1f}: magnitudes may not converge",
                 stacklevel=2,
             )
 
@@ -63,7 +63,7 @@ def margin(magnitudes: Tensor, params: MagFaceParams) -> Tensor:
 
 
 def lambda_bound(params: MagFaceParams) -> float:
-    """The least lambda_g for which an optimal magnitude exists (property 2 of the paper):
+    """The smallest lambda_g for which an optimal magnitude exists (property 2 of the paper):
     s k u_a^2 l_a^2 / (u_a^2 - l_a^2), with k the slope of m."""
     upper, lower = params.upper_magnitude**2, params.lower_magnitude**2
     return params.scale * _slope(params) * upper * lower / (upper - lower)

@@ -30,7 +30,7 @@ class Triplet(nn.Module):
     def forward(self, embeddings: Tensor, labels: Tensor) -> Tensor:
         """The loss () of (B, D) embeddings with (B,) labels."""
         unit = functional.normalize(embeddings)
-        # Not below the rounding of the cosine: the root's gradient is infinite at zero.
+        # Clamped at the cosine's rounding error: the root's gradient is infinite at zero.
         distance = (2 - 2 * unit @ unit.T).clamp(min=1e-6).sqrt()
         same = labels[:, None] == labels
         positive = same & ~torch.eye(len(labels), dtype=torch.bool, device=labels.device)

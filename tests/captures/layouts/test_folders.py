@@ -51,11 +51,9 @@ def test_every_picture_is_a_session(params, tmp_path, one_process):
     ]
     assert all(s.is_picture and s.digest for s in accepted)
     reasons = {r.name: r.reason for r in refused}
-    assert "cv.pdf: not a picture that is read" in reasons["cv.pdf"]
+    assert "cv.pdf: not a supported picture" in reasons["cv.pdf"]
     assert "3.jpg: truncated or not an image" in reasons["3.jpg"]
-    assert (
-        "notes.txt: not a picture that is read" in reasons["notes.txt"]
-    )  # by way of the loop, once
+    assert "notes.txt: not a supported picture" in reasons["notes.txt"]  # by way of the loop, once
     assert [s.is_picture for s in read_captures(tmp_path / "sessions.parquet")] == [True] * 4
 
 

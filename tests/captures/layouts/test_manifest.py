@@ -124,17 +124,17 @@ def rename(column: str, value: str):
 
 
 BAD = {
-    "zero light": (zero_light, "a light direction of length zero in line 4"),
+    "zero light": (zero_light, "zero-length light direction in line 4"),
     "light of words": (change("light_y", "up"), "light_y `up` in line 3 is not a number"),
     "empty light": (change("light_x", ""), "light_x `` in line 3 is not a number"),
     "light not a number": (change("light_z", "nan"), "light_z `nan` in line 3 is not a number"),
     "infinite light": (change("light_z", "inf"), "light_z `inf` in line 3 is not a number"),
-    "frame above root": (change("frame", "../x.png"), "frame `../x.png` does not lie within"),
-    "absolute frame": (change("frame", "/x.png"), "frame `/x.png` does not lie within"),
-    "frame by a detour": (change("frame", "a/../../x.png"), "does not lie within"),
-    "no frame": (change("frame", ""), "frame `` does not lie within"),
+    "frame above root": (change("frame", "../x.png"), "frame `../x.png` is not inside"),
+    "absolute frame": (change("frame", "/x.png"), "frame `/x.png` is not inside"),
+    "frame by a detour": (change("frame", "a/../../x.png"), "is not inside"),
+    "no frame": (change("frame", ""), "frame `` is not inside"),
     "missing frame": (change("frame", "x.png"), "x.png: No such file or directory; restore it"),
-    "two values": (change("mood", "sad"), "mood is both `happy` and `sad` in one session"),
+    "two values": (change("mood", "sad"), "mood is both `happy` and `sad` in one capture"),
     "two rows": (lambda rows: rows.__delitem__(slice(2, None)), "2 lights, need at least 3"),
     "name with a slash": (rename("identity", "a/b"), "'a/b' cannot be a folder name; rename it"),
     "name of a parent": (rename("session", ".."), "'..' cannot be a folder name"),
@@ -179,7 +179,7 @@ def test_no_csv(run, tmp_path, data):
 
 def test_no_manifest(run, tmp_path):
     (tmp_path / "rig").mkdir()
-    with pytest.raises(UserError, match=re.escape("manifest.csv: missing; ingest.root is the")):
+    with pytest.raises(UserError, match=re.escape("manifest.csv: missing; set ingest.root to")):
         run()
 
 

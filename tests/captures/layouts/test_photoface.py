@@ -100,7 +100,7 @@ BAD = {
     ),
     "saturated frame": (
         paint("im1.bmp", 255, 0.5),
-        "1001/bad/im1.bmp: 50% of it is saturated, at most 25%; lower the exposure",
+        "1001/bad/im1.bmp: 50% is saturated, at most 25%; lower the exposure",
     ),
     "three rows of lights": (
         lights(*ROWS[:3]),
@@ -128,7 +128,7 @@ BAD = {
     "one light four times": (lights(*ROWS[:1] * 4), "coplanar or nearly so (rank 2, at most 20)"),
     "light behind": (
         lights(*ROWS[:3], "90-120 360-225;"),
-        "1001/bad: light 4 stands behind the face (z <= 0); check its direction",
+        "1001/bad: light 4 is behind the face (z <= 0); check its direction",
     ),
     "unknown gender": (
         labels(gender="M"),
@@ -138,24 +138,24 @@ BAD = {
     "labels cut short": (put("metadataII.txt", "male, no"), "metadataII.txt: 2 fields, expected"),
     "landmarks without a nose": (
         put("landmarks.csv", "name,x,y\nleft_eye,1,2\n"),
-        "1001/bad/landmarks.csv: no row for right_eye; wanted a row each for left_eye, right_eye",
+        "1001/bad/landmarks.csv: no row for right_eye; expected one row each for left_eye",
     ),
     "landmarks of words": (
         put("landmarks.csv", "name,x,y\n" + "\n".join(f"{n},here,there" for n in LANDMARKS)),
-        "1001/bad/landmarks.csv: every point needs one finite x and y",
+        "1001/bad/landmarks.csv: every point needs a finite x and y",
     ),
     "landmarks not finite": (
         put("landmarks.csv", "name,x,y\n" + "\n".join(f"{n},1,inf" for n in LANDMARKS)),
-        "1001/bad/landmarks.csv: every point needs one finite x and y",
+        "1001/bad/landmarks.csv: every point needs a finite x and y",
     ),
     "landmarks twice": (
         put("landmarks.csv", "name,x,y\n" + "\n".join(f"{n},1,2" for n in [*LANDMARKS] * 2)),
-        "1001/bad/landmarks.csv: a point twice; wanted a row each for",
+        "1001/bad/landmarks.csv: duplicate point; expected one row each for",
     ),
     "landmarks empty": (put("landmarks.csv", ""), "1001/bad/landmarks.csv: no column name, x, y"),
     "landmarks in one place": (
         put("landmarks.csv", "name,x,y\n" + "\n".join(f"{n},30,30" for n in LANDMARKS)),
-        "1001/bad: the five given landmarks lie in one place; mend or remove them",
+        "1001/bad: all five landmarks coincide; correct or remove them",
     ),
 }
 
@@ -348,7 +348,7 @@ def test_the_distribution_is_found(run, tmp_path, above):
 
 def test_a_root_that_is_too_high_is_told_where_captures_lie(run, tmp_path):
     write_capture(tmp_path / "root" / "disk" / "set" / "1001" / "a")
-    with pytest.raises(UserError, match=r"there is .*disk/set/1001/a/LightSource\.m"):
+    with pytest.raises(UserError, match=r"found .*disk/set/1001/a/LightSource\.m"):
         run(tmp_path / "root")
 
 

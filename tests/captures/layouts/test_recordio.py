@@ -89,7 +89,7 @@ def test_a_file_cut_in_the_middle(write, settings, tmp_path, one_process):
     results = list(read_recordio(root, settings.ingest, 0))
     refused = [r for r in results if isinstance(r, Refusal)]
     assert len([r for r in results if isinstance(r, Capture)]) == 2
-    assert "cut off; copy the file again" in refused[0].reason
+    assert "truncated; copy the file again" in refused[0].reason
     params = settings.ingest.model_copy(update={"source": "recordio", "root": str(root)})
     accepted, all_refused = ingested(params, 0, tmp_path)
     assert len(accepted) == 2 and len(all_refused) == len(refused)
@@ -103,7 +103,7 @@ def test_what_is_no_record(write, settings, tmp_path):
     with pytest.raises(UserError, match="too short to be a picture's"):
         read_record(root / "short.rec", 0)
     (root / "many.rec").write_bytes(packed(struct.pack("<IfQQ", 10**6, 0.0, 0, 0)))
-    with pytest.raises(UserError, match="1000000 labels that are not there"):
+    with pytest.raises(UserError, match="without its 1000000 labels"):
         read_record(root / "many.rec", 0)
     with pytest.raises(UserError, match=r"none\.rec: No such file"):
         read_frame(tmp_path / "none.rec::0")

@@ -119,7 +119,7 @@ def test_a_person_with_few_lights_gets_refusals_for_the_rest(params, tmp_path):
         *[("few", f"draw{i}") for i in (1, 2, 3)],
         *[("one-sided", f"draw{i}") for i in range(4)],
     ]
-    assert "few: its lights within 50 degrees give 1 disjoint draws; raise" in refusals[0].reason
+    assert "few: lights within 50 degrees give only 1 disjoint draws; raise" in refusals[0].reason
 
 
 def test_lights_beyond_the_angle_and_on_the_axis_are_left_out(params, tmp_path):

@@ -49,7 +49,7 @@ def test_models_that_cannot_tell(given, lenient, tmp_path):
     assert [f.note for f in unchecked(lenient)] == ["no model given"] * 2
     with pytest.raises(UserError, match="needs captures under three lights"):
         list(unchecked(given({"mask": WORN}, modality="albedo")))
-    with pytest.raises(UserError, match="task mask knows on, off, but no 'without'"):
+    with pytest.raises(UserError, match="task mask has classes on, off, not 'without'"):
         list(unchecked(given({"mask": {"on": ["1"], "off": ["0"]}})))
     nowhere = lenient.model_copy(update={"model": str(tmp_path / "nowhere")})
     with pytest.raises(UserError, match=r"card\.json: missing"):

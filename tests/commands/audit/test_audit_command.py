@@ -129,7 +129,7 @@ def test_violations_are_shown(run, proper, save, picture, tmp_path):
     assert np.abs(cv2.resize(picture, image.shape[1::-1]).mean() - image.mean()) < 12
     assert {"colour", "layout", "readable", "requirements"} <= page.ids
     words = " ".join(page.words)
-    for part in ("adults/a1/form.pdf", "no picture", "truncated", "min_face_share: 0.05", odd):
+    for part in ("adults/a1/form.pdf", "not a picture", "truncated", "min_face_share: 0.05", odd):
         assert part in words
     assert "<b>x" not in text and "http" not in text.replace("http://www.w3.org", "")
 
@@ -155,7 +155,7 @@ def test_what_cannot_be_audited(run, proper, tmp_path):
     (tmp_path / "empty").mkdir()
     for arguments, changed, message in (
         ((tmp_path / "none",), {}, "none: No such file"),
-        ((tmp_path / "empty",), {}, "empty: there is no picture"),
+        ((tmp_path / "empty",), {}, "empty: no pictures found"),
         ((proper,), {"metadata": "no.csv"}, "no.csv: No such file"),
         ((proper, "--out", proper / "report"), {}, "give another --out"),
         ((proper, "--out", proper / "people.csv" / "x"), {}, "give another --out"),
@@ -220,8 +220,8 @@ def test_as_a_user_runs_it(proper, tmp_path):
 def test_parameters_that_contradict(settings, tmp_path):
     text = (HOME / "params.yaml").read_text()
     for before, after, message in (
-        ("min_side: 160", "min_side: 9999", "min_side must not be over max_side"),
-        ("  children: children", "  children: adults", "the names of two folders"),
+        ("min_side: 160", "min_side: 9999", "min_side must not exceed max_side"),
+        ("  children: children", "  children: adults", "two different folder names"),
         ("max_yaw: 30.0", "max_yaw: 100.0", "audit.max_yaw"),
     ):
         assert text.count(before) == 1

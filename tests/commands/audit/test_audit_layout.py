@@ -46,7 +46,7 @@ def test_what_lies_where_it_should_not(tmp_path, lenient):
         "teens/bo/a.png": "not in adults or children",
         "adults/shallow.png": "not in an identity's folder",
         "adults/an/deep/er.png": "deeper than an identity's folder",
-        "adults/an/form.pdf": "no picture",
+        "adults/an/form.pdf": "not a picture",
     }
     of = {path: (e.group, e.identity) for path, e in entries.items()}
     assert of["top.png"] == ("", "")
@@ -74,8 +74,8 @@ def test_links(tmp_path, lenient):
     problems = {path: e.problem for path, e in entries.items() if e.problem}
     assert problems == {
         "adults/an/loop": "leads to adults: not followed",
-        "adults/an/self": "a link to nothing",
-        "adults/an/gone.png": "a link to nothing",
+        "adults/an/self": "broken link",
+        "adults/an/gone.png": "broken link",
         "adults/up": f"leads to {tmp_path}: not followed",
         "adults/bo": "leads to adults/again: not followed",
     }
@@ -86,7 +86,7 @@ def test_links(tmp_path, lenient):
 def test_pipes_are_not_waited_on(tmp_path, lenient):
     touch(tmp_path, "adults/an/1.png")
     os.mkfifo(tmp_path / "adults/an/pipe.png")
-    assert found(tmp_path, lenient)["adults/an/pipe.png"].problem == "no file that can be read"
+    assert found(tmp_path, lenient)["adults/an/pipe.png"].problem == "not a readable file"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
@@ -100,7 +100,7 @@ def test_folders_that_cannot_be_listed(tmp_path, lenient):
         (tmp_path / "adults/an").chmod(0o755)
         (tmp_path / "adults/bo").chmod(0o755)
     assert entries["adults/an"].problem == "cannot be listed: Permission denied"
-    assert entries["adults/bo/1.png"].problem == "no file that can be read"
+    assert entries["adults/bo/1.png"].problem == "not a readable file"
 
 
 def test_a_folder_that_fails_is_said(tmp_path, lenient, monkeypatch):
@@ -141,4 +141,4 @@ def test_the_metadata_table_is_left_out(tmp_path, lenient):
     touch(tmp_path, "people.csv", "adults/an/people.csv")
     entries = found(tmp_path, lenient, without={(tmp_path / "people.csv").resolve()})
     assert "people.csv" not in entries
-    assert entries["adults/an/people.csv"].problem == "no picture"
+    assert entries["adults/an/people.csv"].problem == "not a picture"

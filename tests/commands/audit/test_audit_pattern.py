@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from psface.commands.audit.degraded import compressed, display, halftone, taken
-from psface.commands.audit.pattern import LOWEST, _looked_at, _mean_power, pattern
+from psface.commands.audit.pattern import LOWEST, _mean_power, _searched_bins, pattern
 
 
 def waves(x_cycles, y_cycles, height=200, width=190, noise=0.02) -> np.ndarray:
@@ -46,8 +46,8 @@ def test_blocks_and_sensors_have_peaks_of_their_own(cycles):
     assert pattern(waves(*cycles)) < 9
 
 
-def test_what_is_looked_at():
-    seen = _looked_at(128)
+def test_what_is_searched_bins():
+    seen = _searched_bins(128)
     frequency = np.fft.fftfreq(128)
     far = np.hypot(frequency[:, None], frequency) >= LOWEST
     assert not seen[~far].any()

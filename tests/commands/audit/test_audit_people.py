@@ -47,7 +47,7 @@ def test_rows_that_cannot_be_used(tmp_path, lenient):
     findings = judged(lenient, folders, people)
     assert {f.identity: f.note for f in findings["metadata"]} == {
         "an": "gender 'woman': write male or female",
-        "bo": "age 'old': write a number of years; line 4 is another row of the same identity",
+        "bo": "age 'old': write a number of years; line 4 repeats the identity",
         "cy": "age '-1': write a number of years",
         "di": "age 'nan': write a number of years",
         "": "line 7 has no identity",
@@ -55,7 +55,7 @@ def test_rows_that_cannot_be_used(tmp_path, lenient):
     }
     assert set(verdicts(findings["metadata"])) == {"violation"}
     # bo's first row holds, and an's gender is not known.
-    assert findings["male_share"][0].note == "1 male, 2 female, 1 not known"
+    assert findings["male_share"][0].note == "1 male, 2 female, 1 unknown"
 
 
 @pytest.mark.parametrize("content", [b"identity\nan\n\xff\xfe\n", b'identity\nan\n"never closed\n'])
@@ -131,7 +131,7 @@ def test_male_to_female(tmp_path, lenient, male, female, verdict):
     findings = judged(lenient, folders | {("adults", "q"): 1, ("adults", "no row"): 1}, people)
     [finding] = findings["male_share"]
     assert finding.verdict == verdict
-    assert finding.note == f"{male} male, {female} female, 2 not known"
+    assert finding.note == f"{male} male, {female} female, 2 unknown"
     assert verdicts(findings["age"]) == ["not checked"]
 
 

@@ -92,7 +92,7 @@ def test_one_self_contained_page(results, settings, monkeypatch, tmp_path):
     words = " ".join(" ".join(text.words).split())
     for said in ("24 people", "120 captures", "good", "bad", "Against good", "quality_gain_1e-2"):
         assert said in words
-    assert "Not done yet" not in words
+    assert "Unfinished" not in words
     assert page.count("data:image/webp") == 2 * 2 + 2
     assert page.count("<svg") == 4
     assert "nan" not in words.lower().replace("nano", "")
@@ -100,7 +100,7 @@ def test_one_self_contained_page(results, settings, monkeypatch, tmp_path):
 
 def test_what_is_missing_is_said(results, settings, monkeypatch, tmp_path):
     page = render(results, settings, monkeypatch, tmp_path, missing=("good-s3", "bad-s3"))
-    assert "Not done yet:</strong> good-s3, bad-s3" in page
+    assert "Unfinished:</strong> good-s3, bad-s3" in page
 
 
 def test_data_without_attributes(settings, monkeypatch, tmp_path):
@@ -165,5 +165,5 @@ def test_charts_take_the_pages_colour(results):
 
 def test_nothing_done(settings, monkeypatch, tmp_path):
     monkeypatch.setattr("psface.commands.compare.results.finished", lambda *_: None)
-    with pytest.raises(UserError, match=r"is done: all-s1, \.\.\. are looked for; run `make exp"):
+    with pytest.raises(UserError, match=r"is finished \(all-s1, \.\.\.\); run `make exp"):
         psface.commands.compare.comparison.compare(settings, tmp_path)

@@ -44,7 +44,7 @@ def test_equal_runs_do_not_differ():
 
 def test_other_captures_cannot_be_compared():
     first = scores_of(embeddings(1.0), NAMES)
-    with pytest.raises(UserError, match="tested on different captures; leave seed"):
+    with pytest.raises(UserError, match="tested on different captures; use the same seed"):
         check_same_captures([first, scores_of(embeddings(1.0)[::-1], NAMES[::-1])])
 
 

@@ -97,7 +97,7 @@ def test_nothing_found(simulated_captures, run, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr("psface.commands.overlap.duplicates.overlap", lambda *_: outcome)
     assert psface("overlap") == 0
     said = capsys.readouterr().out
-    assert "no duplicates found" in said and "names no model" in said
+    assert "no duplicates found" in said and "overlap.model is not set" in said
 
 
 def test_what_cannot_be_read_is_listed(simulated_captures, run, tmp_path):
@@ -116,7 +116,7 @@ def test_what_cannot_be_read_is_listed(simulated_captures, run, tmp_path):
         ("not an image", "nearly uniform", "No such file"), reasons, strict=True
     ):
         assert said in reason
-    with pytest.raises(UserError, match=r"no picture can be compared; the first because .*broken"):
+    with pytest.raises(UserError, match=r"no picture can be compared; the first: .*broken"):
         run(bad)
 
 
@@ -171,7 +171,7 @@ def test_one_person_under_two_names_by_a_model(simulated_captures, run, settings
     assert len(people) == 2
 
     save_untrained(tmp_path / "other", untrained_card(settings, "raw", size=64))
-    with pytest.raises(UserError, match=r"crops of \[1\] channels and 48 px, the model's"):
+    with pytest.raises(UserError, match=r"crops of \[1\] channels and 48 px, but the model needs"):
         run(sessions, model=str(tmp_path / "other"))
 
 

