@@ -29,9 +29,7 @@ def run(tmp_path_factory):
         folder / "splits",
         folder / "ratios.csv",
     )
-    train(
-        params, folder / "faces", folder / "splits", folder / "models", folder / "history"
-    )
+    train(params, folder / "faces", folder / "splits", folder / "models", folder / "history")
     write_captures(folder / "sessions.parquet", [Capture("a", "b", ("c/im0.bmp",), np.eye(3))])
     return folder, params
 
