@@ -194,7 +194,7 @@ def sources(tmp_path, monkeypatch) -> Iterator[Path]:
         ("stereo/registration.py", 4),
         ("report/plotting.py", 0),
         ("report/face_sheet.py", 0),
-        ("detect/opencv.py", 0),  # another detector
+        ("detect/adapters/opencv.py", 0),  # another detector
         ("stereo/normals.py", 0),  # the maps' own fingerprints tell of it
         ("training/loop.py", 0),
     ],

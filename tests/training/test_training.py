@@ -19,10 +19,10 @@ from psface.model.card import load_model
 from psface.model.embedding import embed
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
 from psface.training.loop import run_fingerprint, train
+from psface.training.train_params import Recipe
 from psface.training.training_data import measure_scale
 from psface.vectors import unit
 from stages.split import split
-from stages.train import Sections
 from tests.packed_faces import small_params, write_faces
 
 CPU = torch.device("cpu")
@@ -279,7 +279,7 @@ def test_tasks_that_do_not_fit_are_said(tmp_path, old, new, said):
     assert old in text
     (tmp_path / "params.yaml").write_text(text.replace(old, new), encoding="utf-8")
     with pytest.raises(UserError, match=said):
-        load(Sections, tmp_path / "params.yaml")
+        load(Recipe, tmp_path / "params.yaml")
 
 
 def test_training_starts_from_a_model(folders, capsys):
