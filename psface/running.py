@@ -13,8 +13,8 @@ from typing import NoReturn
 
 import click
 
+from psface.disk import writing
 from psface.errors import UserError
-from psface.files import writing
 from psface.paths import left_out
 from psface.threads import limit_libraries
 

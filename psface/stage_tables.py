@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from psface.errors import UserError
 from psface.files import check_regular
-from psface.tables import plain_cell
+from psface.user_tables import plain_cell
 
 ROWS_AT_ONCE = 10_000  # in memory: there may be millions of pictures
 

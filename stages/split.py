@@ -13,10 +13,10 @@ from psface.files import replacing, replacing_together
 from psface.report.class_ratios import draw_ratios
 from psface.running import PATH, run
 from psface.stage_tables import read_table
-from psface.tables import safe
 from psface.tasks import Attributes, Tasks, unknown_labels
 from psface.training.split_params import SplitParams
 from psface.training.splitting import class_ratios, divide
+from psface.user_tables import safe
 
 
 class Sections(Selection):

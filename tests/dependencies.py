@@ -5,6 +5,7 @@ from pathlib import Path
 from psface.captures.layouts.layouts import READERS
 from psface.detect.detectors import DETECTORS
 from psface.fingerprint import closure
+from psface.model.network.backbones import BACKBONES
 from psface.registry import module_of
 from psface.stereo.integrators.integrators import INTEGRATORS
 from psface.training.heads.heads import HEADS
@@ -15,7 +16,10 @@ CHOSEN = {
     "stages.ingest": READERS,
     "stages.stereo": INTEGRATORS,
     "stages.crop": DETECTORS,
-    "stages.train": HEADS,
+    "stages.train": HEADS | BACKBONES,
+    "stages.evaluate": BACKBONES,
+    "psface.commands.audit.audit_command": BACKBONES | INTEGRATORS | DETECTORS,
+    "psface.commands.overlap.overlap_command": BACKBONES | INTEGRATORS | DETECTORS,
     "psface.commands.survey.survey_command": DETECTORS,
 }
 # Templates, which are no modules.

@@ -44,10 +44,10 @@ from psface.recognise.gallery import build_gallery, read_gallery, write_gallery
 from psface.recognise.pair_lists import read_pairs
 from psface.stage_tables import read_table as read_own_table
 from psface.stereo.map_files import Maps, read_maps, read_notes, write_maps
-from psface.tables import whole
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
 from psface.training.initialise import read_weights
 from psface.training.training_data import measure_scale, read_part, usable_tasks
+from psface.user_tables import whole
 from stages.params import load_params
 from tests.captures.layouts.test_recordio import RECORDS, packed
 from tests.measures.scored_people import scores_of

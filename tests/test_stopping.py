@@ -12,9 +12,10 @@ import click
 import numpy as np
 import pytest
 
+from psface.disk import check_room, partial_path
 from psface.errors import UserError
 from psface.faces.packing import Form, Packable, Packed, Previous
-from psface.files import check_regular, check_room, leftovers, partial_path, replacing
+from psface.files import check_regular, leftovers, replacing
 from psface.running import alone, run
 
 ROOT = Path(__file__).parents[1]
@@ -164,7 +165,7 @@ def test_a_full_disk_is_one_line(tmp_path, monkeypatch, capsys):
 
 
 def test_whatever_a_library_raises_on_a_full_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr("psface.files.disk_is_full", lambda path: True)
+    monkeypatch.setattr("psface.disk.disk_is_full", lambda path: True)
     with pytest.raises(UserError, match="the disk is full"), replacing(tmp_path / "a"):
         raise RuntimeError("unexpected pos 64 vs 0")
 

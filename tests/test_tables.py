@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from psface.errors import UserError
-from psface.tables import plain_cell, read_text, read_user_table, safe, whole
+from psface.user_tables import plain_cell, read_text, read_user_table, safe, whole
 from tests.test_paths import COMPOSED, DECOMPOSED
 
 PLAIN = "name,x\nan,1.5\n\n bo ,2\n"

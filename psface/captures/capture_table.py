@@ -13,7 +13,7 @@ import pyarrow as pa
 from psface.captures.capture import Capture, Refusal
 from psface.files import is_path_part, replacing
 from psface.stage_tables import _reporting, read_rows, write_rows
-from psface.tables import safe
+from psface.user_tables import safe
 
 SCHEMA = pa.schema(
     {

@@ -13,7 +13,7 @@ from psface.captures.recordio import read_record
 from psface.errors import UserError
 from psface.files import check_regular
 from psface.paths import exists
-from psface.tables import whole
+from psface.user_tables import whole
 
 PICTURE_SUFFIXES = (
     ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm",

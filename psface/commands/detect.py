@@ -20,7 +20,8 @@ from psface.commands.arguments import (
 )
 from psface.detect.detectors import DETECTORS, build_detector
 from psface.errors import UserError
-from psface.report.annotated import COLUMNS, Pictures, Table, face_row
+from psface.report.annotated_pictures import Pictures
+from psface.report.face_table import COLUMNS, Table, face_row
 from psface.running import PATH
 
 # Pictures read ahead, which a detector may batch.

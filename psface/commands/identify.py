@@ -24,7 +24,8 @@ from psface.commands.arguments import (
 )
 from psface.commands.enrol import warn
 from psface.errors import UserError
-from psface.report.annotated import COLOUR, Label, Pictures, Table, face_row
+from psface.report.annotated_pictures import COLOUR, Label, Pictures
+from psface.report.face_table import Table, face_row
 from psface.running import PATH
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ from psface.captures.images import PICTURE_SUFFIXES
 from psface.detect.annotation_params import AnnotatedParams, AnnotationFormat
 from psface.errors import UserError
 from psface.paths import exists, find_path
-from psface.tables import read_text, whole
+from psface.user_tables import read_text, whole
 
 # Of dlib's 68 points: the eyes' outlines, the tip of the nose and the corners of the mouth.
 FIVE_OF_68 = (range(36, 42), range(42, 48), (30,), (48,), (54,))

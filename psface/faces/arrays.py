@@ -11,7 +11,7 @@ import numpy as np
 from psface.errors import UserError
 from psface.faces.modalities import Map, normal_x_channels
 from psface.files import check_regular
-from psface.tables import whole
+from psface.user_tables import whole
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,11 +8,11 @@ import numpy as np
 
 from psface.captures.capture import Pixels
 from psface.detect.face import Face
+from psface.faces.alignment import crop_image, similarity
 from psface.faces.crop_params import CropParams
 from psface.faces.locate import find_face, find_faces
 from psface.faces.map_crops import crop_maps, face_oval
 from psface.faces.modalities import Map
-from psface.faces.template import crop_image, similarity
 from psface.stereo.map_files import Maps
 from psface.stereo.registration import align
 

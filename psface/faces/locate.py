@@ -12,8 +12,8 @@ import numpy as np
 from psface.detect.detectors import build_detector
 from psface.detect.face import Detector, Face
 from psface.detect.mtcnn.cascade import MTCNN
+from psface.faces.alignment import TEMPLATE
 from psface.faces.crop_params import CropParams
-from psface.faces.template import TEMPLATE
 
 
 def find_face(

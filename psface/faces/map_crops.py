@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from psface.faces.template import crop_image
+from psface.faces.alignment import crop_image
 from psface.stereo.map_files import Maps
 
 # The oval on the template that shows the face and little else: centre and half axes, as shares of

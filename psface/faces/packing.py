@@ -15,11 +15,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from psface.captures.capture import Capture, Refusal
+from psface.disk import partial_path, writing
 from psface.errors import UserError
 from psface.faces.crop_params import CropParams
 from psface.faces.cropping import Crop, crop_capture
 from psface.faces.modalities import MAPS, Map
-from psface.files import array_digest, leftovers, partial_path, writing
+from psface.files import array_digest, leftovers
 from psface.stage_tables import ROWS_AT_ONCE
 from psface.stereo.map_files import map_path, read_maps
 

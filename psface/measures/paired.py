@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from psface.errors import UserError
+from psface.measures.intervals import draw_people, interval
 from psface.measures.scores import Scores
-from psface.measures.verification import draw_people, interval
 
 RESAMPLES = 1000
 

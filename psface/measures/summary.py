@@ -12,10 +12,11 @@ from psface.captures.capture import Capture
 from psface.measures.attribute_scores import attribute_scores
 from psface.measures.conditions import by_condition
 from psface.measures.identification import Ranking, rank_gallery
+from psface.measures.intervals import draw_people
 from psface.measures.leakage import leakage
 from psface.measures.quality import assess_quality
 from psface.measures.scores import Scores
-from psface.measures.verification import Metrics, draw_people
+from psface.measures.verification import Metrics
 
 FARS = (1e-1, 1e-2, 1e-3)
 

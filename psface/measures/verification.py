@@ -9,6 +9,8 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
+from psface.measures.intervals import interval
+
 FARS_A_DECADE, TARS = 200, 1000  # resolution of a thinned curve
 
 Metrics = dict[str, float | int | None]
@@ -198,15 +200,3 @@ def rate_name(rate: float) -> str:
     '1e-3'
     """
     return f"{rate:.0e}".replace("e-0", "e-")
-
-
-def draw_people(people: int, resamples: int, seed: int) -> np.ndarray:
-    """Draw how often each person is in each resample, (resamples, people)."""
-    drawn = np.random.default_rng(seed).integers(people, size=(resamples, people))
-    return np.stack([np.bincount(sample, minlength=people) for sample in drawn])
-
-
-def interval(values: np.ndarray) -> tuple[float, float]:
-    """The 95% interval of resampled values."""
-    low, high = np.nanquantile(values, [0.025, 0.975])
-    return float(low), float(high)

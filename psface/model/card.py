@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from psface.faces.arrays import Faces
 from psface.faces.crop_params import CropParams
 from psface.faces.modalities import Map, Modality
 from psface.files import check_regular, replacing, replacing_together
-from psface.model.network.backbones import Backbone
+from psface.model.network.backbones import BACKBONES
 from psface.model.network.multitask import Network
 from psface.model.scale import Scale
 from psface.stereo.stereo_params import StereoParams
@@ -47,7 +48,7 @@ class Card(BaseModel):
     crop: CropParams
     scale: Scale
     tasks: Tasks
-    backbone: Backbone
+    backbone: Literal[tuple(BACKBONES)]  # type: ignore[valid-type]
     attention: bool
     embedding: int
     dropout: float

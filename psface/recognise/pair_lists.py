@@ -18,7 +18,7 @@ from psface.measures.pairs import IMPOSTORS, some_pairs
 from psface.measures.verification import Verification
 from psface.paths import exists, find_path, one_form
 from psface.recognise.insightface_pairs import read_bin
-from psface.tables import read_text, read_user_table, whole
+from psface.user_tables import read_text, read_user_table, whole
 
 FOLDS = 10
 SAME = {"1": True, "true": True, "same": True, "0": False, "false": False, "different": False}

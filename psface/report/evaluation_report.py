@@ -13,7 +13,8 @@ from psface.measures.conditions import misses_and_hits, probes_that_differ
 from psface.measures.evaluate_params import EvaluateParams
 from psface.measures.scores import Scores, write_scores
 from psface.measures.summary import Summary
-from psface.report.evaluation_plots import draw_probes, draw_quality, draw_roc
+from psface.report.evaluation_plots import draw_probes, draw_quality
+from psface.report.roc_plot import draw_roc
 
 
 def write_report(

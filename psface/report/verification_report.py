@@ -12,12 +12,13 @@ from psface.captures.capture_table import write_refusals
 from psface.faces.cropping import Crop
 from psface.files import made_folder, replacing
 from psface.measures.folds import fold_accuracies
-from psface.measures.verification import Metrics, draw_people
+from psface.measures.intervals import draw_people
+from psface.measures.verification import Metrics
 from psface.recognise.pair_lists import PairSet
 from psface.recognise.recogniser import Recogniser
 from psface.recognise.robustness import degraded_levels
 from psface.recognise.scoring import ScoredPairs, score_pairs
-from psface.report.evaluation_plots import draw_roc
+from psface.report.roc_plot import draw_roc
 from psface.report.verification_plots import draw_degradations, draw_scores, draw_worst
 
 FARS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from psface.captures.capture import LANDMARKS
-from psface.files import writing
+from psface.disk import writing
 from psface.simulate.labels import Attributes
 from psface.simulate.light import light_directions, shade
 from psface.simulate.scene import Scene, build_scene, true_maps

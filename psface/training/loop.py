@@ -13,14 +13,15 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
+from psface.disk import check_room
 from psface.errors import UserError
 from psface.faces.modalities import maps_of
-from psface.files import check_room
 from psface.fingerprint import code_digest
 from psface.measures.pairs import cosine_auc
 from psface.model.card import Card, save_model
 from psface.model.device import autocast
 from psface.model.embedding import embed
+from psface.model.network.backbones import BACKBONES
 from psface.registry import module_of
 from psface.threads import one_thread_each
 from psface.training.augmentation import augment
@@ -125,8 +126,9 @@ def run_fingerprint(recipe: Recipe, faces: Path, splits: Path) -> str:
     start = [Path(recipe.train.init_from)] if recipe.train.init_from else []
     for path in (faces / "faces.parquet", splits / "train.csv", splits / "val.csv", *start):
         digest.update(path.read_bytes())
-    head = module_of(HEADS[recipe.train.head])
-    digest.update(code_digest("psface.training.loop", head).encode())
+    chosen = HEADS[recipe.train.head], BACKBONES[recipe.train.backbone]
+    code = code_digest("psface.training.loop", *map(module_of, chosen))
+    digest.update(code.encode())
     return digest.hexdigest()
 
 

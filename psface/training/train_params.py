@@ -10,7 +10,7 @@ from psface.captures.limits import SelectedLimits
 from psface.config import Count, FileName, NonNegative, Positive, Section, Seed, Selection
 from psface.faces.crop_params import CropParams
 from psface.faces.modalities import Modality
-from psface.model.network.backbones import Backbone
+from psface.model.network.backbones import BACKBONES
 from psface.stereo.stereo_params import StereoParams
 from psface.tasks import Attributes, Tasks
 from psface.training.heads.head_params import HeadsParams
@@ -23,7 +23,7 @@ class TrainParams(Section):
     """The network, its losses and its schedule."""
 
     seed: Seed
-    backbone: Backbone
+    backbone: Literal[tuple(BACKBONES)]  # type: ignore[valid-type]
     init_from: FileName
     frozen_parts: Annotated[int, Field(ge=0, le=5)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]

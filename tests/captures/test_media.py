@@ -20,7 +20,7 @@ from psface.captures.media import (
     read_picture,
 )
 from psface.errors import UserError
-from psface.report.annotated import storable
+from psface.report.annotated_pictures import storable
 
 RED = np.zeros((40, 60, 3), np.uint8)
 RED[:20, :, 0] = 250  # the upper half

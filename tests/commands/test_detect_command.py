@@ -12,7 +12,8 @@ import torch
 from psface.captures.media import Picture, read_media
 from psface.commands import detect as command
 from psface.detect.face import Face
-from psface.report.annotated import COLUMNS, annotated
+from psface.report.annotated_pictures import annotated
+from psface.report.face_table import COLUMNS
 from tests.commands.running import psface, refused
 
 FIVE = np.array([[20, 20], [40, 20], [30, 30], [22, 40], [38, 40]], np.float32)

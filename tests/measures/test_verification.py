@@ -6,10 +6,11 @@ from sklearn.metrics import roc_auc_score
 
 from psface.measures.conditions import by_condition
 from psface.measures.identification import rank_gallery
+from psface.measures.intervals import draw_people, interval
 from psface.measures.pairs import cosine_auc
 from psface.measures.quality import reject_curve
 from psface.measures.summary import recognition_metrics
-from psface.measures.verification import Verification, draw_people, interval, rate_name
+from psface.measures.verification import Verification, rate_name
 from tests.measures.scored_people import scores_of
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from psface.captures.capture import NO_LIGHTS, Pixels
-from psface.faces.template import TEMPLATE, crop_image, similarity
+from psface.faces.alignment import TEMPLATE, crop_image, similarity
 from psface.recognise.degradations import DEGRADATIONS, eye_distance
 from psface.stereo.normals import photometric_stereo
 from tests.shapes import FOUR_LIGHTS, lit, sphere

@@ -12,10 +12,10 @@ import pytest
 from psface.captures.capture import Capture
 from psface.captures.capture_table import read_captures, write_captures
 from psface.errors import UserError
+from psface.faces.alignment import similarity
 from psface.faces.map_crops import crop_maps, face_oval
 from psface.faces.modalities import MAPS
 from psface.faces.packing import content
-from psface.faces.template import similarity
 from psface.fingerprint import ROOTS, closure
 from psface.stage_tables import read_table
 from psface.stereo.map_files import map_path, read_maps

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from psface.errors import UserError
-from psface.model.network.multitask import BACKBONES, Network
+from psface.model.network.backbones import build_backbone
+from psface.model.network.multitask import Network
 from psface.training.finetune import freeze_parts, parameter_groups
 from stages.params import load_params
 from tests.packed_faces import small_params
@@ -14,7 +15,7 @@ from tests.packed_faces import small_params
 
 @pytest.mark.parametrize("backbone", ["iresnet18", "iresnet50", "ir18", "irse50"])
 def test_the_parts_of_a_backbone_are_all_of_it_in_order(backbone):
-    network = BACKBONES[backbone](backbone, 1).eval()
+    network = build_backbone(backbone, 1).eval()
     parts = network.parts()
     assert len(parts) == 5
     found = [id(w) for part in parts for module in part for w in module.parameters()]

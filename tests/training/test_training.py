@@ -139,13 +139,19 @@ def test_a_checkpoint_of_other_code_is_not_resumed(folders, monkeypatch):
     monkeypatch.setattr(psface.training.loop, "code_digest", digest)
     recipe = small_params(**{"train.head": "cosface"})
     assert run_fingerprint(recipe, *args) != run_fingerprint(recipe, *args)
-    assert set(counted) == {("psface.training.loop", "psface.training.heads.cosface")}
+    modules_of_run = "psface.training.heads.cosface", "psface.model.network.iresnet"
+    assert set(counted) == {("psface.training.loop", *modules_of_run)}
     modules = closure(*counted[0])
     for name in ("training.training_state", "training.losses", "training.augmentation",
-                 "model.embedding", "model.network.iresnet", "model.network.ir",
+                 "model.embedding", "model.network.iresnet", "model.network.multitask",
                  "training.heads.base", "faces.arrays", "measures.verification"):  # fmt: skip
         assert f"psface.{name}" in modules
-    for name in ("psface.training.heads.magface", "stages.train", "psface.report.plotting"):
+    for name in (
+        "psface.training.heads.magface",
+        "psface.model.network.ir",
+        "stages.train",
+        "psface.report.plotting",
+    ):
         assert name not in modules
 
 

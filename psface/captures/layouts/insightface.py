@@ -17,7 +17,7 @@ from psface.captures.capture import Capture, Refusal
 from psface.captures.ingest_params import IngestParams
 from psface.captures.recordio import read_record
 from psface.errors import UserError
-from psface.tables import whole
+from psface.user_tables import whole
 
 MOST = 2**31  # people
 

@@ -19,7 +19,7 @@ from psface.captures.capture import LANDMARKS, Capture, Refusal
 from psface.captures.ingest_params import IngestParams
 from psface.errors import UserError
 from psface.paths import find_path
-from psface.tables import UserTable, read_user_table
+from psface.user_tables import UserTable, read_user_table
 
 LIGHT_COLUMNS = ("light_x", "light_y", "light_z")
 REQUIRED = ("identity", "session", "frame", *LIGHT_COLUMNS)

@@ -18,7 +18,7 @@ from psface.captures.images import OTHER_PICTURES, PICTURE_SUFFIXES
 from psface.captures.ingest_params import IngestParams
 from psface.errors import UserError
 from psface.paths import folders_in, listed, one_form
-from psface.tables import read_text, read_user_table
+from psface.user_tables import read_text, read_user_table
 
 LIGHTS = "LightSource.m"
 # The fields of metadataII.txt, in order, and their valid labels. An empty label means unknown.

@@ -1,6 +1,6 @@
 """Brightness, contrast, colour and sharpness of a face, measured in the aligned crop.
 
-In the crop (`psface.faces.template`) every face has the same size and position, so neither the
+In the crop (`psface.faces.alignment`) every face has the same size and position, so neither the
 picture's size nor its background matters. A face smaller than the crop is not enlarged.
 """
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from psface.captures.images import rgb
-from psface.faces.template import crop_image, similarity
+from psface.faces.alignment import crop_image, similarity
 
 SIDE = 112  # px, of the crop
 MARGIN = 1.0  # cut out around the landmarks first, as a share of their extent

@@ -16,7 +16,7 @@ from psface.commands.audit.rules import Finding, Rule
 from psface.errors import UserError
 from psface.files import replacing
 from psface.report.pages import templates
-from psface.tables import safe_cell
+from psface.user_tables import safe_cell
 
 COLUMNS = ("group", "identity", "path", "rule", "value", "limits", "verdict", "note")
 SUMMARY = ("rule", "of", "limits", "checked", "violated", "share", "not_measurable", "note")

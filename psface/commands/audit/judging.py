@@ -21,7 +21,7 @@ from psface.commands.audit.rules import Finding, Rule, rules_of
 from psface.commands.audit.worn import attribute_findings
 from psface.detect.face import Face, rgb8
 from psface.errors import UserError
-from psface.report.annotated import annotated
+from psface.report.annotated_pictures import annotated
 
 OF_PICTURE = ("shorter_side", "longer_side", "aspect", "faces")
 OF_FACE = (

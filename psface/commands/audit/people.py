@@ -10,7 +10,7 @@ from pathlib import Path
 from psface.commands.audit.audit_params import AuditParams
 from psface.commands.audit.data_set import Entry
 from psface.commands.audit.rules import Finding, Rule, Verdict
-from psface.tables import UserTable, read_user_table
+from psface.user_tables import UserTable, read_user_table
 
 GENDERS = {"male": "male", "m": "male", "female": "female", "f": "female"}
 OLDEST = 130.0  # years

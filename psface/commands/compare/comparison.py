@@ -18,8 +18,8 @@ from psface.commands.compare.compare_params import Sections
 from psface.commands.compare.experiments import base_params
 from psface.commands.compare.results import Result, by_run, read_results
 from psface.files import replacing
+from psface.measures.intervals import interval
 from psface.measures.paired import Measured, check_same_captures, measure, paired_p
-from psface.measures.verification import interval
 from psface.report.pages import templates
 
 # Metric, heading, and whether higher is better; None for the floors, which describe the data, not

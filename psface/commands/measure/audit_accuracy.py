@@ -30,7 +30,7 @@ from psface.commands.audit.degraded import (
 )
 from psface.commands.audit.judging import face_values
 from psface.config import Selection, load
-from psface.faces.template import similarity
+from psface.faces.alignment import similarity
 from psface.files import replacing
 from psface.parallel import map_in_processes
 from psface.running import PATH

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
-from psface.faces.template import smoothed
+from psface.faces.alignment import smoothed
 from psface.simulate.light import shade
 from psface.simulate.raster import FAR
 from psface.simulate.scene import build_scene

@@ -11,7 +11,7 @@ import numpy as np
 from psface.captures.media import read_picture
 from psface.detect.annotations import Annotated
 from psface.detect.face import rgb8
-from psface.faces.template import smoothed
+from psface.faces.alignment import smoothed
 from psface.files import replacing
 
 WIDTH, HEIGHT, FRAME_RATE = 640, 360, 25.0

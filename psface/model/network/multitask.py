@@ -9,16 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from psface.model.network import ir, iresnet
 from psface.model.network.attention import Attention, reverse_gradient
-from psface.model.network.ir import IR, IRSE
-from psface.model.network.iresnet import IResNet
+from psface.model.network.backbones import build_backbone
 from psface.model.network.layers import Neck
-
-BACKBONES: dict[str, type[IResNet | IR | IRSE]] = {
-    **dict.fromkeys(iresnet.BLOCKS, IResNet),
-    **{name: IRSE if name.startswith("irse") else IR for name in ir.BLOCKS},
-}
 
 
 @dataclass(frozen=True)
@@ -95,7 +88,7 @@ class Branch(nn.Module):
         attention: bool,
     ) -> None:
         super().__init__()
-        self.backbone = BACKBONES[backbone](backbone, channels)
+        self.backbone = build_backbone(backbone, channels)
         self.width = self.backbone.out_channels
         self.tasks = tasks
         chain = [*tasks, "identity"] if attention and tasks else []
@@ -133,7 +126,7 @@ class Network(nn.Module):
     embedding : int
         Size of the identity embedding, per branch.
     backbone : str
-        One of `BACKBONES`.
+        One of `psface.model.network.backbones.BACKBONES`.
     attention : bool
         Whether tasks are separated; see `Branch`.
 

@@ -7,7 +7,7 @@ from scipy.special import erf
 
 from psface.commands.audit.appearance import SIDE, appearance, blur, face_crop, face_mask
 from psface.commands.audit.degraded import blurred, taken
-from psface.faces.template import TEMPLATE, similarity
+from psface.faces.alignment import TEMPLATE, similarity
 
 POINTS = TEMPLATE * 224 + [30, 10]
 

@@ -2,86 +2,25 @@
 
 from __future__ import annotations
 
-import csv
 import errno
 import importlib.util
-import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
 
 import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
-from psface.captures.capture import LANDMARKS
 from psface.captures.media import Picture, frame_rate, is_video
 from psface.detect.face import Face, rgb8
 from psface.errors import UserError
-from psface.faces.template import crop_image, similarity
-from psface.files import made_folder
-from psface.tables import safe_cell
+from psface.faces.alignment import crop_image, similarity
 
 COLOUR = (90, 230, 90)  # RGB
-POINTS = [f"{name}_{axis}" for name in LANDMARKS for axis in "xy"]
-COLUMNS = ["path", "frame", "face", "x1", "y1", "x2", "y2", "score", *POINTS]
-
-
-class Table:
-    """A CSV or JSON table written row by row; complete when closed."""
-
-    def __init__(self, path: Path, columns: Sequence[str]) -> None:
-        made_folder(path.parent)
-        self.path, self.partial = path, path.with_name(f".partial-{path.name}")
-        try:
-            self.file: IO[str] = self.partial.open(
-                "w", encoding="utf-8", errors="backslashreplace", newline=""
-            )
-        except OSError as error:
-            raise UserError(f"{path.parent}: {error.strerror}; give another --out") from error
-        self.columns, self.json, self.rows = columns, path.suffix == ".json", 0
-        if not self.json:
-            self.csv = csv.writer(self.file)
-            self.csv.writerow(columns)
-
-    def __enter__(self) -> Table:
-        return self
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Add a row; missing columns are left empty."""
-        values = {name: row.get(name) for name in self.columns}
-        if self.json:
-            self.file.write("[\n" if self.rows == 0 else ",\n")
-            self.file.write(json.dumps(values, ensure_ascii=False))
-        else:
-            cells = map(safe_cell, values.values())
-            self.csv.writerow("" if cell is None else cell for cell in cells)
-        self.rows += 1
-
-    def __exit__(self, kind: object, *rest: object) -> None:
-        if self.json:
-            self.file.write("[]\n" if self.rows == 0 else "\n]\n")
-        self.file.close()
-        if kind is None:
-            self.partial.replace(self.path)
-        else:
-            self.partial.unlink()
-
-
-def face_row(path: Path, frame: int | None, number: int, face: Face) -> dict[str, Any]:
-    """The values of `COLUMNS` for a face."""
-    points = np.full(10, np.nan) if face.landmarks is None else face.landmarks.ravel()
-    numbers = {
-        **dict(zip(("x1", "y1", "x2", "y2"), face.box.tolist(), strict=True)),
-        "score": face.score,
-        **dict(zip(POINTS, points.tolist(), strict=True)),
-    }
-    rounded = {name: round(v, 4) if np.isfinite(v) else None for name, v in numbers.items()}
-    return {"path": str(path), "frame": frame, "face": number, **rounded}
 
 
 @dataclass(frozen=True)
