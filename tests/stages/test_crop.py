@@ -188,7 +188,7 @@ def sources(tmp_path, monkeypatch) -> Iterator[Path]:
     [
         ("faces/cropping.py", 4),
         ("faces/packing.py", 4),
-        ("faces/template.py", 4),
+        ("faces/alignment.py", 4),
         ("detect/mtcnn/networks.py", 4),
         ("captures/decoding.py", 4),
         ("stereo/registration.py", 4),
