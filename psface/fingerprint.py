@@ -40,11 +40,18 @@ def closure(*modules: str) -> dict[str, Path]:
     *modules : str
         ``psface.stereo.compute``, for instance.
 
+    Raises
+    ------
+    ValueError
+        If one of them does not exist.
+
     Examples
     --------
     >>> sorted(closure("psface.errors"))
     ['psface.errors']
     """
+    if unknown := [name for name in modules if _file(name) is None]:
+        raise ValueError(f"no module {unknown[0]}")
     files: dict[str, Path] = {}
     waiting = list(modules)
     while waiting:

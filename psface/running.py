@@ -35,6 +35,7 @@ def run(command: click.Command, alone_as: str = "") -> NoReturn:
         if (number := getattr(signal, name, None)) and signal.getsignal(number) == signal.SIG_DFL:
             with contextlib.suppress(ValueError):  # not the main thread
                 signal.signal(number, _stop)
+    command.context_settings.setdefault("help_option_names", ["-h", "--help"])
     try:
         with command.make_context(command.name, sys.argv[1:]) as context:
             with alone(alone_as) if alone_as else contextlib.nullcontext():

@@ -122,7 +122,7 @@ def limit_libraries() -> None:
     """Limit linear algebra to one thread, in this process and those it starts."""
     from threadpoolctl import threadpool_limits
 
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):  # for libraries loaded later
+    for name in ("OPENBLAS_NUM_THREADS",):  # for libraries loaded later
         os.environ.setdefault(name, "1")
     if "numpy" in sys.modules:
         threadpool_limits(1, user_api="blas")

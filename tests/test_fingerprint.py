@@ -133,3 +133,8 @@ def test_modules_whose_digest_is_asked_for_exist():
     }
     assert {"psface.simulate.recording", "psface.stereo.compute"} <= asked
     assert [name for name in asked if name not in closure(name)] == []
+
+
+def test_a_module_that_does_not_exist_is_refused():
+    with pytest.raises(ValueError, match=r"no module psface\.stereo\.compte"):
+        closure("psface.stereo.compte")

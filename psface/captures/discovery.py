@@ -45,7 +45,7 @@ def find_captures(
             yield path
 
 
-def read_capture_at(path: Path) -> Capture:
+def read_capture_at(path: Path | str) -> Capture:
     """Read the picture in a file, or the one capture in a folder.
 
     Examples
@@ -61,6 +61,7 @@ def read_capture_at(path: Path) -> Capture:
     UserError
         If there is none.
     """
+    path = Path(path)
     if not path.exists():
         raise UserError(f"{path}: no such picture or capture")
     capture = capture_at(path)

@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from psface.captures.limits import MAX_PIXELS
 from psface.running import PATH
 
-FAR = click.FloatRange(0, 1, min_open=True, max_open=True)
+
+class Rate(click.FloatRange):
+    """A rate between 0 and 1, excluding both, and NaN, which click's ranges let through."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True, max_open=True)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        rate: float = super().convert(value, param, ctx)
+        if math.isnan(rate):
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return rate
+
+
+FAR = Rate()
 BITS = click.IntRange(9, 16)
 
 model_option = click.option(

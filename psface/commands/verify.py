@@ -43,13 +43,13 @@ def verify(
     fold), or an InsightFace .bin. With OTHER, PAIRS and OTHER are two pictures or captures to
     compare. Exit status: 0; 1 if nothing can be compared; 2 for wrong arguments.
     """
+    if other is not None:
+        _compare(model, pairs, other, threshold)
+        return
     from psface.recognise.pair_lists import read_pairs
     from psface.recognise.recogniser import Recogniser
     from psface.report.verification_report import verify as verify_pairs
 
-    if other is not None:
-        _compare(model, pairs, other, threshold)
-        return
     listed = read_pairs(pairs, root)
     metrics = verify_pairs(Recogniser(model), listed, far, degrade, out)
     width = max(map(len, metrics))

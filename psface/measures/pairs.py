@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from psface.measures.verification import Verification
@@ -75,4 +77,5 @@ def cosine_auc(embeddings: np.ndarray, identities: np.ndarray) -> float:
     """The AUC of the cosine over all pairs, or over `some_pairs` with `IMPOSTORS`; 0.5 if all pairs
     are of one kind."""
     first, second, same = some_pairs(identities, IMPOSTORS, 0)
-    return Verification(pair_cosines(unit(embeddings), first, second), same).auc
+    auc = Verification(pair_cosines(unit(embeddings), first, second), same).auc
+    return 0.5 if math.isnan(auc) else auc

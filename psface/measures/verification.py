@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -102,9 +103,9 @@ class Verification:
 
     @cached_property
     def auc(self) -> float:
-        """Area under the ROC; 0.5 if all pairs are of one kind."""
+        """Area under the ROC; NaN if all pairs are of one kind."""
         if not 0 < self.impostors < len(self.same):
-            return 0.5
+            return math.nan
         return float(np.trapezoid(self.roc.tar, self.roc.far))
 
     @property
@@ -183,7 +184,7 @@ class Verification:
         None), ``eer`` and ``tar_at_far_<rate>``."""
         low, high = (None, None) if draws is None else interval(self.resampled_aucs(draws))
         return {
-            "auc": self.auc,
+            "auc": None if math.isnan(self.auc) else self.auc,
             "auc_low": low,
             "auc_high": high,
             "eer": self.eer,

@@ -18,7 +18,7 @@ from psface.model.network.multitask import Network
 from psface.model.onnx_model import CARD, IDENTITY, INPUT, MODEL, Exported
 from psface.vectors import unit
 
-INSTALL = "pip install -e '.[export]'"
+INSTALL = "pip install 'psface[export]'"
 CHECKED = 64  # crops, evenly spaced
 ALIKE = 0.9999  # smallest cosine allowed between the two embeddings of a crop
 

@@ -51,7 +51,8 @@ class Recogniser:
     1.0
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | str) -> None:
+        folder = Path(folder)
         self.network: nn.Module
         if is_exported(folder):
             self.network, self.card = load_exported(folder)

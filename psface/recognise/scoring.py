@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -83,9 +83,10 @@ def _crop_or_refusal(capture: Capture | Refusal, card: Card) -> Crop | Refusal:
     if isinstance(capture, Refusal):
         return capture
     try:
-        return crop_for(capture, card)
+        crop = crop_for(capture, card)
     except UserError as error:
         return Refusal("", name_of(capture), str(error))
+    return replace(crop, planes={name: crop.planes[name] for name in card.maps})  # no more memory
 
 
 def _card_for(pairs: PairSet, card: Card) -> Card:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
+from psface.captures.capture import Capture
 from psface.stereo.integrators.integrators import integrator
 from psface.stereo.map_files import Maps, as_stored
 from psface.stereo.normals import photometric_stereo
@@ -42,6 +43,17 @@ def compute_maps(frames: np.ndarray, lights: np.ndarray, params: StereoParams) -
     shifts = register(frames) if params.register_frames else np.zeros((len(frames), 2))
     maps = maps_of_aligned(align(frames, shifts), lights, params)
     return as_stored(replace(maps, shifts=shifts))
+
+
+def maps_of_capture(capture: Capture, params: StereoParams) -> Maps:
+    """`compute_maps` of a capture under known lights that was checked.
+
+    Raises
+    ------
+    UserError
+        If a frame cannot be read, or the integrator does not converge.
+    """
+    return compute_maps(capture.pixels().grey, capture.lights, params)
 
 
 def maps_of_aligned(frames: np.ndarray, lights: np.ndarray, params: StereoParams) -> Maps:

@@ -160,3 +160,12 @@ def test_a_package_of_the_pipeline_that_is_not_installed_is_one_line(monkeypatch
     monkeypatch.setitem(sys.modules, "sklearn.model_selection", None)
     monkeypatch.delitem(sys.modules, "psface.recognise.pair_lists", raising=False)
     refused(capsys, r"sklearn is not installed; `pip install 'psface\[pipeline\]'`", "verify", "x")
+
+
+def test_not_a_number_is_not_a_rate(capsys):
+    assert psface("identify", "x", "--far", "nan") == 2
+    assert "'nan' is not a number" in capsys.readouterr().err
+
+
+def test_help_by_a_letter(capsys):
+    assert psface("detect", "-h") == 0 and "Example" in capsys.readouterr().out

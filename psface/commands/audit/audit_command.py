@@ -34,13 +34,15 @@ def audit(context: click.Context, root: Path | None, out: Path, report: bool) ->
 
     Exit status: 0, no violations; 1, violations; 2, the data set could not be audited.
     """
-    from psface.commands.audit.auditing import audit as audit_all
-
     try:
+        from psface.commands.audit.auditing import audit as audit_all
+
         params = load(Sections)
         outcome = audit_all(params.audit, root or Path(params.audit.root), out, params.seed)
     except UserError as error:
         fail(str(error), NOT_AUDITED)
+    except ModuleNotFoundError as error:
+        fail(f"{error.name} is not installed; `pip install 'psface[pipeline]'`", NOT_AUDITED)
     except OSError as error:
         fail(f"{error.filename or out}: {error.strerror}", NOT_AUDITED)
     _print(outcome)

@@ -126,6 +126,8 @@ def _pipelines(commit: str | None) -> list[dict[str, Any]]:
     """The pipeline's stages at a commit (None: now), without their descriptions."""
     pipeline = []
     for path in PIPELINES:
+        if commit is None and not Path(path).is_file():
+            raise UserError(f"{path}: missing; run this in the project's root folder")
         text = (
             Path(path).read_text(encoding="utf-8")
             if commit is None
