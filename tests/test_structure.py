@@ -16,8 +16,6 @@ CODE = sorted(
     for path in (ROOT / package).rglob("*.py")
 )
 COMMANDS = "psface/commands/"
-# Modules of one name in several folders, and why.
-NAMESAKES: dict[str, str] = {}
 
 
 @cache
@@ -137,5 +135,4 @@ def test_test_files_have_names_of_their_own():
 
 def test_modules_have_names_of_their_own():
     twice = of_one_name([p for p in (ROOT / "psface").rglob("*.py") if p.name != "__init__.py"])
-    assert {name: places for name, places in twice.items() if name not in NAMESAKES} == {}
-    assert set(NAMESAKES) <= set(twice)
+    assert twice == {}
