@@ -105,7 +105,8 @@ def test_another_modality_reruns_train_and_evaluate_alone(clone):
         ]
         assert "-" not in row
     run(["git", "checkout", "--quiet", "."], clone)
-    assert ran(dvc(clone, "repro")) == ["check"]  # the first modality's results come from the cache
+    # `check` reads all of params.yaml; it runs, or comes from DVC's run cache as the others do.
+    assert set(ran(dvc(clone, "repro"))) <= {"check"}
 
 
 def test_a_wrong_modality_stops_at_once(clone):
@@ -197,4 +198,4 @@ def test_one_s_own_detector_apart_from_the_main_chain(clone):
     changed = run(["git", "status", "--porcelain"], clone).stdout.splitlines()
     assert set(changed) <= {" M params.yaml", "?? models/dvc.lock"}
     run(["git", "checkout", "--quiet", "."], clone)
-    assert ran(dvc(clone, "repro")) == []  # the main chain has no part in it
+    assert set(ran(dvc(clone, "repro"))) <= {"check"}  # the main chain has no part in it
