@@ -16,7 +16,6 @@ The API for notebooks, loaded on first use:
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -49,8 +48,9 @@ __all__ = list(_HOMES)
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module 'psface' has no attribute {name!r}")
-    module, _, attribute = _HOMES[name].partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    from psface.registry import named
+
+    return named(_HOMES[name])
 
 
 def __dir__() -> list[str]:
