@@ -100,18 +100,17 @@ def test_frozen_parts_stay_as_they_are():
 
 def test_steps_of_the_optimiser_are_those_of_a_plain_pass():
     """A fused optimiser takes gradients as they lie in memory, whatever their strides say."""
-    batch = torch.randn(module.SHARD, 4, 32, 32)
-    ours, plain = network().float(), network().float()
+    # In doubles: bfloat16 rounds by the number of threads, and these losses amplify that.
+    batch = torch.randn(module.SHARD, 4, 32, 32, dtype=torch.float64)
+    ours, plain = network(), network()
     for net in (ours, plain):
         optimizer = torch.optim.SGD(net.parameters(), 0.1, fused=True)
         if net is ours:
             step(net, batch)
             assert all(w.grad is None or w.grad.stride() == w.stride() for w in net.parameters())
         else:
-            with autocast(batch.device):
-                out = net(batch, 0.3)
-            loss_of(out).backward()
+            loss_of(net(batch, 0.3)).backward()
         optimizer.step()
     name = "branches.0.backbone.layers.3.residual.0.weight"
     moved = [dict(net.named_parameters())[name] for net in (ours, plain)]
-    torch.testing.assert_close(*moved, atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(*moved, atol=1e-9, rtol=1e-6)
