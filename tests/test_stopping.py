@@ -20,6 +20,7 @@ from psface.running import alone, run
 
 ROOT = Path(__file__).parents[1]
 WORK = """
+import signal
 import time
 import click
 from psface.parallel import map_in_processes
@@ -32,6 +33,7 @@ def main():
     for _ in map_in_processes(time.sleep, [0.2] * 1000, "work"):
         print("one", flush=True)
 if __name__ == "__main__":
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, which ignores it
     run(main, alone_as="work")
 """
 
