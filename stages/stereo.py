@@ -18,7 +18,7 @@ from psface.parallel import map_in_processes
 from psface.registry import module_of
 from psface.running import PATH, run
 from psface.stereo.accuracy import truth_metrics
-from psface.stereo.compute import maps_of_capture
+from psface.stereo.compute import compute_maps
 from psface.stereo.integrators.integrators import INTEGRATORS
 from psface.stereo.map_files import map_path, read_maps, read_notes, write_maps
 from psface.stereo.stereo_params import StereoParams
@@ -70,7 +70,8 @@ def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[
 def fingerprint(capture: Capture, params: StereoParams, code: str) -> str:
     """Hash everything that a capture's maps depend on."""
     lights = capture.lights.tobytes().hex()
-    return digest_of(capture.digest, lights, params.model_dump_json(), code)
+    rig = "" if capture.rig is None else capture.rig.text()
+    return digest_of(capture.digest, lights, rig, params.model_dump_json(), code)
 
 
 def _mark(path: Path) -> str | None:
@@ -89,7 +90,7 @@ def _is_intact(capture: Capture, out: Path) -> bool:
 def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refusal | None:
     path = map_path(out, capture)
     try:
-        maps = maps_of_capture(capture, params)
+        maps = compute_maps(capture.pixels(), params)
     except UserError as error:
         path.unlink(missing_ok=True)
         return Refusal(capture.identity, capture.name, str(error))

@@ -29,6 +29,7 @@ from safetensors.torch import save_file
 from psface.captures.capture import Capture
 from psface.captures.capture_table import read_captures, write_captures
 from psface.captures.checks import check_capture
+from psface.captures.exposure import exposure_of
 from psface.captures.images import read_frame
 from psface.captures.layouts.layouts import reader
 from psface.captures.media import read_media
@@ -42,6 +43,9 @@ from psface.measures.scores import read_scores, write_scores
 from psface.model.card import load_model
 from psface.recognise.gallery import build_gallery, read_gallery, write_gallery
 from psface.recognise.pair_lists import read_pairs
+from psface.rig.formats.found import Options
+from psface.rig.formats.rig_formats import import_rig
+from psface.rig.rig import Rig, read_rig
 from psface.stage_tables import read_table as read_own_table
 from psface.stereo.map_files import Maps, read_maps, read_notes, write_maps
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
@@ -51,8 +55,11 @@ from psface.user_tables import whole
 from stages.params import load_params
 from tests.captures.layouts.test_recordio import RECORDS, packed
 from tests.measures.scored_people import scores_of
+from tests.rig.formats.written_mat import write_pair
+from tests.rig.test_rig import DISTANT, NEAR
 from tests.untrained_models import save_untrained, untrained_card
 from tests.written_captures import write_capture, write_landmarks
+from tests.written_pictures import dng, exposed, exr, saved, tiff
 
 ROOT = Path(__file__).parents[1]
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
@@ -216,6 +223,24 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
     for name, data in good(pictures, base / "pictures").items():
         out[f"picture {name}"] = Target({name: data}, every_picture)
 
+    def frames(folder: Path) -> None:
+        light = picture / np.float32(255)
+        samples = rng.integers(600, 4000, (40, 48)).astype(np.uint16)
+        channels = {name: light[..., number] for number, name in enumerate("RGB")}
+        (folder / "a.exr").write_bytes(exr(channels, expTime=0.1))
+        (folder / "b.exr").write_bytes(exr({"Y": light[..., 0].astype(np.float16)}))
+        (folder / "a.tif").write_bytes(tiff(light, photometric="rgb", compression="deflate"))
+        (folder / "a.dng").write_bytes(dng(samples))
+        (folder / "exif.jpg").write_bytes(saved(picture, "JPEG", exif=b"Exif\0\0" + exposed()))
+
+    def every_frame(root: Path) -> None:
+        for path in root.iterdir():
+            exposure_of(path.read_bytes(), path)
+        every_picture(root)
+
+    for name, data in good(frames, base / "frames").items():
+        out[f"frame {name}"] = Target({name: data}, every_frame)
+
     def video(folder: Path) -> None:
         writer = cv2.VideoWriter(
             str(folder / "a.avi"), cv2.VideoWriter_fourcc(*"MJPG"), 5, (64, 48)
@@ -263,6 +288,35 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
     out["params.yaml"] = Target(
         good(parameters, base / "parameters"), lambda root: load_params(root / "params.yaml")
     )
+
+    def rigs(folder: Path) -> None:
+        (folder / "near.yaml").write_text(NEAR)
+        (folder / "distant.yaml").write_text(DISTANT)
+        (folder / "near.json").write_text(read_rig(folder / "near.yaml").text())
+        (folder / "dome.lp").write_text("2\r\nleft 1.jpg -0.6 0 0.8\r\nC:\\b.jpg 0.6 0 0.8\r\n")
+        (folder / "light_directions.txt").write_text("0 0 1\n0.6 0 0.8\n")
+        (folder / "light_intensities.txt").write_text("1.5 2 2.5\n1 1 1\n")
+        (folder / "filenames.txt").write_text("001.png\n002.png\n")
+        write_pair(folder)
+
+    def use_rig(rig: Rig) -> None:
+        assert np.isfinite(rig.lights()).all()
+
+    def foreign(name: str, root: Path) -> None:
+        options = Options(size=(2600, 1732)) if name == "light.mat" else Options()
+        use_rig(import_rig(root / name, options=options, distance_mm=700.0)[0])
+
+    files = good(rigs, base / "rigs")
+    for name in ("near.yaml", "near.json", "distant.yaml"):
+        out[f"rig {name}"] = Target(
+            {name: files[name]}, lambda root, n=name: use_rig(read_rig(root / n))
+        )
+    for name, damaged in {
+        "dome.lp": ("dome.lp",),
+        "light_directions.txt": tuple(n for n in files if n.endswith(".txt")),
+        "light.mat": ("light.mat", "camera.mat"),
+    }.items():
+        out[f"rig {name}"] = Target(files, partial(foreign, name), damaged)
 
     def pth(folder: Path) -> None:
         torch.save({"state_dict": {"a": torch.zeros(3)}}, folder / "a.pth")
@@ -369,7 +423,9 @@ NAMES = [
     "picture a.tif", "picture b.tif", "picture c.pgm", "picture d.png", "video", "pairs.txt",
     "pairs.csv", "people.csv", "wider.txt", "a-ellipseList.txt", "dlib.xml", "params.yaml", "a.pth",
     "a.safetensors", "mtcnn", "sessions.parquet", "split", "faces", "scores.npz", "checkpoint",
-    "card.json", "gallery", "maps",
+    "card.json", "gallery", "maps", "frame a.exr", "frame b.exr", "frame a.tif", "frame a.dng",
+    "frame exif.jpg", "rig near.yaml", "rig near.json", "rig distant.yaml",
+    "rig dome.lp", "rig light_directions.txt", "rig light.mat",
 ]  # fmt: skip
 
 

@@ -7,10 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from psface.captures.images import decode, grey, read_bytes, rgb
+from psface.captures.decoding import decode
+from psface.captures.exposure import exposure_of, relative_exposures
+from psface.captures.images import grey, read_bytes, rgb
+from psface.captures.linear_frames import linear_frames
 from psface.paths import one_form
+from psface.rig.rig import Rig
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
+WELL_EXPOSED = 0.8  # of the range: the 99th percentile of the brightest frame
 NO_LIGHTS = np.empty((0, 3))
 
 
@@ -27,8 +32,8 @@ class Capture:
     frames : tuple of str
         Image files, one per light.
     lights : (n, 3) float64
-        Unit vectors from the surface to the light; x right, y up, z towards the camera. (0, 3) for
-        a picture.
+        Vectors from the surface to the light, as long as it is strong relative to the others; x
+        right, y up, z towards the camera. (0, 3) for a picture.
     attributes : dict of str to str
         Raw labels by attribute name; the empty string if unknown.
     landmarks : (5, 2) float64 or None
@@ -40,6 +45,13 @@ class Capture:
         Bit depth of 16-bit frames that do not record it.
     contents : tuple of bytes or None
         The frames' encoded images, if they are not in files of their own.
+    rig : Rig or None
+        What else is known of the camera and the lamps, in the order of the frames. The pictures
+        that it names are paths from the current folder.
+    ambient : str
+        Frame with all lamps off; that of the rig, if empty.
+    mask : str
+        Picture that is white where the face is.
     """
 
     identity: str
@@ -51,6 +63,9 @@ class Capture:
     digest: str = ""
     bits: int | None = None
     contents: tuple[bytes, ...] | None = None
+    rig: Rig | None = None
+    ambient: str = ""
+    mask: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "identity", one_form(self.identity))
@@ -86,26 +101,78 @@ class Capture:
             return self.contents[number]
         return read_bytes(Path(self.frames[number]))
 
+    @property
+    def aides(self) -> list[str]:
+        """The pictures beside the frames: ambient, mask and flat fields."""
+        dark = self.ambient or (self.rig.ambient if self.rig else "")
+        return [name for name in (dark, self.mask, *self.flat_fields) if name]
+
+    @property
+    def flat_fields(self) -> list[str]:
+        """A picture for each lamp, or none."""
+        return [lamp.flat_field for lamp in self.rig.lamps if lamp.flat_field] if self.rig else []
+
     def pixels(self, colour: bool = False) -> Pixels:
-        """Decode the frames of a checked capture (`psface.captures.checks`).
+        """Decode the frames of a checked capture (`psface.captures.checks`) to linear light.
 
         With ``colour``, frame 0 is also returned in RGB.
 
         Raises
         ------
         UserError
-            If a frame is missing or cannot be read.
+            If a frame is missing or cannot be read, or the exposures that the files state differ
+            and cannot be compared.
         """
+        encoded = [self.encoded(number) for number in range(len(self.frames))]
+        white = self.rig.camera.white if self.rig else 1.0
         images = [
-            decode(self.encoded(number), Path(name), self.bits, None)
-            for number, name in enumerate(self.frames)
+            decode(data, Path(name), self.bits, None, white)
+            for data, name in zip(encoded, self.frames, strict=True)
         ]
-        return Pixels(
-            np.stack([grey(image) for image in images]),
-            rgb(images[0]) if colour else None,
-            self.lights,
-            self.landmarks,
-        )
+        mask = self._mask()
+        first = rgb(images[0], white) if colour else None
+        if self.is_picture:
+            return Pixels(grey(images[0])[None], first, self.lights, self.landmarks)
+        frames, saturated = self._linear(images, encoded)
+        return Pixels(frames, first, self.lights, self.landmarks, self.rig, saturated, mask)
+
+    def _linear(
+        self, images: list[np.ndarray], encoded: list[bytes]
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        dark = self.ambient or (self.rig.ambient if self.rig else "")
+        dark_data = [read_bytes(Path(dark))] if dark else []
+        paths = [Path(name) for name in (*self.frames, *([dark] if dark else []))]
+        stated = [
+            exposure_of(data, path)
+            for data, path in zip([*encoded, *dark_data], paths, strict=True)
+        ]
+        exposures = relative_exposures(stated, paths)
+        same = exposures is None or bool((exposures == 1).all())
+        if same and not dark and (self.rig is None or not _corrects(self.rig, images)):
+            white = self.rig.camera.white if self.rig else 1.0
+            return np.stack([grey(image, white) for image in images]), None
+        rig = self.rig or Rig()
+        ambient = self._aide(dark, rig) if dark else None
+        flats = [self._aide(name, rig) for name in self.flat_fields] or None
+        return linear_frames(images, rig, ambient, flats, None if same else exposures)
+
+    def _aide(self, name: str, rig: Rig) -> np.ndarray:
+        return decode(read_bytes(Path(name)), Path(name), self.bits, None, rig.camera.white)
+
+    def _mask(self) -> np.ndarray | None:
+        if not self.mask:
+            return None
+        return grey(decode(read_bytes(Path(self.mask)), Path(self.mask))) > 0.5
+
+
+def _corrects(rig: Rig, images: list[np.ndarray]) -> bool:
+    """Whether frames differ from what a linear grey camera takes under such lamps."""
+    camera = rig.camera
+    return (
+        camera.response != "linear"
+        or any(image.ndim == 3 for image in images)
+        or any(lamp.flat_field or np.ndim(lamp.intensity) for lamp in rig.lamps)
+    )
 
 
 @dataclass(frozen=True)
@@ -118,15 +185,32 @@ class Pixels:
     colour : (H, W, 3) float32 in [0, 1] or None
         Frame 0 in RGB, if requested.
     lights : (n, 3)
-        (0, 3) for a picture.
+        As long as each is strong; (0, 3) for a picture.
     landmarks : (5, 2) or None
         Supplied with the capture.
+    rig : Rig or None
+    saturated : (n, H, W) bool or None
+        Where a frame is at the sensor's limit, if ``grey`` no longer tells.
+    mask : (H, W) bool or None
+        Where the face is, if supplied with the capture.
     """
 
     grey: np.ndarray
     colour: np.ndarray | None
     lights: np.ndarray
     landmarks: np.ndarray | None
+    rig: Rig | None = None
+    saturated: np.ndarray | None = None
+    mask: np.ndarray | None = None
+
+    @property
+    def visible(self) -> np.ndarray:
+        """``grey``, brightened if undoing the response darkened it: for registration and detection,
+        which are made for well exposed frames."""
+        if self.saturated is None:
+            return self.grey
+        level = max(float(np.percentile(frame, 99)) for frame in self.grey)
+        return np.clip(self.grey * np.float32(WELL_EXPOSED / max(level, 1e-6)), 0, 1)
 
 
 @dataclass(frozen=True)

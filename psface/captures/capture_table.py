@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import pyarrow as pa
 
 from psface.captures.capture import Capture, Refusal
 from psface.files import is_path_part, replacing
+from psface.rig.rig import Rig, parse_rig
 from psface.stage_tables import _reporting, read_rows, write_rows
 from psface.user_tables import safe
 
@@ -25,6 +28,9 @@ SCHEMA = pa.schema(
         "digest": pa.string(),
         "attributes": pa.map_(pa.string(), pa.string()),
         "bits": pa.int8(),
+        "rig": pa.string(),
+        "ambient": pa.string(),
+        "mask": pa.string(),
     }
 )
 
@@ -41,6 +47,9 @@ def write_captures(path: Path, captures: Iterable[Capture]) -> None:
             "digest": c.digest,
             "attributes": list(c.attributes.items()),
             "bits": c.bits,
+            "rig": None if c.rig is None else c.rig.text(),
+            "ambient": c.ambient,
+            "mask": c.mask,
         }
         for c in captures
     )
@@ -58,11 +67,11 @@ def read_captures(path: Path) -> Iterator[Capture]:
     """
     for row in read_rows(path, "ingest", SCHEMA):
         with _reporting(path, "ingest"):
-            capture = _capture(row)
+            capture = _capture(row, path)
         yield capture
 
 
-def _capture(row: dict[str, Any]) -> Capture:
+def _capture(row: dict[str, Any], path: Path) -> Capture:
     landmarks = row["landmarks"]
     capture = Capture(
         identity=row["identity"],
@@ -73,14 +82,29 @@ def _capture(row: dict[str, Any]) -> Capture:
         landmarks=None if landmarks is None else np.reshape(landmarks, (5, 2)),
         digest=row["digest"],
         bits=row["bits"],
+        rig=None if row["rig"] is None else _rig(row["rig"], path),
+        ambient=row["ambient"],
+        mask=row["mask"],
     )
-    texts = (capture.digest, *capture.frames, *capture.attributes, *capture.attributes.values())
+    texts = (
+        capture.digest,
+        capture.ambient,
+        capture.mask,
+        *capture.frames,
+        *capture.attributes,
+        *capture.attributes.values(),
+    )
     if not all(isinstance(text, str) for text in texts) or not np.isfinite(capture.lights).all():
         raise ValueError(f"{capture.key} is not a capture")
     for part in (capture.identity, capture.name):
         if not is_path_part(part):
             raise ValueError(f"{part!r} is not a name")
     return capture
+
+
+@lru_cache(maxsize=64)  # most captures share one
+def _rig(text: str, path: Path) -> Rig:
+    return parse_rig(json.loads(text), path)
 
 
 def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from PIL import Image
 
 from psface.captures.capture import Capture, Refusal
 from psface.captures.decoding import decode
-from psface.captures.images import grey
+from psface.captures.exposure import exposure_of, relative_exposures
+from psface.captures.images import grey, read_bytes
 from psface.captures.limits import CaptureLimits
 from psface.errors import UserError
 from psface.files import is_path_part, is_utf8
@@ -45,7 +49,8 @@ def check_frames(capture: Capture, limits: CaptureLimits) -> str:
         return _check_picture(capture, limits)
     _check_lights(capture, limits.max_condition)
     _check_landmarks(capture)
-    return _check_capture(capture, limits)
+    digest, brightness = _check_frames(capture, limits)
+    return _check_aides(capture, limits, digest, brightness)
 
 
 def _check_names(capture: Capture) -> None:
@@ -78,6 +83,11 @@ def _check_picture(capture: Capture, limits: CaptureLimits) -> str:
 def _check_lights(capture: Capture, max_condition: float) -> None:
     lights = capture.lights
     where = Path(capture.frames[0]).parent if capture.frames else capture.key
+    if not len(lights):
+        raise UserError(
+            f"{where}: {len(capture.frames)} frames without lights; give them in LightSource.m, a "
+            "rig file beside the frames, or ingest.rig"
+        )
     if len(lights) < MIN_LIGHTS:
         raise UserError(f"{where}: {len(lights)} lights, need at least {MIN_LIGHTS}")
     if len(lights) != len(capture.frames):
@@ -87,7 +97,8 @@ def _check_lights(capture: Capture, max_condition: float) -> None:
     if (lights[:, 2] <= 0).any():
         behind = int(np.argmax(lights[:, 2] <= 0)) + 1
         raise UserError(f"{where}: light {behind} is behind the face (z <= 0); check its direction")
-    singular = np.linalg.svd(lights, compute_uv=False)
+    directions = lights / np.linalg.norm(lights, axis=1, keepdims=True)
+    singular = np.linalg.svd(directions, compute_uv=False)
     condition = singular[0] / max(singular[2], 1e-12)
     if condition > max_condition:
         shown = f"condition {condition:.0f}" if condition < 1e6 else "rank 2"
@@ -103,23 +114,23 @@ def _check_landmarks(capture: Capture) -> None:
         raise UserError(f"{folder}: all five landmarks coincide; correct or remove them")
 
 
-def _check_capture(capture: Capture, limits: CaptureLimits) -> str:
-    digest = hashlib.sha256()
+def _check_frames(capture: Capture, limits: CaptureLimits) -> tuple[Any, float]:
+    """Check the frames; return their hash, to be continued, and the least mean of all."""
+    digest, stated, means = hashlib.sha256(), [], []
     first_shape: tuple[int, ...] | None = None
     seen: dict[bytes, str] = {}
+    white = capture.rig.camera.white if capture.rig else 1.0
     for number, name in enumerate(capture.frames):
         path = Path(name)
         data = capture.encoded(number)
         digest.update(data)
-        if data.startswith(JPEG):
-            raise UserError(
-                f"{path}: a JPEG, whose values are not linear in the light; save frames as PNG, "
-                "TIFF, PGM or BMP, with the sensor's linear values"
-            )
-        image = decode(data, path, limits.bits, limits.max_pixels)
-        frame = grey(image)
+        _check_linear(data, path, capture)
+        stated.append(exposure_of(data, path))
+        image = decode(data, path, limits.bits, limits.max_pixels, white)
+        frame = grey(image, white)
         if first_shape is None:
             first_shape = frame.shape
+            _check_rig_size(frame.shape, path, capture)
         if frame.shape != first_shape:
             sizes = " and ".join(f"{w}x{h}" for h, w in (first_shape, frame.shape))
             raise UserError(f"{path}: frames of two sizes, {sizes}; take them all at one size")
@@ -129,20 +140,82 @@ def _check_capture(capture: Capture, limits: CaptureLimits) -> str:
                 f"{path}: identical to {other}, which cannot happen under two lights; "
                 "was the camera slower than the lamps? take the frames again"
             )
-        saturated = float((frame >= SATURATED).mean())
-        if saturated > limits.max_saturated:
+        _check_levels(frame, path, limits)
+        means.append(float(frame.mean()))
+    relative_exposures(stated, [Path(name) for name in capture.frames])
+    return digest, min(means)
+
+
+def _check_linear(data: bytes, path: Path, capture: Capture) -> None:
+    if data.startswith(JPEG) and (capture.rig is None or capture.rig.camera.response == "linear"):
+        raise UserError(
+            f"{path}: a JPEG, whose values are not linear in the light; save frames as PNG, "
+            "TIFF, PGM, BMP, EXR or camera RAW, with the sensor's linear values, or name the "
+            "camera's response (such as `srgb`) in a rig file (ingest.rig)"
+        )
+
+
+def _check_rig_size(shape: tuple[int, ...], path: Path, capture: Capture) -> None:
+    camera = capture.rig.camera if capture.rig else None
+    if camera is None or camera.width_px is None:
+        return
+    if shape != (camera.height_px, camera.width_px):
+        raise UserError(
+            f"{path}: {shape[1]}x{shape[0]}, but the rig's camera takes "
+            f"{camera.width_px}x{camera.height_px}; use the rig of these frames, uncropped"
+        )
+
+
+def _check_levels(frame: np.ndarray, path: Path, limits: CaptureLimits) -> None:
+    saturated = float((frame >= SATURATED).mean())
+    if saturated > limits.max_saturated:
+        raise UserError(
+            f"{path}: {saturated:.0%} is saturated, at most {limits.max_saturated:.0%}; "
+            "lower the exposure or raise ingest.max_saturated"
+        )
+    brightness = float(np.percentile(frame, 99))
+    if brightness < limits.min_brightness:
+        raise UserError(
+            f"{path}: black or nearly so (99th percentile {brightness:.2g} of the range); "
+            "did its light fire? If it is lit, lower ingest.min_brightness "
+            f"({limits.min_brightness:g})"
+        )
+
+
+def _check_aides(capture: Capture, limits: CaptureLimits, digest: Any, brightness: float) -> str:
+    """Check the pictures beside the frames; return the hash of all."""
+    shape = None
+    for name in capture.aides:
+        path = Path(name)
+        data = read_bytes(path)
+        digest.update(data)
+        white = capture.rig.camera.white if capture.rig else 1.0
+        if name == capture.mask and has_alpha(data):
+            raise UserError(f"{path}: a mask with an alpha channel; save it as grey, white on face")
+        image = grey(decode(data, path, limits.bits, limits.max_pixels, white), white)
+        if shape is None:
+            shape = decode(
+                capture.encoded(0), Path(capture.frames[0]), limits.bits, None, white
+            ).shape[:2]
+        if image.shape != shape:
+            sizes = " and ".join(f"{w}x{h}" for h, w in (shape, image.shape))
+            raise UserError(f"{path}: not of the frames' size, {sizes}; take it like the frames")
+        if name == capture.mask and not (image > 0.5).any():
+            raise UserError(f"{path}: an empty mask; paint the face white")
+        if name not in (capture.mask, *capture.flat_fields) and image.mean() > brightness:
             raise UserError(
-                f"{path}: {saturated:.0%} is saturated, at most {limits.max_saturated:.0%}; "
-                "lower the exposure or raise ingest.max_saturated"
+                f"{path}: brighter than a frame, as no ambient light can be; was a lamp on?"
             )
-        brightness = float(np.percentile(frame, 99))
-        if brightness < limits.min_brightness:
-            raise UserError(
-                f"{path}: black or nearly so (99th percentile {brightness:.2g} of the range); "
-                "did its light fire? If it is lit, lower ingest.min_brightness "
-                f"({limits.min_brightness:g})"
-            )
-    return digest.hexdigest()
+    return str(digest.hexdigest())
+
+
+def has_alpha(data: bytes) -> bool:
+    """Whether a picture has an alpha channel."""
+    try:
+        with Image.open(io.BytesIO(data)) as image:
+            return "A" in image.getbands() or "transparency" in image.info
+    except Exception:  # `decode` says what is wrong with it
+        return False
 
 
 def unique(captures: Iterable[Capture | Refusal]) -> Iterator[Capture | Refusal]:

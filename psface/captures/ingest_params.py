@@ -8,7 +8,7 @@ from pydantic import Field
 
 from psface.captures.layouts.layouts import READERS
 from psface.captures.limits import CaptureLimits
-from psface.config import Count, Section
+from psface.config import Count, FileName, Section
 
 
 class YaleParams(Section):
@@ -19,9 +19,17 @@ class YaleParams(Section):
     max_angle: Annotated[float, Field(gt=0, le=90)]
 
 
+class ManifestParams(Section):
+    """How to read a manifest (`psface.captures.layouts.manifest`)."""
+
+    light_lengths: Literal["unstated", "intensity", "ignored"] = "unstated"
+
+
 class IngestParams(CaptureLimits):
-    """Which captures to read, and their layout."""
+    """Which captures to read, their layout, and the rig that took them."""
 
     source: Literal[tuple(READERS)]  # type: ignore[valid-type]
     root: Annotated[str, Field(min_length=1)]
+    rig: FileName = ""
     yale: YaleParams
+    manifest: ManifestParams = ManifestParams()

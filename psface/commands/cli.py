@@ -57,6 +57,10 @@ COMMANDS = {
         "psface.commands.survey.survey_command:survey",
         "Compare face detectors.",
     ),
+    "rig": (
+        "psface.commands.rig.rig_command:rig",
+        "Describe, calibrate and convert a rig.",
+    ),
     "measure": (
         "psface.commands.measure.measure_command:measure",
         "Measure the reliability of psface's own tools.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop 
     if maps is not None and maps.shifts is not None:
         pixels = registered(pixels, maps.shifts)
     albedo = None if maps is None else maps.albedo
-    found = find_face(pixels.grey, albedo, pixels.landmarks, params)
+    found = find_face(pixels.visible, albedo, pixels.landmarks, params)
     if found is None:
         return None
     face, found_on = found
@@ -96,7 +96,7 @@ def crop_at(
 
 def registered(pixels: Pixels, shifts: np.ndarray) -> Pixels:
     """Return a capture with its frames (n, H, W) moved back by their shifts (n, 2)."""
-    return Pixels(align(pixels.grey, shifts), pixels.colour, pixels.lights, pixels.landmarks)
+    return replace(pixels, grey=align(pixels.grey, shifts))
 
 
 def _evenly_exposed(image: np.ndarray, kept: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ def face_oval(size: int) -> np.ndarray:
 def crop_maps(maps: Maps, matrix: np.ndarray, kept: np.ndarray) -> Maps:
     """Crop all maps of a capture, zero outside ``kept`` (size, size) bool.
 
-    Normal *vectors* rotate with the image. Depth, measured in pixels, scales with it and loses its
+    Normal *vectors* rotate with the image. Depth becomes pixels of the crop and loses its
     level and tilt, the best-fitting plane: integration determines them worst, since small errors
     of all normals add up in them.
     """
@@ -44,7 +44,7 @@ def crop_maps(maps: Maps, matrix: np.ndarray, kept: np.ndarray) -> Maps:
     length = np.linalg.norm(normal, axis=0)
     normal = np.where(mask & (length > 1e-6), normal / np.maximum(length, 1e-6), 0)
 
-    depth = _without_plane(resample(maps.depth) * scale, mask)
+    depth = _without_plane(resample(maps.depth_px) * scale, mask)
     return Maps(
         normal.astype(np.float32),
         resample(maps.albedo).astype(np.float32),

@@ -46,7 +46,7 @@ def crop_pixels(pixels: Pixels, card: Card) -> Crop | None:
     """Crop the face of a capture or picture; None if no face is found."""
     maps = None
     if len(pixels.lights):
-        maps = compute_maps(pixels.grey, pixels.lights, card.stereo)
+        maps = compute_maps(pixels, card.stereo)
     return crop_capture(pixels, maps, card.crop)
 
 

@@ -8,135 +8,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from psface.config import NonNegative, Positive, Section, read_yaml
+from psface.config import Positive, Section, read_yaml
 from psface.errors import UserError
 from psface.files import replacing
-from psface.rig.response import Response
+from psface.paths import exists
+from psface.rig.rig_parts import Calibration, Camera, Lamp
 
-SCHEMA = "psface-rig-1"
+__all__ = ["Calibration", "Camera", "Lamp", "Rig", "parse_rig", "read_rig", "rig_path", "write_rig"]
+
+SCHEMA: Final = "psface-rig-1"
 NAMES = ("rig.yaml", "rig.yml", "rig.json")  # in a rig's folder
+FARTHEST = 1e6  # mm to a lamp or face
 NEAREST = 50.0  # mm between a lamp and a face; nearer, the numbers are not mm
-LENGTH_TOLERANCE = 0.02  # of a direction's length, which should be 1
-
-Vector = Annotated[tuple[float, float, float], Field(strict=False)]
-Pair = Annotated[tuple[Positive, Positive], Field(strict=False)]
-Channels = Annotated[tuple[Positive, Positive, Positive], Field(strict=False)]
-
-
-class Camera(Section):
-    """What is known of the camera.
-
-    Attributes
-    ----------
-    width_px, height_px : int or None
-        Size of its frames.
-    focal_px : (2,) or None
-        Focal length along x and y; lamps with positions need it.
-    centre_px : (2,) or None
-        Principal point, x right and y down from the centre of the first pixel; the middle if None.
-    response : Response
-        How a frame's values grow with light.
-    white : float
-        Value of a saturated pixel in frames of floating-point numbers.
-    """
-
-    width_px: Annotated[int, Field(ge=1)] | None = None
-    height_px: Annotated[int, Field(ge=1)] | None = None
-    focal_px: Pair | None = None
-    centre_px: Annotated[tuple[float, float], Field(strict=False)] | None = None
-    response: Response = "linear"
-    white: Positive = 1.0
-
-    @model_validator(mode="after")
-    def _complete(self) -> Camera:
-        if (self.width_px is None) != (self.height_px is None):
-            raise ValueError("give both width_px and height_px, or neither")
-        return self
-
-
-class Lamp(Section):
-    """One lamp.
-
-    Attributes
-    ----------
-    direction : (3,) or None
-        Unit vector from the face to a distant lamp.
-    position_mm : (3,) or None
-        Of a near lamp, whose light falls off with the square of the distance.
-    intensity : float or (3,)
-        Strength relative to the other lamps, or that of each colour channel; for a near lamp,
-        its radiant intensity along its axis.
-    axis : (3,) or None
-        Where a near lamp points; needed with an anisotropy.
-    anisotropy : float
-        Exponent of the cosine by which a near lamp weakens off its axis; 0 shines alike all round,
-        1 is a bare (Lambertian) LED.
-    flat_field : str
-        Picture of a plain matte surface under a distant lamp, in the rig's folder.
-    """
-
-    name: str = ""
-    direction: Vector | None = None
-    position_mm: Vector | None = None
-    intensity: Positive | Channels = 1.0
-    axis: Vector | None = None
-    anisotropy: NonNegative = 0.0
-    flat_field: str = ""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Lamp:
-        who = f"lamp {self.name}".strip()
-        if (self.direction is None) == (self.position_mm is None):
-            raise ValueError(f"{who} needs either a direction or a position_mm")
-        if self.direction is not None:
-            length = float(np.linalg.norm(self.direction))
-            if abs(length - 1) > LENGTH_TOLERANCE:
-                raise ValueError(
-                    f"{who}: direction of length {length:.3g}; give one of length 1, and the "
-                    "lamp's strength as intensity"
-                )
-            if self.direction[2] <= 0:
-                raise ValueError(f"{who} is behind the face (direction z <= 0)")
-            if self.axis is not None or self.anisotropy:
-                raise ValueError(f"{who}: an axis or anisotropy needs a position_mm")
-        elif self.flat_field:
-            raise ValueError(f"{who}: a flat field holds the fall-off that its position gives")
-        if self.anisotropy and self.axis is None:
-            raise ValueError(f"{who}: an anisotropy needs an axis")
-        if self.axis is not None and not np.any(self.axis):
-            raise ValueError(f"{who}: an axis of length 0")
-        return self
-
-    @property
-    def strength(self) -> float:
-        """Intensity, averaged over the colour channels."""
-        return float(np.mean(self.intensity))
-
-
-class Calibration(Section):
-    """When and from what a rig was calibrated, and how sure it is.
-
-    Attributes
-    ----------
-    date : str
-        YYYY-MM-DD.
-    method : str
-        ``mirror balls``, ``matte ball``, or the file it was imported from.
-    targets : tuple of str
-        Folders of the pictures.
-    score_deg : float or None
-        Estimated error of the directions in degrees.
-    """
-
-    date: str = ""
-    method: str = ""
-    targets: Annotated[tuple[str, ...], Field(strict=False)] = ()
-    score_deg: NonNegative | None = None
 
 
 class Rig(Section):
@@ -181,6 +69,10 @@ class Rig(Section):
         if self.distance_mm is not None and self.distance_mm < NEAREST:
             raise ValueError(f"distance_mm {self.distance_mm:g}: are these metres? give mm")
         for lamp, to_lamp in zip(self.lamps, self._from_face(), strict=True):
+            if np.abs(to_lamp).max() > FARTHEST:
+                raise ValueError(
+                    f"lamp {lamp.name} is {np.abs(to_lamp).max():.3g} mm from the face; give mm"
+                )
             if np.linalg.norm(lamp.position_mm or 0) < NEAREST / 5 and len(self.lamps) > 1:
                 raise ValueError(
                     f"lamp {lamp.name} is {np.linalg.norm(lamp.position_mm or 0):.3g} mm from the "
@@ -190,6 +82,10 @@ class Rig(Section):
                 raise ValueError(
                     f"lamp {lamp.name} at {lamp.position_mm} mm is not in front of a face at "
                     f"distance_mm {self.distance_mm:g}; positions have z towards the camera"
+                )
+            if lamp.weakened(to_lamp) <= 0:
+                raise ValueError(
+                    f"lamp {lamp.name} points away from the face; its axis has z towards the camera"
                 )
 
     def _from_face(self) -> np.ndarray:
@@ -217,9 +113,21 @@ class Rig(Section):
             vectors = np.array([lamp.direction for lamp in self.lamps], dtype=np.float64)
         return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    def strengths(self) -> np.ndarray:
-        """Relative intensities (n,), averaged over the colour channels."""
-        return np.array([lamp.strength for lamp in self.lamps])
+    def lights(self) -> np.ndarray:
+        """`directions` (n, 3), as long as each lamp is strong; 1 on average."""
+        strengths = np.array([lamp.strength for lamp in self.lamps])
+        if self.near:
+            to_lamps = self._from_face()
+            weakened = [lamp.weakened(to) for lamp, to in zip(self.lamps, to_lamps, strict=True)]
+            strengths = strengths * weakened / (to_lamps**2).sum(axis=1)
+        return self.directions() * (strengths / strengths.mean())[:, None]
+
+    @property
+    def mm_per_px(self) -> float | None:
+        """Size of a pixel at the distance of faces, if known."""
+        if self.camera.focal_px is None or self.distance_mm is None:
+            return None
+        return self.distance_mm / float(np.sqrt(self.camera.focal_px[0] * self.camera.focal_px[1]))
 
     def with_lamps(self, chosen: list[int]) -> Rig:
         """Return the rig with some of its lamps, in the given order."""
@@ -258,6 +166,8 @@ def read_rig(path: Path) -> Rig:
         key.
     """
     file = rig_path(path)
+    if not exists(file):
+        raise UserError(f"{file}: missing; give the rig's folder or file")
     return parse_rig(read_yaml(file), file)
 
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
 from psface.simulate.canvas import smoothstep
-from psface.simulate.raster import FAR
+from psface.simulate.incidence import Incidence, along, distant
+from psface.simulate.shadow import cast_shadow, distant_steps
 
 # Azimuth (towards the image's right) and elevation of the lights, degrees, in the order of the
 # frames: lower right, upper right, upper left, lower left.
@@ -14,8 +14,6 @@ LIGHT_ANGLES = ((38.0, -28.0), (38.0, 28.0), (-38.0, 28.0), (-38.0, -28.0))
 EXPOSURE = 1.55
 SKIN_EXPONENT, EYE_EXPONENT, LENS_EXPONENT = 16, 96, 300
 LENS_SPECULAR = 0.8
-SHADOW_STEPS = np.geomspace(2, 75, 26)  # mm along the ray's trace in the image
-SHADOW_SOFTNESS = (1.0, 3.5)  # mm of penetration at which nothing and everything is shadowed
 
 
 def light_directions() -> np.ndarray:
@@ -60,72 +58,50 @@ class Conditions:
     cast_shadows: bool = False
 
 
-def cast_shadow(
-    occluder: np.ndarray, receiver: np.ndarray, light: np.ndarray, scale: float
-) -> np.ndarray:
-    """Share of a light, in [0, 1], that reaches each pixel past the visible surface.
-
-    Parameters
-    ----------
-    occluder, receiver : ndarray (H, W)
-        Depth in mm of what casts and of what receives shadows.
-    light : ndarray (3,)
-        Unit vector to the light.
-    scale : float
-        px/mm.
-    """
-    height, width = occluder.shape
-    half = (width // 2, height // 2)
-    walls = np.ascontiguousarray(occluder[: half[1] * 2 : 2, : half[0] * 2 : 2])
-    ground = np.ascontiguousarray(receiver[: half[1] * 2 : 2, : half[0] * 2 : 2])
-    flat = float(np.hypot(light[0], light[1]))
-    step = np.array([light[0], -light[1]]) / flat * scale / 2  # half-size px per mm
-    rise = float(light[2]) / flat
-    blocked = np.zeros_like(ground)
-    for distance in SHADOW_STEPS:
-        dx, dy = -step * distance
-        shifted: np.ndarray = cv2.warpAffine(
-            walls,
-            np.array([[1, 0, dx], [0, 1, dy]]),
-            half,
-            flags=cv2.INTER_NEAREST,
-            borderMode=cv2.BORDER_CONSTANT,
-            borderValue=float(FAR),
-        )
-        shifted -= ground
-        shifted -= float(rise * distance)
-        np.maximum(blocked, shifted, out=blocked)
-    reach = 1 - smoothstep(*SHADOW_SOFTNESS, blocked)
-    reach = cv2.GaussianBlur(reach, (0, 0), 1)
-    return cv2.resize(reach, (width, height), interpolation=cv2.INTER_LINEAR)
-
-
-def _lobe(normal: np.ndarray, light: np.ndarray, exponent: int) -> np.ndarray:
+def _lobe(normal: np.ndarray, halfway: np.ndarray, exponent: int) -> np.ndarray:
     """Blinn's highlight (n.h)^exponent, zero where the surface faces away."""
-    middle = light + np.array([0.0, 0.0, 1.0])
-    middle = (middle / np.linalg.norm(middle)).astype(np.float32)
-    return np.maximum(np.tensordot(middle, normal, 1), 0) ** exponent
+    return np.maximum(along(halfway, normal), 0) ** exponent
 
 
 def shade(surface: Surface, light: np.ndarray, conditions: Conditions, scale: float) -> np.ndarray:
     """Irradiance (H, W) at the sensor under one unit light; 1 is white.
 
-    Before exposure it is (rho max(0, n.l) + highlights) shadow + ambient (1 + n_z) rho / 2.
+    Before exposure it is (rho max(0, n.l) + highlights) shadow + ambient (1 + n_z) rho / 2. The
+    camera is orthographic, with `scale` px/mm.
     """
-    lambert = np.maximum(np.tensordot(light.astype(np.float32), surface.normal, 1), 0)
+    reach = None
+    if conditions.cast_shadows:
+        reach = cast_shadow(surface.occluder, distant_steps(light, scale))
+    return reflect(surface, distant(light), reach, conditions)
+
+
+def reflect(
+    surface: Surface, lamp: Incidence | None, reach: np.ndarray | None, conditions: Conditions
+) -> np.ndarray:
+    """Irradiance (H, W) at the sensor under one lamp, or none.
+
+    `reach` (H, W) is the share of the lamp's light that passes other surfaces; see `shade`.
+    """
+    around = conditions.ambient * surface.albedo * (0.5 + 0.5 * surface.normal[2])
+    if lamp is None:
+        return conditions.exposure * around
+    lambert = np.maximum(along(lamp.direction, surface.normal), 0)
     direct = surface.albedo * lambert
     if conditions.specular:
         lit = smoothstep(0, 0.1, lambert)
-        highlight = surface.specular * _lobe(surface.normal, light, SKIN_EXPONENT)
+        highlight = surface.specular * _lobe(surface.normal, lamp.halfway, SKIN_EXPONENT)
         eyes = surface.gloss > 0
-        highlight[eyes] += surface.gloss[eyes] * _lobe(surface.normal[:, eyes], light, EYE_EXPONENT)
+        halfway = lamp.halfway if lamp.halfway.ndim == 1 else lamp.halfway[:, eyes]
+        highlight[eyes] += surface.gloss[eyes] * _lobe(
+            surface.normal[:, eyes], halfway, EYE_EXPONENT
+        )
         direct = direct + conditions.specular * lit * highlight
-    if conditions.cast_shadows:
-        reach = cast_shadow(surface.occluder, surface.occluder, light, scale)
+    if reach is not None:
         direct = direct * np.where(surface.unshadowed, 1, reach)
+    direct = direct * lamp.irradiance
     if conditions.ambient:
-        direct = direct + conditions.ambient * surface.albedo * (0.5 + 0.5 * surface.normal[2])
+        direct = direct + around
     if surface.lens is not None and conditions.specular:
-        glare = LENS_SPECULAR * _lobe(surface.lens, light, LENS_EXPONENT)
-        direct = direct + conditions.specular * glare
+        glare = LENS_SPECULAR * _lobe(surface.lens, lamp.halfway, LENS_EXPONENT)
+        direct = direct + conditions.specular * glare * lamp.irradiance
     return conditions.exposure * direct

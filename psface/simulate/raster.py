@@ -1,4 +1,4 @@
-"""Orthographic rasterisation of triangle meshes with a depth buffer."""
+"""Rasterisation of triangle meshes with a depth buffer."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ FAR = np.float32(-1e4)  # depth of pixels that show no surface
 
 @dataclass(frozen=True)
 class Camera:
-    """An orthographic camera that looks along -z.
+    """A camera that looks along -z at the middle of the picture.
 
-    `scale` is in px/mm; (`column`, `row`) is the pixel position of the origin.
+    `scale` is in px/mm in the plane z = 0; (`column`, `row`) is the pixel position of the origin.
+    `nearness` is one over the camera's distance from that plane, 1/mm; 0 is orthographic.
+
+    Positions in the image and *heights* are linear along a straight line in space:
+    height = z / (1 - nearness z), which is z at nearness 0.
     """
 
     width: int
@@ -23,12 +27,55 @@ class Camera:
     scale: float
     column: float
     row: float
+    nearness: float = 0.0
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """Column and row of the optical axis."""
+        return (self.width - 1) / 2, (self.height - 1) / 2
+
+    def heights(self, z: np.ndarray) -> np.ndarray:
+        """Heights of points from their z in mm."""
+        if not self.nearness:
+            return z
+        return z / (1 - np.float32(self.nearness) * z)
+
+    def depths(self, heights: np.ndarray) -> np.ndarray:
+        """Undo `heights`."""
+        if not self.nearness:
+            return heights
+        return heights / (1 + np.float32(self.nearness) * heights)
 
     def project(self, points: np.ndarray) -> np.ndarray:
         """Pixel positions (n, 2), x right and y down, of points (n, 3) in mm."""
-        x = self.column + self.scale * points[:, 0]
-        y = self.row - self.scale * points[:, 1]
+        if not self.nearness:
+            x = self.column + self.scale * points[:, 0]
+            y = self.row - self.scale * points[:, 1]
+            return np.stack([x, y], 1)
+        (column, row), magnified = self.middle, 1 / (1 - self.nearness * points[:, 2])
+        x = column + magnified * (self.column - column + self.scale * points[:, 0])
+        y = row + magnified * (self.row - row - self.scale * points[:, 1])
         return np.stack([x, y], 1)
+
+    def positions(self, depth: np.ndarray) -> np.ndarray:
+        """Points (3, H, W) float32 that the pixels show at the given z, (H, W), in mm.
+
+        They are counted from where the optical axis meets the plane z = 0.
+        """
+        column, row = self.middle
+        across = (np.arange(self.width, dtype=np.float32) - np.float32(column)) / self.scale
+        up = (np.float32(row) - np.arange(self.height, dtype=np.float32)[:, None]) / self.scale
+        shrunk = 1 - np.float32(self.nearness) * depth
+        return np.stack([shrunk * across, shrunk * up, depth]).astype(np.float32)
+
+    def views(self) -> np.ndarray:
+        """Unit vectors (3, H, W) float32 from the surface to the camera; (3,) if orthographic."""
+        if not self.nearness:
+            return np.array([0, 0, 1], np.float32)
+        flat = np.zeros((self.height, self.width), np.float32)
+        rays = -np.float32(self.nearness) * self.positions(flat)
+        rays[2] = 1
+        return rays / np.sqrt((rays * rays).sum(axis=0))
 
 
 @dataclass
@@ -86,7 +133,7 @@ def rasterise(mesh: Mesh, camera: Camera) -> Layer:
     triangle, weight_b, weight_c = triangle[inside], weight_b[inside], weight_c[inside]
     pixel = row[inside] * camera.width + column[inside]
     corners = mesh.faces[seen][triangle]
-    height = mesh.vertices[:, 2][corners]
+    height = camera.heights(mesh.vertices[:, 2])[corners]
     z = height[:, 0] + weight_b * (height[:, 1] - height[:, 0])
     z = (z + weight_c * (height[:, 2] - height[:, 0])).astype(np.float32)
 
@@ -94,7 +141,14 @@ def rasterise(mesh: Mesh, camera: Camera) -> Layer:
     np.maximum.at(depth, pixel, z)
     winner = np.flatnonzero(z == depth[pixel])
     pixel, corners = pixel[winner], corners[winner]
-    wb, wc = (w[winner, None].astype(np.float32) for w in (weight_b, weight_c))
+    if camera.nearness:  # attributes are linear on the triangle, not in the image
+        nearness = np.float32(camera.nearness)
+        magnified = (1 + nearness * height[winner]) / (1 + nearness * z[winner, None])
+        weight_b, weight_c = magnified[:, 1] * weight_b[winner], magnified[:, 2] * weight_c[winner]
+        depth[pixel] = camera.depths(z[winner])
+    else:
+        weight_b, weight_c = weight_b[winner], weight_c[winner]
+    wb, wc = (w[:, None].astype(np.float32) for w in (weight_b, weight_c))
     values = mesh.attributes
     first = values[corners[:, 0]]
     mixed = first + wb * (values[corners[:, 1]] - first) + wc * (values[corners[:, 2]] - first)

@@ -3,20 +3,25 @@
 import csv
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from psface.captures.capture import LANDMARKS
 from psface.disk import writing
+from psface.simulate.faults import draw_faults
 from psface.simulate.labels import Attributes
 from psface.simulate.light import light_directions, shade
 from psface.simulate.scene import Scene, build_scene, true_maps
+from psface.simulate.sensor import WHITE, digitised, displaced, noisy
+from psface.simulate.shots import shoot, shoot_ambient
 from psface.simulate.simulate_params import SimulateParams
 from psface.simulate.state import (
+    AMBIENT_FRAME,
     NOISE,
     STUBBLE,
     Person,
@@ -25,12 +30,12 @@ from psface.simulate.state import (
     draw_session,
     stream,
 )
-from psface.stereo.map_files import write_maps
+from psface.simulate.true_rig import TrueRig, draw_rig
+from psface.stereo.map_files import Maps, write_maps
 
 FIRST_SESSION = datetime(2008, 3, 3, 8, 0, 0)
 SECONDS_APART = 29  # between the people of one day
 DAY = 36_000  # seconds of a day in which the rig is in use
-WHITE = 255
 
 
 def session_name(number: int, session: int) -> str:
@@ -41,7 +46,10 @@ def session_name(number: int, session: int) -> str:
 
 
 def render_frames(scene: Scene, state: SessionState) -> np.ndarray:
-    """Render frames (4, H, W) in grey levels, moved by their shifts, unclipped, without noise."""
+    """Render frames (4, H, W) of the ideal rig in grey levels, unclipped and without noise.
+
+    They are moved by their shifts.
+    """
     frames = []
     for light, gain, shift in zip(
         light_directions(), state.conditions.light_gains, state.shifts, strict=True
@@ -49,13 +57,7 @@ def render_frames(scene: Scene, state: SessionState) -> np.ndarray:
         frame: np.ndarray = (
             WHITE * gain * shade(scene.surface, light, state.conditions, scene.scale)
         )
-        if shift.any():
-            move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]])
-            size = frame.shape[::-1]
-            frame = cv2.warpAffine(
-                frame, move, size, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
-            )
-        frames.append(frame)
+        frames.append(displaced(frame, shift))
     return np.stack(frames)
 
 
@@ -64,10 +66,7 @@ def add_noise(frames: np.ndarray, noise: float, rng: np.random.Generator) -> np.
 
     `noise` is the standard deviation, in grey levels, in the middle of the range.
     """
-    variance = (0.5 + np.maximum(frames, 0) / 128) / 1.5
-    grain = rng.standard_normal(frames.shape, dtype=np.float32)
-    noisy = frames + np.float32(noise) * np.sqrt(variance) * grain
-    return np.clip(np.round(noisy), 0, WHITE).astype(np.uint8)
+    return digitised(noisy(frames, noise, rng), "linear")
 
 
 def light_source_text(lights: np.ndarray) -> str:
@@ -84,8 +83,32 @@ def metadata_text(attributes: Attributes) -> str:
     return f"{a.gender}, {a.spectacles}, {a.facial_hair}, {a.pose}, ok,  , {a.emotion}, \n"
 
 
-def _truth_text(state: SessionState, scale: float) -> str:
-    truth = {
+@dataclass(frozen=True)
+class Recording:
+    """What is written of a capture.
+
+    Attributes
+    ----------
+    frames : (n, H, W) uint8
+    ambient : (H, W) uint8 or None
+        A frame with all lamps off.
+    maps : Maps
+        True maps of frame 0.
+    truth : dict
+        What else is true, for ``truth.json``.
+    lights : (n, 3) or None
+        Directions for ``LightSource.m``; None if a rig file tells them.
+    """
+
+    frames: np.ndarray
+    ambient: np.ndarray | None
+    maps: Maps
+    truth: dict[str, Any]
+    lights: np.ndarray | None
+
+
+def _truth(state: SessionState, scale: float) -> dict[str, Any]:
+    return {
         "yaw": state.yaw,
         "pitch": state.pitch,
         "roll": state.roll,
@@ -96,31 +119,84 @@ def _truth_text(state: SessionState, scale: float) -> str:
         "expression": asdict(state.expression),
         "hair": state.hair.style,
     }
-    return json.dumps(truth, indent=2) + "\n"
 
 
-def write_session(folder: Path, frames: np.ndarray, scene: Scene, state: SessionState) -> None:
+def record(scene: Scene, state: SessionState, noise: np.random.Generator) -> Recording:
+    """Record a capture by the ideal rig."""
+    frames = add_noise(render_frames(scene, state), state.noise, noise)
+    maps = true_maps(scene, state.conditions.exposure)
+    return Recording(frames, None, maps, _truth(state, scene.scale), light_directions())
+
+
+def record_by(
+    rig: TrueRig,
+    params: SimulateParams,
+    seed: int,
+    number: int,
+    session: int,
+    scene: Scene,
+    state: SessionState,
+) -> Recording:
+    """Record capture `session` of person `number` by a rig that is not ideal."""
+    faults = draw_faults(rig.params, seed, number, session, len(rig.strengths))
+    shots = shoot(scene, state, rig, faults)
+    rng = stream(seed, NOISE, number, session)
+    frames = digitised(noisy(shots.frames, state.noise, rng), rig.params.response)
+    strengths = rig.strengths * state.conditions.light_gains
+    truth: dict[str, Any] = {
+        "frame_lamps": list(faults.lamps),
+        "failed_lamp": faults.failed,
+        "frame_gains": list(shots.gains),
+        "lamp_strengths": strengths.tolist(),
+        "head_mm": rig.head_position(scene.camera).tolist(),
+    }
+    ambient = None
+    if rig.params.ambient_frame:
+        rng = stream(seed, AMBIENT_FRAME, number, session)
+        shift = params.motion * rng.uniform(-1, 1, 2)
+        unlit = shoot_ambient(scene, state, rig, shift)
+        ambient = digitised(noisy(unlit.frames, state.noise, rng), rig.params.response)[0]
+        truth |= {"ambient_shift": shift.tolist(), "ambient_gain": unlit.gains[0]}
+    maps = true_maps(scene, state.conditions.exposure)
+    depth = rig.depth_mm(scene.surface.depth, scene.camera)
+    depth = np.where(maps.mask, depth, np.float32(0))
+    maps = replace(maps, depth=depth, mm_per_px=1 / rig.scale)
+    return Recording(frames, ambient, maps, _truth(state, scene.scale) | {"rig": truth}, None)
+
+
+def write_session(
+    folder: Path, recording: Recording, attributes: Attributes, landmarks: np.ndarray
+) -> None:
     """Write a capture's files to `folder`, which appears complete or not at all."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     with writing(folder):
         partial.mkdir(parents=True)
-        _write_files(partial, frames, scene, state)
+        _write_files(partial, recording, attributes, landmarks)
         partial.rename(folder)
 
 
-def _write_files(partial: Path, frames: np.ndarray, scene: Scene, state: SessionState) -> None:
-    for index, frame in enumerate(frames):
-        (partial / f"im{index}.bmp").write_bytes(cv2.imencode(".bmp", frame)[1].tobytes())
-    (partial / "LightSource.m").write_text(light_source_text(light_directions()))
-    (partial / "metadataII.txt").write_text(metadata_text(state.attributes))
-    (partial / "truth.json").write_text(_truth_text(state, scene.scale))
+def _write_files(
+    partial: Path, recording: Recording, attributes: Attributes, landmarks: np.ndarray
+) -> None:
+    for index, frame in enumerate(recording.frames):
+        _write_picture(partial / f"im{index}.bmp", frame)
+    if recording.ambient is not None:
+        _write_picture(partial / "ambient.png", recording.ambient)
+    if recording.lights is not None:
+        (partial / "LightSource.m").write_text(light_source_text(recording.lights))
+    (partial / "metadataII.txt").write_text(metadata_text(attributes))
+    (partial / "truth.json").write_text(json.dumps(recording.truth, indent=2) + "\n")
     with (partial / "landmarks.csv").open("w", newline="") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["name", "x", "y"])
-        for name, (x, y) in zip(LANDMARKS, scene.landmarks, strict=True):
+        for name, (x, y) in zip(LANDMARKS, landmarks, strict=True):
             rows.writerow([name, f"{x:.3f}", f"{y:.3f}"])
-    write_maps(partial / "truth.exr", true_maps(scene, state.conditions.exposure))
+    write_maps(partial / "truth.exr", recording.maps)
+
+
+def _write_picture(path: Path, image: np.ndarray) -> None:
+    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
 
 
 def prepare_session(
@@ -138,6 +214,9 @@ def prepare_session(
         noise=params.noise,
         redraw_hair=params.redraw_hair,
     )
+    if params.rig.ambient is not None:
+        conditions = replace(state.conditions, ambient=params.rig.ambient)
+        state = replace(state, conditions=conditions)
     return person, state
 
 
@@ -151,8 +230,12 @@ def simulate_session(
         return folder
     person, state = prepare_session(params, seed, number, session)
     stubble = stream(seed, STUBBLE, number, session)
-    scene = build_scene(person, state, params.width, params.height, stubble)
-    noise = stream(seed, NOISE, number, session)
-    frames = add_noise(render_frames(scene, state), state.noise, noise)
-    write_session(folder, frames, scene, state)
+    distance = params.rig.camera_distance_mm
+    scene = build_scene(person, state, params.width, params.height, stubble, distance)
+    if params.rig.ideal:
+        recording = record(scene, state, stream(seed, NOISE, number, session))
+    else:
+        rig = draw_rig(params, seed)
+        recording = record_by(rig, params, seed, number, session, scene, state)
+    write_session(folder, recording, state.attributes, scene.landmarks)
     return folder

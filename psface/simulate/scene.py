@@ -20,10 +20,9 @@ from psface.simulate.raster import FAR, Camera, Layer, rasterise
 from psface.simulate.skin import paint_skin, wrinkle
 from psface.simulate.spectacles import LENS_RADIUS, WornFrame, wear
 from psface.simulate.state import Person, SessionState
+from psface.simulate.true_rig import picture_scale
 from psface.stereo.map_files import Maps
 
-SCALE = 1.22  # px/mm in a picture of the reference size
-REFERENCE_SIZE = (360, 480)  # px, width and height
 CENTRE_Y = -22.0  # mm; the height shown halfway down the picture
 PIVOT = np.array([0.0, -70.0, -95.0])  # the point about which a head turns, mm
 NECK_SHARE = 0.35  # of the head's rotation
@@ -39,13 +38,18 @@ class Scene:
 
     `landmarks` (5, 2) are pixel positions, x right and y down, in the order of
     `psface.captures.capture.LANDMARKS`; `face` is the box x1, y1, x2, y2 from the forehead to the
-    chin and from cheek to cheek; `scale` is in px/mm.
+    chin and from cheek to cheek; `camera` is where the head is its origin.
     """
 
     surface: Surface
     landmarks: np.ndarray
     face: np.ndarray
-    scale: float
+    camera: Camera
+
+    @property
+    def scale(self) -> float:
+        """Px/mm at the head."""
+        return self.camera.scale
 
 
 def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
@@ -57,15 +61,16 @@ def rotation(yaw: float, pitch: float, roll: float) -> np.ndarray:
     return np.array(about_z) @ np.array(about_x) @ np.array(about_y)
 
 
-def camera_for(width: int, height: int, state: SessionState) -> Camera:
-    """Camera that frames the head like the reference picture."""
-    scale = SCALE * min(width / REFERENCE_SIZE[0], height / REFERENCE_SIZE[1]) * state.scale
+def camera_for(width: int, height: int, state: SessionState, distance_mm: float) -> Camera:
+    """Camera that frames the head like the reference picture; see `build_scene`."""
+    scale = picture_scale(width, height) * state.scale
     return Camera(
         width=width,
         height=height,
         scale=scale,
         column=(width - 1) / 2 + scale * state.position[0],
         row=(height - 1) / 2 + scale * (CENTRE_Y - state.position[1]),
+        nearness=state.scale / distance_mm if distance_mm else 0.0,
     )
 
 
@@ -104,7 +109,12 @@ def _face(canvas: Canvas) -> np.ndarray:
 
 
 def build_scene(
-    person: Person, state: SessionState, width: int, height: int, stubble: np.random.Generator
+    person: Person,
+    state: SessionState,
+    width: int,
+    height: int,
+    stubble: np.random.Generator,
+    distance_mm: float = 0.0,
 ) -> Scene:
     """Assemble a person in a capture and render the view.
 
@@ -116,8 +126,11 @@ def build_scene(
         Size of the picture, px.
     stubble : Generator
         Decides how long ago a stubbled person shaved.
+    distance_mm : float
+        From the camera to a head of ``state.scale`` 1; others are nearer or farther. 0 is an
+        orthographic camera.
     """
-    camera = camera_for(width, height, state)
+    camera = camera_for(width, height, state, distance_mm)
     face = person.face
     skin = face.complexion.skin + state.tan
     face = replace(face, complexion=replace(face.complexion, skin=skin))
@@ -151,7 +164,7 @@ def build_scene(
     face_pixels = camera.project((_face(canvas) - PIVOT) @ turn.T + PIVOT)
     box = np.concatenate([face_pixels.min(axis=0), face_pixels.max(axis=0)])
     surface = _surface(layer, occluder, rims, lens, state.background)
-    return Scene(surface, pixels, box, camera.scale)
+    return Scene(surface, pixels, box, camera)
 
 
 def _add_lenses(

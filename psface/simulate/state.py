@@ -35,13 +35,22 @@ STATE_CLIP = 2.5  # standard deviations
     STUBBLE,
     MOTION,
     NOISE,
-) = range(10)
+    FAULTS,
+    AMBIENT_FRAME,
+    LAMPS,
+    TARGETS,
+) = range(14)
 
 
 def stream(seed: int, kind: int, person: int, session: int | None = None) -> np.random.Generator:
     """Random numbers of one kind for a person, or for one capture of a person."""
     key = (person, kind) if session is None else (person, kind, session)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+def rig_stream(seed: int, kind: int, number: int = 0) -> np.random.Generator:
+    """Random numbers of one kind for the rig, which no person has: their keys are shorter."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(kind, number, 0, 0)))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -42,18 +43,19 @@ def truth_metrics(captures: Sequence[Capture], params: StereoParams) -> dict[str
 def _errors(capture: Capture, params: StereoParams) -> dict[str, float]:
     truth = read_maps(truth_path(capture))
     true_state = json.loads(truth_path(capture).with_suffix(".json").read_text(encoding="utf-8"))
-    frames = capture.pixels().grey
+    pixels = capture.pixels()
     true_shifts = np.array(true_state["shifts"])
-    estimated_shifts = register(frames)
-    still, registered = align(frames, true_shifts), align(frames, estimated_shifts)
+    estimated_shifts = register(pixels.grey)
+    still = replace(pixels, grey=align(pixels.grey, true_shifts))
+    registered = replace(pixels, grey=align(pixels.grey, estimated_shifts))
     all_lights = params.model_copy(update={"exclude_shadows": False})
     shadows_excluded = params.model_copy(update={"exclude_shadows": True})
     variants = {
-        "": maps_of_aligned(registered, capture.lights, shadows_excluded),
-        "_unregistered": maps_of_aligned(frames, capture.lights, shadows_excluded),
-        "_still": maps_of_aligned(still, capture.lights, shadows_excluded),
-        "_all_lights": maps_of_aligned(registered, capture.lights, all_lights),
-        "_still_all_lights": maps_of_aligned(still, capture.lights, all_lights),
+        "": maps_of_aligned(registered, shadows_excluded),
+        "_unregistered": maps_of_aligned(pixels, shadows_excluded),
+        "_still": maps_of_aligned(still, shadows_excluded),
+        "_all_lights": maps_of_aligned(registered, all_lights),
+        "_still_all_lights": maps_of_aligned(still, all_lights),
     }
     face = _face_region(capture, truth)
     errors = {"shift_error_px": float(np.hypot(*(estimated_shifts - true_shifts)[1:].T).mean())}
@@ -71,7 +73,7 @@ def angular_error(maps: Maps, truth: Maps, region: np.ndarray) -> float:
 
 def depth_error(maps: Maps, truth: Maps, region: np.ndarray) -> float:
     """Mean absolute depth difference in pixels, up to an offset."""
-    difference = (maps.depth - truth.depth)[region & maps.mask & truth.mask]
+    difference = (maps.depth_px - truth.depth_px)[region & maps.mask & truth.mask]
     return float(np.abs(difference - np.median(difference)).mean())
 
 

@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 from scipy import ndimage
 
-from psface.captures.capture import Capture
+from psface.captures.capture import Pixels
 from psface.stereo.integrators.integrators import integrator
+from psface.stereo.lamp_scales import lamp_scales
+from psface.stereo.lighting import facing, view_of
 from psface.stereo.map_files import Maps, as_stored
-from psface.stereo.normals import photometric_stereo
+from psface.stereo.near_light import distances, near_light_at_surface
+from psface.stereo.normals import SATURATED, photometric_stereo, usable
 from psface.stereo.registration import align, register
 from psface.stereo.stereo_params import StereoParams
 
@@ -20,14 +23,8 @@ MIN_REGION = 0.05  # of the largest lit region's area
 REACH = 0.04  # of the shorter side; dark brows and beards up to twice this width count as face
 
 
-def compute_maps(frames: np.ndarray, lights: np.ndarray, params: StereoParams) -> Maps:
-    """Compute the maps of one capture, in the precision of map files.
-
-    Parameters
-    ----------
-    frames : (n, H, W) float32 in [0, 1]
-    lights : (n, 3) float64
-        Unit vectors from the surface to the light.
+def compute_maps(pixels: Pixels, params: StereoParams) -> Maps:
+    """Compute the maps of one capture under known lights, in the precision of map files.
 
     Returns
     -------
@@ -40,28 +37,42 @@ def compute_maps(frames: np.ndarray, lights: np.ndarray, params: StereoParams) -
     UserError
         If the integrator does not converge.
     """
-    shifts = register(frames) if params.register_frames else np.zeros((len(frames), 2))
-    maps = maps_of_aligned(align(frames, shifts), lights, params)
-    return as_stored(replace(maps, shifts=shifts))
+    frames = pixels.grey
+    shifts = register(pixels.visible) if params.register_frames else np.zeros((len(frames), 2))
+    aligned = replace(pixels, grey=align(frames, shifts))
+    if pixels.saturated is not None:
+        moved = align(pixels.saturated.astype(np.float32), shifts) > 0
+        aligned = replace(aligned, saturated=moved)
+    return as_stored(replace(maps_of_aligned(aligned, params), shifts=shifts))
 
 
-def maps_of_capture(capture: Capture, params: StereoParams) -> Maps:
-    """`compute_maps` of a capture under known lights that was checked.
+def maps_of_aligned(pixels: Pixels, params: StereoParams) -> Maps:
+    """Compute the maps of a capture whose frames are already aligned."""
+    frames, rig = pixels.grey, pixels.rig
+    region = foreground(frames) if pixels.mask is None else pixels.mask
+    saturated = frames >= SATURATED if pixels.saturated is None else pixels.saturated
 
-    Raises
-    ------
-    UserError
-        If a frame cannot be read, or the integrator does not converge.
-    """
-    return compute_maps(capture.pixels().grey, capture.lights, params)
+    def solve(f: np.ndarray, light: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return photometric_stereo(f, light, params.exclude_shadows, params.robust, s)
 
-
-def maps_of_aligned(frames: np.ndarray, lights: np.ndarray, params: StereoParams) -> Maps:
-    """Compute maps from frames (n, H, W) that are already aligned."""
-    normal, albedo = photometric_stereo(frames, lights, params.exclude_shadows)
-    mask = foreground(frames) & (normal[2] > 0)
-    depth = integrator(params.integrator)(normal, mask)
-    return Maps(normal * mask, albedo * mask, depth, mask)
+    integrate = integrator(params.integrator)
+    light = pixels.lights
+    if rig is not None and rig.near:
+        light = near_light_at_surface(frames, saturated, region, rig, solve, integrate)
+    if params.semi_calibrated:
+        scales = lamp_scales(frames, light, usable(frames, light, saturated), region)
+        light = light * scales.reshape(-1, *[1] * (light.ndim - 1)).astype(light.dtype)
+    normal, albedo = solve(frames, light, saturated)
+    if rig is None or rig.mm_per_px is None:
+        mask = region & (normal[2] > 0)
+        depth = integrate(normal, mask)
+        return Maps(normal * mask, albedo * mask, depth, mask)
+    assert rig.distance_mm is not None
+    view = view_of(rig, region.shape)
+    mask = region & (facing(normal, view) > 0)
+    distance = distances(normal, mask, view, rig.distance_mm, integrate)
+    depth = np.where(mask, np.float32(rig.distance_mm) - distance, 0)
+    return Maps(normal * mask, albedo * mask, depth, mask, mm_per_px=rig.mm_per_px)
 
 
 def foreground(frames: np.ndarray) -> np.ndarray:

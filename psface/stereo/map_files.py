@@ -13,7 +13,8 @@ from psface.captures.capture import Capture
 from psface.errors import UserError
 from psface.files import array_digest, check_regular, replacing
 
-CHANNELS = ("normal.x", "normal.y", "normal.z", "albedo", "depth", "mask")
+CHANNELS: tuple[str, ...] = ("normal.x", "normal.y", "normal.z", "albedo", "depth", "mask")
+COLOURS = ("albedo.red", "albedo.green", "albedo.blue")  # if `stereo.colour_albedo`
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,16 @@ class Maps:
     albedo : (H, W) float32
         Lambertian reflectance on the scale in which a frame is ``albedo * max(0, n.l)``.
     depth : (H, W) float32
-        Height towards the camera in pixels, up to an offset; zero outside the mask.
+        Height towards the camera, up to an offset; zero outside the mask. In pixels, or in mm if
+        ``mm_per_px`` is known.
     mask : (H, W) bool
         Where the other maps are valid.
     shifts : (n, 2) float64 or None
         Displacement (dx, dy) of each frame's content from frame 0, in pixels.
+    mm_per_px : float or None
+        Size of a pixel at the face.
+    colour : (3, H, W) float32 or None
+        Albedo in red, green and blue.
     notes : dict of str to str
         Stored in the EXR header, such as the fingerprint of the inputs.
     """
@@ -42,6 +48,13 @@ class Maps:
     mask: np.ndarray
     shifts: np.ndarray | None = None
     notes: dict[str, str] = field(default_factory=dict)
+    mm_per_px: float | None = None
+    colour: np.ndarray | None = None
+
+    @property
+    def depth_px(self) -> np.ndarray:
+        """Depth in pixels, (H, W)."""
+        return self.depth if self.mm_per_px is None else self.depth / np.float32(self.mm_per_px)
 
 
 def as_stored(maps: Maps) -> Maps:
@@ -51,7 +64,9 @@ def as_stored(maps: Maps) -> Maps:
         for plane in (maps.normal, maps.albedo, maps.depth)
     )
     shifts = None if maps.shifts is None else maps.shifts.round(3)
-    return Maps(normal, albedo, depth, maps.mask, shifts, maps.notes)
+    colour = None if maps.colour is None else maps.colour.astype(np.float16).astype(np.float32)
+    scale = None if maps.mm_per_px is None else float(f"{maps.mm_per_px:.6g}")
+    return Maps(normal, albedo, depth, maps.mask, shifts, maps.notes, scale, colour)
 
 
 def write_maps(path: Path, maps: Maps) -> None:
@@ -60,7 +75,11 @@ def write_maps(path: Path, maps: Maps) -> None:
         np.ascontiguousarray(plane, dtype=np.float16)
         for plane in (*maps.normal, maps.albedo, maps.depth, maps.mask)
     ]
-    channels = {name: OpenEXR.Channel(plane) for name, plane in zip(CHANNELS, planes, strict=True)}
+    names = CHANNELS
+    if maps.colour is not None:
+        names += COLOURS
+        planes += [np.ascontiguousarray(plane, dtype=np.float16) for plane in maps.colour]
+    channels = {name: OpenEXR.Channel(plane) for name, plane in zip(names, planes, strict=True)}
     # ZIPS compresses single scan lines: the fastest lossless codec to write.
     header = {
         "compression": OpenEXR.ZIPS_COMPRESSION,
@@ -68,6 +87,7 @@ def write_maps(path: Path, maps: Maps) -> None:
         "zipCompressionLevel": 1,
         **maps.notes,
         **({} if maps.shifts is None else {"shifts": json.dumps(maps.shifts.round(3).tolist())}),
+        **({} if maps.mm_per_px is None else {"mm_per_px": f"{maps.mm_per_px:.6g}"}),
         "content": array_digest(planes),
     }
     with replacing(path) as partial, OpenEXR.File(header, channels) as exr:
@@ -90,7 +110,8 @@ def read_maps(path: Path) -> Maps:
             missing = [name for name in CHANNELS if name not in planes]
             if missing:
                 raise UserError(f"{path}: no channel {', '.join(missing)}; run `dvc repro stereo`")
-            stored = [np.asarray(planes[name].pixels) for name in CHANNELS]
+            names = CHANNELS + (COLOURS if COLOURS[0] in planes else ())
+            stored = [np.asarray(planes[name].pixels) for name in names]
             notes = {k: v for k, v in exr.header().items() if isinstance(v, str)}
         if len({plane.shape for plane in stored}) != 1:
             raise ValueError("channels differ in size")
@@ -99,17 +120,21 @@ def read_maps(path: Path) -> Maps:
         shifts = np.array(json.loads(notes.pop("shifts"))) if "shifts" in notes else None
         if shifts is not None and (shifts.ndim != 2 or shifts.shape[1] != 2):
             raise ValueError("shifts are not pairs")
+        scale = float(notes.pop("mm_per_px")) if "mm_per_px" in notes else None
+        if scale is not None and not 0 < scale < float("inf"):
+            raise ValueError("mm_per_px is not a size")
     except UserError:
         raise
     except Exception as error:  # a damaged file can make the reader raise anything
         raise UserError(
             f"{path}: not a readable map file ({error}); remove it and run `dvc repro`"
         ) from error
-    normal_x, normal_y, normal_z, albedo, depth, mask = (
+    normal_x, normal_y, normal_z, albedo, depth, mask, *colours = (
         plane.astype(np.float32) for plane in stored
     )
     normal = np.stack([normal_x, normal_y, normal_z])
-    return Maps(normal, albedo, depth, mask > 0.5, shifts, notes)
+    colour = np.stack(colours) if colours else None
+    return Maps(normal, albedo, depth, mask > 0.5, shifts, notes, scale, colour)
 
 
 def read_notes(path: Path) -> dict[str, str]:

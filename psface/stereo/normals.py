@@ -1,7 +1,8 @@
 """Least-squares photometric stereo (Woodham, Optical Engineering 19(1), 1980).
 
 A Lambertian pixel of albedo rho and normal n has ``I_i = rho n . l_i`` under light i, so
-``g = rho n`` is the least-squares solution of ``L g = I``.
+``g = rho n`` is the least-squares solution of ``L g = I``. A lamp's strength, and the direction and
+fall-off of a near lamp at each pixel (`psface.stereo.lighting`), are in the length of ``l_i``.
 """
 
 from __future__ import annotations
@@ -11,25 +12,37 @@ import numpy as np
 SATURATED = 0.99  # of the sensor's range
 SHADOW = 0.1  # of the pixel's brightest frame; below, the light does not reach the surface
 MIN_LIGHTS = 3
+ROBUST_LIGHTS = 6  # from here on, outliers can be told from the fit of the others
+ROUNDS = 5  # of reweighting
+TOLERATED = 0.05  # of the pixel's mean brightness: a residual that halves a light's weight
+BLOCK = 1 << 17  # pixels solved at once
 # The remaining lights must still span space: smallest determinant of their normal equations,
 # per light used, as a share of that of all lights.
 MIN_SPAN = 0.2
 
 
 def photometric_stereo(
-    frames: np.ndarray, lights: np.ndarray, exclude_shadows: bool = True
+    frames: np.ndarray,
+    light: np.ndarray,
+    exclude_shadows: bool = True,
+    robust: bool = False,
+    saturated: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Estimate the normal and albedo of every pixel.
 
     With ``exclude_shadows``, lights under which a pixel is shadowed or saturated are left out of
     its least squares, as long as three lights that span space remain. With four lights this is the
-    useful part of robust photometric stereo: one extra light is all the redundancy there is.
+    useful part of robust photometric stereo: one extra light is all the redundancy there is. With
+    ``robust`` and at least `ROBUST_LIGHTS` lights, what remains is reweighted by its residuals.
 
     Parameters
     ----------
     frames : (n, H, W) float32 in [0, 1]
-    lights : (n, 3) float64
-        Unit vectors from the surface to the light.
+        Linear in the light.
+    light : (n, 3) or (n, 3, H, W)
+        Vectors from the surface to the light, as long as the light is strong; about 1.
+    saturated : (n, H, W) bool, optional
+        Where a frame is saturated; where it is brighter than `SATURATED`, if not given.
 
     Returns
     -------
@@ -52,28 +65,76 @@ def photometric_stereo(
     """
     n, height, width = frames.shape
     intensity = frames.reshape(n, -1).T.astype(np.float32)  # (P, n)
-    scaled = intensity @ np.linalg.pinv(lights).T.astype(np.float32)  # (P, 3)
-    if exclude_shadows and n > MIN_LIGHTS:
-        used = usable_lights(intensity)
-        fewer = np.flatnonzero(~used.all(axis=1))
-        fewer = fewer[_spans(used[fewer], lights)]
-        scaled[fewer] = _solve(intensity[fewer], lights, used[fewer])
+    clipped = intensity >= SATURATED if saturated is None else saturated.reshape(n, -1).T
+    robust = robust and n >= ROBUST_LIGHTS
+    if light.ndim == 2:
+        scaled = _solved(intensity, clipped, light, exclude_shadows, robust)
+    else:
+        at_pixels = np.moveaxis(light.reshape(n, 3, -1), -1, 0).astype(np.float32)  # (P, n, 3)
+        scaled = np.empty((height * width, 3), np.float32)
+        for start in range(0, len(scaled), BLOCK):
+            block = slice(start, start + BLOCK)
+            scaled[block] = _solved(
+                intensity[block], clipped[block], at_pixels[block], exclude_shadows, robust
+            )
     albedo = np.linalg.norm(scaled, axis=1)
     normal = scaled / np.maximum(albedo, 1e-12)[:, None]
     normal[albedo == 0] = (0, 0, 1)
     return normal.T.reshape(3, height, width), albedo.reshape(height, width)
 
 
-def usable_lights(intensity: np.ndarray) -> np.ndarray:
+def _solved(
+    intensity: np.ndarray, clipped: np.ndarray, light: np.ndarray, exclude: bool, robust: bool
+) -> np.ndarray:
+    """Solve for rho n of P pixels, (P, 3), under lights (n, 3) or (P, n, 3)."""
+    n = intensity.shape[1]
+    used = np.ones(intensity.shape, bool)
+    if exclude and n > MIN_LIGHTS:
+        strength = np.linalg.norm(light, axis=-1).astype(np.float32)
+        used = usable_lights(intensity / strength, clipped)
+        fewer = np.flatnonzero(~used.all(axis=1))
+        used[fewer[~_spans(used[fewer], light if light.ndim == 2 else light[fewer])]] = True
+    if light.ndim == 2:
+        scaled = intensity @ np.linalg.pinv(light).T.astype(np.float32)
+        fewer = np.flatnonzero(~used.all(axis=1))
+        scaled[fewer] = _solve(intensity[fewer], light, used[fewer])
+    else:
+        scaled = _solve(intensity, light, used)
+    if robust:
+        tolerated = TOLERATED * intensity.mean(axis=1, keepdims=True) + 1e-6
+        for _ in range(ROUNDS):
+            residual = intensity - np.maximum(_dot(light, scaled), 0)
+            weight = used / (1 + (residual / tolerated) ** 2)
+            scaled = _solve(intensity, light, weight)
+    return scaled
+
+
+def _dot(light: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Products of every light with its pixel's vector (P, 3), (P, n)."""
+    if light.ndim == 2:
+        return vector @ light.T.astype(np.float32)
+    return (light @ vector[..., None])[..., 0]
+
+
+def usable(frames: np.ndarray, light: np.ndarray, saturated: np.ndarray) -> np.ndarray:
+    """`usable_lights` of frames (n, H, W), as (n, H, W) bool."""
+    n = len(frames)
+    strength = np.linalg.norm(light, axis=1).astype(np.float32)
+    relative = (frames / strength.reshape(n, *(strength.shape[1:] or (1, 1)))).reshape(n, -1).T
+    return usable_lights(relative, saturated.reshape(n, -1).T).T.reshape(frames.shape)
+
+
+def usable_lights(relative: np.ndarray, saturated: np.ndarray) -> np.ndarray:
     """Select lights that are neither shadowed nor saturated, (P, n) bool, three or more per pixel.
 
     If fewer than three qualify, the brightest of the others are put back: a saturated light
-    still shows that the surface faces it, a shadow shows little.
+    still shows that the surface faces it, a shadow shows little. ``relative`` are the intensities
+    over the strengths of the lights.
     """
-    brightest = intensity.max(axis=1, keepdims=True)
-    used = (intensity < SATURATED) & (intensity >= SHADOW * brightest)
+    brightest = relative.max(axis=1, keepdims=True)
+    used = ~saturated & (relative >= SHADOW * brightest)
     short = used.sum(axis=1) < MIN_LIGHTS
-    preference = intensity[short] + used[short]
+    preference = relative[short] + used[short] * np.maximum(brightest[short], 1)
     best = np.argpartition(-preference, MIN_LIGHTS - 1, axis=1)[:, :MIN_LIGHTS]
     kept = np.zeros_like(preference, dtype=bool)
     np.put_along_axis(kept, best, True, axis=1)
@@ -81,18 +142,21 @@ def usable_lights(intensity: np.ndarray) -> np.ndarray:
     return used
 
 
-def _spans(used: np.ndarray, lights: np.ndarray) -> np.ndarray:
+def _spans(used: np.ndarray, light: np.ndarray) -> np.ndarray:
     """Whether the used lights are far enough from coplanar, (P,) bool."""
-    full = np.linalg.det(lights.T @ lights) / len(lights) ** 3
-    determinant = _determinant(_normal_matrix(used, lights))
+    full = np.linalg.det(np.swapaxes(light, -1, -2) @ light) / light.shape[-2] ** 3
+    determinant = _determinant(_normal_matrix(used, light))
     return determinant > MIN_SPAN * full * used.sum(axis=1) ** 3
 
 
-def _normal_matrix(used: np.ndarray, lights: np.ndarray) -> np.ndarray:
+def _normal_matrix(weight: np.ndarray, light: np.ndarray) -> np.ndarray:
     """The six distinct entries xx xy xz yy yz zz of sum_i w_i l_i l_i^T, (P, 6)."""
-    x, y, z = lights.T
-    products = np.stack([x * x, x * y, x * z, y * y, y * z, z * z], axis=-1)
-    return used.astype(np.float32) @ products.astype(np.float32)
+    x, y, z = np.moveaxis(light, -1, 0)
+    products = np.stack([x * x, x * y, x * z, y * y, y * z, z * z], axis=-1).astype(np.float32)
+    weight = weight.astype(np.float32)
+    if light.ndim == 2:
+        return weight @ products
+    return (weight[:, None] @ products)[:, 0]
 
 
 def _determinant(matrix: np.ndarray) -> np.ndarray:
@@ -100,11 +164,15 @@ def _determinant(matrix: np.ndarray) -> np.ndarray:
     return xx * (yy * zz - yz * yz) - xy * (xy * zz - yz * xz) + xz * (xy * yz - yy * xz)
 
 
-def _solve(intensity: np.ndarray, lights: np.ndarray, used: np.ndarray) -> np.ndarray:
-    """Solve each pixel's least squares over its used lights, (P, 3), by the 3x3 adjugate."""
-    matrix = _normal_matrix(used, lights)
+def _solve(intensity: np.ndarray, light: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Solve each pixel's weighted least squares, (P, 3), by the 3x3 adjugate."""
+    matrix = _normal_matrix(weight, light)
     xx, xy, xz, yy, yz, zz = matrix.T
-    bx, by, bz = ((used * intensity) @ lights.astype(np.float32)).T
+    weighted = weight * intensity
+    if light.ndim == 2:
+        bx, by, bz = (weighted @ light.astype(np.float32)).T
+    else:
+        bx, by, bz = (weighted[:, None] @ light)[:, 0].T
     cxx, cxy, cxz = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
     cyy, cyz, czz = xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy
     solution = np.stack(

@@ -13,4 +13,7 @@ class StereoParams(Section):
 
     register_frames: bool
     exclude_shadows: bool
+    robust: bool = False
+    semi_calibrated: bool = False
+    colour_albedo: bool = False
     integrator: Literal[tuple(INTEGRATORS)]  # type: ignore[valid-type]

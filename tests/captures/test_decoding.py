@@ -132,7 +132,11 @@ def test_a_tiff_is_turned_as_a_viewer_turns_it(orientation, tmp_path):
 
 REFUSED = {
     "two pages": (tiff(np.stack([EIGHT, EIGHT]), photometric="minisblack"), "2 pages"),
-    "float": (tiff(LEVELS.astype(np.float32)), "float32 pixels"),
+    "complex": (tiff(LEVELS.astype(np.complex64)), "complex64 pixels"),
+    "very many channels": (
+        tiff(np.zeros((4, 4, 300), np.uint8), photometric="minisblack", planarconfig="contig"),
+        "300 channels",
+    ),
     "signed": (tiff(EIGHT.astype(np.int16)), "int16 pixels"),
     "32 bits": (tiff(EIGHT.astype(np.uint32)), "uint32 pixels"),
     "CMYK": (tiff(np.dstack([RGB, EIGHT]), photometric="separated"), "colour space SEPARATED"),

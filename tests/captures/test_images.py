@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from psface.captures.images import read_frame, to_uint8
+from psface.captures.images import grey, read_frame, to_uint8
 from psface.errors import UserError
 
 FRAME_SUFFIXES = (".bmp", ".png", ".pgm", ".ppm", ".tif", ".tiff")
@@ -67,8 +67,8 @@ def test_what_is_no_image_is_refused(tmp_path, data):
 
 
 def test_other_bit_depths_are_refused(tmp_path):
-    cv2.imwrite(str(tmp_path / "im1.tiff"), GREY.astype(np.float32))
-    with pytest.raises(UserError, match=r"im1\.tiff: float32 pixels; save it with 8 or 16 bits"):
+    cv2.imwrite(str(tmp_path / "im1.tiff"), GREY.astype(np.int32))
+    with pytest.raises(UserError, match=r"im1\.tiff: int32 pixels; save it with 8 or 16 bits, or"):
         read_frame(tmp_path / "im1.tiff")
 
 
@@ -77,6 +77,14 @@ def test_a_missing_file_and_a_folder(tmp_path):
         read_frame(tmp_path / "im3.bmp")
     with pytest.raises(UserError, match="Is a directory"):
         read_frame(tmp_path)
+
+
+def test_grey_is_the_mean_of_the_channels_to_the_last_bit():
+    rng = np.random.default_rng(0)
+    for kind, white in ((np.uint8, 255), (np.uint16, 65535)):
+        image = rng.integers(0, white + 1, (50, 40, 3)).astype(kind)
+        mean = image.mean(axis=-1, dtype=np.float32) * np.float32(1 / white)
+        assert np.array_equal(grey(image), mean) and grey(image).dtype == np.float32
 
 
 def test_to_uint8_rounds_and_clips():

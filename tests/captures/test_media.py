@@ -77,18 +77,20 @@ def test_exif_turns_a_picture_as_viewers_do(tmp_path, orientation):
     assert np.abs(read.astype(int) - seen).mean() < 3
 
 
-@pytest.mark.parametrize("content", ["text", "truncated", "empty", "float"])
+@pytest.mark.parametrize("content", ["text", "truncated", "empty", "32 bits"])
 def test_what_is_no_picture_says_so(tmp_path, content):
     path = tmp_path / "face.png"
     grain = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
     whole = saved(Image.fromarray(grain), "PNG")
-    if content == "float":
+    if content == "32 bits":
         path = tmp_path / "face.tif"
-        whole = saved(Image.fromarray(np.ones((9, 9), np.float32)), "TIFF")
+        whole = saved(Image.fromarray(np.ones((9, 9), np.int32)), "TIFF")
     path.write_bytes(
-        {"text": b"not a picture", "truncated": whole[:-50], "empty": b"", "float": whole}[content]
+        {"text": b"not a picture", "truncated": whole[:-50], "empty": b"", "32 bits": whole}[
+            content
+        ]
     )
-    said = "float32 pixels" if content == "float" else "truncated or not an image"
+    said = "int32 pixels" if content == "32 bits" else "truncated or not an image"
     with pytest.raises(UserError, match=rf"{path.name}: {said}"):
         read_picture(path)
     [item] = read_media(path)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from psface.captures.capture import Pixels
 from psface.errors import UserError
 from psface.stage_tables import read_table
 from psface.stereo.compute import compute_maps, foreground
@@ -165,16 +166,20 @@ def test_captures_without_truth_have_no_errors(pipeline):
     assert json.loads(pipeline.report.read_text()) == {}
 
 
+def four_lit(frames):
+    return Pixels(frames, None, FOUR_LIGHTS, None)
+
+
 def test_registration_can_be_turned_off(settings):
     frames = np.float32(capture_frames()) / 255
     off = settings.stereo.model_copy(update={"register_frames": False})
-    maps = compute_maps(np.roll(frames, 3, axis=2), FOUR_LIGHTS, off)
+    maps = compute_maps(four_lit(np.roll(frames, 3, axis=2)), off)
     assert (maps.shifts == 0).all()
 
 
 @pytest.mark.parametrize("level", [0.0, 0.3, 1.0])
 def test_frames_without_a_face_do_not_crash(settings, level):
-    maps = compute_maps(np.full((4, 40, 50), level, np.float32), FOUR_LIGHTS, settings.stereo)
+    maps = compute_maps(four_lit(np.full((4, 40, 50), level, np.float32)), settings.stereo)
     for plane in (maps.normal, maps.albedo, maps.depth):
         assert np.isfinite(plane).all()
 
@@ -219,7 +224,7 @@ def test_a_lost_capture_that_comes_with_truth_is_left_out(simulated, settings, t
 
 def test_the_nose_is_nearer_than_the_cheeks(simulated_captures, settings):
     for session in simulated_captures[:3]:
-        maps = compute_maps(session.pixels().grey, session.lights, settings.stereo)
+        maps = compute_maps(session.pixels(), settings.stereo)
         left_eye, right_eye, nose, *_ = session.landmarks
         tip = maps.depth[round(nose[1]), round(nose[0])]
         for eye in (left_eye, right_eye):

@@ -140,7 +140,8 @@ def test_normals_are_unit_vectors_and_finite_whatever_the_frames():
     ],
 )
 def test_usable_lights(intensity, used):
-    assert usable_lights(np.array([intensity], np.float32))[0].tolist() == [bool(u) for u in used]
+    relative = np.array([intensity], np.float32)
+    assert usable_lights(relative, relative >= SATURATED)[0].tolist() == [bool(u) for u in used]
 
 
 @pytest.fixture(scope="module")

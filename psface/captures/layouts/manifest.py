@@ -1,7 +1,11 @@
 """Reader of a plain CSV manifest, for any rig: ``<root>/manifest.csv``, a row per frame.
 
-The columns are ``identity, session, frame, light_x, light_y, light_z``; ``frame`` is a path within
-``root``. Optional columns ``left_eye_x, left_eye_y, ...`` give all five
+The columns ``identity, session, frame`` are needed; ``frame`` is a path within ``root``. A frame's
+lamp is given by ``light_x, light_y, light_z``, the direction to it; by ``position_x_mm,
+position_y_mm, position_z_mm`` in the camera's frame; or by ``lamp``, its name in the rig (that of
+the column ``rig``, a file within ``root``, or of ``ingest.rig``). ``intensity`` is its relative
+strength, ``role`` is ``ambient`` for a frame with all lamps off, ``mask`` for a picture that is
+white on the face, and otherwise ``frame`` or empty. ``left_eye_x, left_eye_y, ...`` give all five
 `psface.captures.capture.LANDMARKS`. Every other column is an attribute, the same in all rows of a
 capture.
 """
@@ -10,29 +14,48 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from psface.captures.capture import LANDMARKS, Capture, Refusal
+from psface.captures.capture import LANDMARKS, NO_LIGHTS, Capture, Refusal
 from psface.captures.ingest_params import IngestParams
+from psface.captures.rigged import read_placed_rig, rigged
 from psface.errors import UserError
 from psface.paths import find_path
+from psface.rig.rig import Rig, parse_rig
 from psface.user_tables import UserTable, read_user_table
 
 LIGHT_COLUMNS = ("light_x", "light_y", "light_z")
-REQUIRED = ("identity", "session", "frame", *LIGHT_COLUMNS)
+POSITION_COLUMNS = ("position_x_mm", "position_y_mm", "position_z_mm")
+REQUIRED = ("identity", "session", "frame")
 LANDMARK_COLUMNS = tuple(f"{name}_{axis}" for name in LANDMARKS for axis in "xy")
+OPTIONAL = (
+    *LIGHT_COLUMNS, *POSITION_COLUMNS, *LANDMARK_COLUMNS, "intensity", "lamp", "rig", "role",
+)  # fmt: skip
+ROLES = ("frame", "ambient", "mask")
+UNEQUAL = 0.02  # lengths of directions that differ by more mean something
 
 
 def read_manifest(root: Path, params: IngestParams, seed: int) -> Iterator[Capture | Refusal]:
-    """As `read_manifest_captures`."""
-    return read_manifest_captures(root)
+    """As `read_manifest_captures`, with the rig and the meaning of lengths in ``params``."""
+    rig = read_placed_rig(Path(params.rig)) if params.rig else None
+    return read_manifest_captures(root, rig, params.manifest.light_lengths)
 
 
-def read_manifest_captures(root: Path) -> Iterator[Capture | Refusal]:
+def read_manifest_captures(
+    root: Path, rig: Rig | None = None, light_lengths: str = "unstated"
+) -> Iterator[Capture | Refusal]:
     """Yield the captures of ``root/manifest.csv`` in the order of their first rows.
+
+    Parameters
+    ----------
+    rig : Rig, optional
+        That ``lamp`` refers to, and whose camera saw lamps with positions.
+    light_lengths : "unstated", "intensity" or "ignored"
+        What lengths of directions mean that are not all alike.
 
     Raises
     ------
@@ -42,24 +65,104 @@ def read_manifest_captures(root: Path) -> Iterator[Capture | Refusal]:
     path = root / "manifest.csv"
     if not path.exists():
         raise UserError(f"{path}: missing; set ingest.root to the folder that holds it")
-    manifest = read_user_table(path, REQUIRED, LANDMARK_COLUMNS)
+    manifest = read_user_table(path, REQUIRED, OPTIONAL)
+    if rig is None and not {"lamp", "rig", *POSITION_COLUMNS} & set(manifest.columns):
+        missing = [name for name in LIGHT_COLUMNS if name not in manifest.columns]
+        if missing:
+            raise UserError(
+                f"{path}: no column {', '.join(missing)}; give each frame's light, its position "
+                "or its lamp"
+            )
     table = pd.DataFrame(
         manifest.rows, index=manifest.lines, columns=list(manifest.columns), dtype=str
     )
-    attributes = [c for c in manifest.columns if c not in {*REQUIRED, *LANDMARK_COLUMNS}]
+    attributes = [c for c in manifest.columns if c not in {*REQUIRED, *OPTIONAL}]
     for key, rows in table.groupby(["identity", "session"], sort=False):
-        identity, capture = map(str, key)
+        identity, name = map(str, key)
         try:
-            yield Capture(
-                identity=identity,
-                name=capture,
-                frames=_frames(root, rows),
-                lights=_lights(manifest, rows),
-                attributes={name: _one_value(rows, name) for name in attributes},
-                landmarks=_landmarks(manifest, rows),
-            )
+            capture = _capture(root, manifest, rows, rig, light_lengths)
+            values = {name: _one_value(rows, name) for name in attributes}
+            yield replace(capture, identity=identity, name=name, attributes=values)
         except UserError as error:
-            yield Refusal(identity, capture, f"{path}: {error}")
+            yield Refusal(identity, name, f"{path}: {error}")
+
+
+def _capture(
+    root: Path, table: UserTable, rows: pd.DataFrame, rig: Rig | None, light_lengths: str
+) -> Capture:
+    if "rig" in rows and (own := _one_value(rows, "rig")):
+        rig = read_placed_rig(Path(_inside(root, own)))
+    roles = [role or "frame" for role in rows["role"]] if "role" in rows else ["frame"] * len(rows)
+    if unknown := [role for role in roles if role not in ROLES]:
+        raise UserError(f"role `{unknown[0]}` is unknown; use one of {', '.join(ROLES)}")
+    lit = rows[[role == "frame" for role in roles]]
+    aides = {}
+    for role in ("ambient", "mask"):
+        chosen = rows["frame"][[r == role for r in roles]]
+        if len(chosen) > 1:
+            raise UserError(f"lines {chosen.index[0]} and {chosen.index[1]} are both {role}")
+        aides[role] = _inside(root, chosen.iloc[0]) if len(chosen) else ""
+    capture = Capture(
+        "",
+        "",
+        _frames(root, lit),
+        NO_LIGHTS,
+        landmarks=_landmarks(table, rows),
+        ambient=aides["ambient"],
+        mask=aides["mask"],
+    )
+    return _lit(capture, table, lit, rig, light_lengths)
+
+
+def _lit(
+    capture: Capture, table: UserTable, rows: pd.DataFrame, rig: Rig | None, light_lengths: str
+) -> Capture:
+    """Add the lights that the manifest gives, or names."""
+    given = [
+        name
+        for name, columns in (
+            ("light", LIGHT_COLUMNS), ("position", POSITION_COLUMNS), ("lamp", ("lamp",))
+        )
+        if set(columns) <= set(rows) and (rows[list(columns)] != "").any(axis=None)
+    ]  # fmt: skip
+    if len(given) > 1:
+        raise UserError(f"both {given[0]} and {given[1]} of a frame's lamp; keep one")
+    strengths = None
+    if "intensity" in rows and (rows["intensity"] != "").any():
+        strengths = _numbers(table, rows, ("intensity",))[:, 0]
+        if (strengths <= 0).any():
+            raise UserError(f"intensity in line {rows.index[int(np.argmin(strengths))]} is not > 0")
+    if given == ["light"]:
+        lights = _lights(table, rows, light_lengths, strengths)
+        camera_only = rig and rig.model_copy(update={"lamps": ()})
+        return replace(capture, lights=lights, rig=camera_only)
+    if not given:
+        return capture  # `ingest.rig` has them, in the order of the frames
+    if rig is None:
+        raise UserError(f"a {given[0]} needs a rig: its camera or its lamps (ingest.rig)")
+    if given == ["position"]:
+        positions = _numbers(table, rows, POSITION_COLUMNS)
+        lamps = [
+            {"position_mm": tuple(place), "intensity": strength}
+            for place, strength in zip(
+                positions.tolist(), np.ones(len(rows)) if strengths is None else strengths,
+                strict=True,
+            )
+        ]  # fmt: skip
+        content = rig.model_dump(mode="json", by_alias=True, exclude={"lamps"})
+        rig = parse_rig({**content, "lamps": lamps}, Path("position_x_mm"))
+    else:
+        rig = rig.with_lamps([_lamp(rig, name) for name in rows["lamp"]])
+        if strengths is not None:
+            raise UserError("both lamp and intensity; the rig has the lamp's intensity")
+    return rigged(capture, rig)
+
+
+def _lamp(rig: Rig, name: str) -> int:
+    names = [lamp.name or str(number) for number, lamp in enumerate(rig.lamps, start=1)]
+    if name not in names:
+        raise UserError(f"lamp `{name}` is not in the rig, which has {', '.join(names[:12])}")
+    return names.index(name)
 
 
 def _frames(root: Path, rows: pd.DataFrame) -> tuple[str, ...]:
@@ -79,13 +182,25 @@ def _inside(root: Path, frame: str) -> str:
     return find_path(root, inside).as_posix()
 
 
-def _lights(table: UserTable, rows: pd.DataFrame) -> np.ndarray:
+def _lights(
+    table: UserTable, rows: pd.DataFrame, light_lengths: str, strengths: np.ndarray | None
+) -> np.ndarray:
     lights = _numbers(table, rows, LIGHT_COLUMNS)
     length = np.linalg.norm(lights, axis=1, keepdims=True)
     if (length == 0).any():
         line = rows.index[int(np.argmin(length))]
         raise UserError(f"zero-length light direction in line {line}")
-    return lights / length
+    unit = lights / length
+    if strengths is not None:
+        return unit * (strengths / strengths.mean())[:, None]
+    if np.ptp(length) <= UNEQUAL * length.mean() or light_lengths == "ignored":
+        return unit
+    if light_lengths == "intensity":
+        return lights / length.mean()
+    raise UserError(
+        f"light directions of length {length.min():.3g} to {length.max():.3g}: are these strengths?"
+        " Give a column intensity, or set ingest.manifest.light_lengths to intensity or ignored"
+    )
 
 
 def _landmarks(table: UserTable, rows: pd.DataFrame) -> np.ndarray | None:

@@ -2,7 +2,9 @@
 
 ``[Photometric_DB/]<id>/<session>/`` holds a frame per light, ``im0.bmp, im1.bmp, ...``, the light
 directions in ``LightSource.m`` and the labels in ``metadataII.txt``. An optional ``landmarks.csv``
-(``name,x,y``; see `psface.captures.capture.LANDMARKS`) gives the landmarks of ``im0``.
+(``name,x,y``; see `psface.captures.capture.LANDMARKS`) gives the landmarks of ``im0``. A rig file
+(`psface.rig.rig`) may replace ``LightSource.m``; ``ambient.png`` is a frame with all lamps off, and
+``mask.png`` is white where the face is.
 """
 
 from __future__ import annotations
@@ -13,14 +15,16 @@ from pathlib import Path
 
 import numpy as np
 
-from psface.captures.capture import LANDMARKS, Capture, Refusal
+from psface.captures.capture import LANDMARKS, NO_LIGHTS, Capture, Refusal
 from psface.captures.images import OTHER_PICTURES, PICTURE_SUFFIXES
 from psface.captures.ingest_params import IngestParams
+from psface.captures.rigged import read_placed_rig, rigged
 from psface.errors import UserError
 from psface.paths import folders_in, listed, one_form
+from psface.rig.formats.light_source import LIGHTS, read_light_source
+from psface.rig.rig import NAMES
 from psface.user_tables import read_text, read_user_table
 
-LIGHTS = "LightSource.m"
 # The fields of metadataII.txt, in order, and their valid labels. An empty label means unknown.
 KNOWN_LABELS: dict[str, tuple[str, ...]] = {
     "gender": ("male", "female"),
@@ -32,8 +36,8 @@ KNOWN_LABELS: dict[str, tuple[str, ...]] = {
     "emotion": ("blankstare", "positive", "negative", "emoOther"),
 }
 # The distribution's nested folders; the innermost holds the people.
+MOST_FRAMES = 1000  # per capture
 DATABASES = ("photoface_dist", "photofacedb", "photometric_db")
-_TERM = re.compile(r"\s*([+-]?)\s*(\d+\.?\d*(?:[eE][+-]?\d{1,2})?|\.\d+)", re.ASCII)
 
 
 def read_photoface(root: Path, params: IngestParams, seed: int) -> Iterator[Capture | Refusal]:
@@ -72,92 +76,31 @@ def read_capture(identity: str, folder: Path) -> Capture:
     UserError
         If a file is missing or malformed.
     """
-    lights = read_light_source(_named(folder, LIGHTS))
-    return Capture(
+    path = _named(folder, LIGHTS)
+    own_rig = any((folder / name).exists() for name in NAMES)
+    lights = read_light_source(path) if path.exists() else NO_LIGHTS
+    capture = Capture(
         identity=identity,
         name=folder.name,
-        frames=_find_frames(folder, len(lights)),
+        frames=_find_frames(folder, len(lights) if path.exists() else None),
         lights=lights,
         attributes=read_labels(_named(folder, "metadataII.txt")),
         landmarks=read_landmarks(_named(folder, "landmarks.csv")),
+        ambient=_aide(folder, "ambient"),
+        mask=_aide(folder, "mask"),
     )
+    return rigged(capture, read_placed_rig(folder), "its rig file") if own_rig else capture
 
 
-def read_light_source(path: Path) -> np.ndarray:
-    """Read the light directions of a ``LightSource.m``: rows ``90-r 360-a;`` in degrees.
-
-    ``r`` is the slant from the optical axis and ``a`` the azimuth clockwise from image-up, so that
-    ``l = (sin r sin a, sin r cos a, cos r)``.
-
-    Returns
-    -------
-    (n, 3) float64
-        Unit vectors from the surface to the light.
-
-    Raises
-    ------
-    UserError
-        If the file is missing or a row between the brackets is not of that form.
-    """
-    text = _without_comments(read_text(path))
-    bodies = re.findall(r"LightAngle\s*=\s*\[(.*?)\]", text, re.DOTALL)
-    if not bodies:
-        raise UserError(f"{path}: no `LightAngle = [ ... ];`")
-    angles = []
-    for row in re.split(r"[;\n]", bodies[-1]):
-        elements = _elements(row)
-        if elements is None or (elements and len(elements) != 2):
-            raise UserError(f"{path}: row `{row.strip()}` is not of the form `90-r 360-a;`")
-        if elements:
-            # Term by term: 90 - (90 - r) would differ from r by rounding.
-            angles.append([_less(90.0, elements[0]), _less(360.0, elements[1])])
-    slant, azimuth = np.radians(np.reshape(angles, (-1, 2))).T
-    return np.stack(
-        [np.sin(slant) * np.sin(azimuth), np.sin(slant) * np.cos(azimuth), np.cos(slant)], axis=-1
-    )
+def _aide(folder: Path, stem: str) -> str:
+    found = [path for path in listed(folder) if path.stem.lower() == stem and _is_picture(path)]
+    if len(found) > 1:
+        raise UserError(f"{folder}: {found[0].name} and {found[1].name}; remove one")
+    return found[0].as_posix() if found else ""
 
 
-def _without_comments(text: str) -> str:
-    """Remove MATLAB's comments, and join continued lines."""
-    text = re.sub(r"^\s*%\{\s*$.*?^\s*%\}\s*$", "", text, flags=re.DOTALL | re.MULTILINE)
-    return re.sub(r"\.\.\..*?(\n|$)", " ", re.sub(r"%.*", "", text))
-
-
-def _elements(row: str) -> list[list[float]] | None:
-    """Split a matrix row into elements, each as the terms of its sum; None if it is malformed.
-
-    As in MATLAB, commas and blanks separate elements: ``a -b`` is two elements, ``a - b`` one.
-    """
-    elements: list[list[float]] = []
-    new, rest = True, row.strip()
-    while rest:
-        match = _TERM.match(rest)
-        if match is None:
-            return None
-        sign, digits = match.groups()
-        before, after = rest[: match.start(1)], rest[match.end(1) : match.start(2)]
-        joined = bool(sign) and not (before and not after)
-        if not new and not joined and not before:
-            return None  # 9090
-        value = -float(digits) if sign == "-" else float(digits)
-        if new or not joined:
-            elements.append([])
-        elements[-1].append(value)
-        rest = rest[match.end() :]
-        comma = re.match(r"\s*,\s*", rest)
-        new = comma is not None
-        rest = rest[comma.end() :] if comma else rest
-        if new and not rest:
-            break
-        if not rest.strip():
-            break
-    return elements
-
-
-def _less(value: float, terms: list[float]) -> float:
-    for term in terms:
-        value -= term
-    return value
+def _is_picture(path: Path) -> bool:
+    return path.suffix.lower() in PICTURE_SUFFIXES + OTHER_PICTURES
 
 
 def read_labels(path: Path) -> dict[str, str]:
@@ -204,17 +147,21 @@ def read_landmarks(path: Path) -> np.ndarray | None:
     return landmarks
 
 
-def _find_frames(folder: Path, lights: int) -> tuple[str, ...]:
+def _find_frames(folder: Path, lights: int | None) -> tuple[str, ...]:
     frames: dict[int, Path] = {}
     for path in listed(folder):
         match = re.fullmatch(r"im(\d{1,9})", path.stem, re.IGNORECASE | re.ASCII)
-        if match is None or path.suffix.lower() not in PICTURE_SUFFIXES + OTHER_PICTURES:
+        if match is None or not _is_picture(path):
             continue
         if other := frames.get(int(match.group(1))):
             raise UserError(
                 f"{folder}: {other.name} and {path.name} are the same frame; remove one"
             )
         frames[int(match.group(1))] = path
+    if lights is None:
+        lights = max(frames, default=-1) + 1
+        if not frames or lights > MOST_FRAMES:
+            raise UserError(f"{folder}: no {LIGHTS} and no frames im0, im1, ...; not a capture")
     if len(frames) > lights:
         raise UserError(
             f"{folder / LIGHTS}: {lights} lights for {len(frames)} frames; "

@@ -1,0 +1,88 @@
+"""From decoded frames to linear light: response, exposure, ambient light, flat fields, channels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from psface.captures.images import grey, rgb
+from psface.rig.response import linear_light
+from psface.rig.rig import Camera, Rig
+
+SATURATED = 0.99  # of the sensor's range, in any channel
+
+
+def linear_frames(
+    images: list[np.ndarray],
+    rig: Rig,
+    ambient: np.ndarray | None = None,
+    flat_fields: list[np.ndarray] | None = None,
+    exposures: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Undo what the camera and the room did to the frames of a capture.
+
+    A channel's value v of frame i becomes ``(f(v) / t_i - f(v_ambient) / t_ambient) / (c F)``: f
+    undoes the response, t is the exposure, c the channel's share of the lamp's strength and F its
+    flat field, whose median is 1. Grey is the mean of the channels by ``camera.channel_weights``.
+
+    Parameters
+    ----------
+    images : list of (H, W) or (H, W, 3)
+        As decoded, n of them.
+    rig : Rig
+        Its camera, and the strengths of its n lamps in each channel.
+    ambient : (H, W) or (H, W, 3), optional
+        The frame with all lamps off.
+    flat_fields : list of (H, W) or (H, W, 3), optional
+        Plain matte surfaces under each lamp, taken like the frames.
+    exposures : (n,) or (n + 1,), optional
+        Relative to the first frame; the last is the ambient frame's, if there is one.
+
+    Returns
+    -------
+    grey : (n, H, W) float32
+        At least 0; on the scale of the first frame's exposure.
+    saturated : (n, H, W) bool
+    """
+    camera = rig.camera
+    factors = np.ones(len(images) + 1) if exposures is None else np.append(exposures, 1.0)
+    dark: np.ndarray | float = 0.0
+    if ambient is not None:
+        dark = linear_light(_values(ambient, camera), camera.response) / factors[len(images)]
+    frames, saturated = [], []
+    for number, image in enumerate(images):
+        values = _values(image, camera)
+        saturated.append((values >= SATURATED).any(axis=-1))
+        light = linear_light(values, camera.response) / np.float32(factors[number]) - dark
+        if rig.lamps:
+            light = light / _balance(rig.lamps[number].intensity, light.shape[-1])
+        grey_light = np.maximum(weighted(light, camera), 0)
+        if flat_fields is not None:
+            grey_light = grey_light / _evenness(flat_fields[number], camera, dark)
+        frames.append(grey_light.astype(np.float32))
+    return np.stack(frames), np.stack(saturated)
+
+
+def weighted(light: np.ndarray, camera: Camera) -> np.ndarray:
+    """Grey (H, W) of a picture (H, W, 1) or (H, W, 3)."""
+    if light.shape[-1] == 1:
+        return light[..., 0]
+    weights = np.array(camera.channel_weights, dtype=np.float32)
+    return light @ (weights / weights.sum())
+
+
+def _values(image: np.ndarray, camera: Camera) -> np.ndarray:
+    """Values (H, W, 1) or (H, W, 3) in [0, 1]."""
+    if image.ndim == 2:
+        return grey(image, camera.white)[..., None]
+    return rgb(image, camera.white)
+
+
+def _balance(intensity: float | tuple[float, float, float], channels: int) -> np.ndarray:
+    """A lamp's strength in each channel, relative to the mean of all, (channels,)."""
+    strengths = np.broadcast_to(np.asarray(intensity, dtype=np.float32), 3)
+    return strengths / strengths.mean() if channels == 3 else np.ones(1, np.float32)
+
+
+def _evenness(flat: np.ndarray, camera: Camera, dark: np.ndarray | float) -> np.ndarray:
+    light = weighted(linear_light(_values(flat, camera), camera.response) - dark, camera)
+    return np.maximum(light / np.median(light), 1e-3)

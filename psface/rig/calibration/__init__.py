@@ -1,0 +1,1 @@
+"""Calibrate lamps from pictures of balls."""

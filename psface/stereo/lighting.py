@@ -1,0 +1,102 @@
+"""The light that a rig's lamps throw on every point of a surface.
+
+A lamp at s of radiant intensity phi, which weakens off its axis a by the power mu of the cosine,
+lights a point x of normal n and albedo rho with
+
+    I = rho phi (cos^mu theta) n . (s - x) / |s - x|^3,   cos theta = a . (x - s) / |x - s|
+
+(Queau et al., "LED-based photometric stereo", JMIV 60, 2018, eq. 2.9). Everything but rho and n is
+the point's light vector.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from psface.rig.rig import Rig
+
+
+@dataclass(frozen=True)
+class View:
+    """A perspective camera: focal lengths and principal point in pixels, y down."""
+
+    focal: tuple[float, float]
+    centre: tuple[float, float]
+
+    @property
+    def mean_focal(self) -> float:
+        return float(np.sqrt(self.focal[0] * self.focal[1]))
+
+    def reduced(self, factor: float) -> View:
+        """The view of a picture that is ``factor`` times smaller."""
+        (fx, fy), (cx, cy) = self.focal, self.centre
+        centre = ((cx + 0.5) / factor - 0.5, (cy + 0.5) / factor - 0.5)
+        return View((fx / factor, fy / factor), centre)
+
+    def rays(self, shape: tuple[int, int]) -> np.ndarray:
+        """Points (3, H, W) float32 seen by each pixel at distance 1: (x, y, -1), y up."""
+        rows, columns = np.indices(shape, dtype=np.float32)
+        x = (columns - np.float32(self.centre[0])) / np.float32(self.focal[0])
+        y = (np.float32(self.centre[1]) - rows) / np.float32(self.focal[1])
+        return np.stack([x, y, np.full(shape, -1, np.float32)])
+
+
+def view_of(rig: Rig, shape: tuple[int, int]) -> View:
+    """The camera of a rig with near lamps, for frames (H, W)."""
+    camera = rig.camera
+    assert camera.focal_px is not None
+    middle = ((shape[1] - 1) / 2, (shape[0] - 1) / 2)
+    return View(camera.focal_px, camera.centre_px or middle)
+
+
+def near_light(rig: Rig, points: np.ndarray) -> np.ndarray:
+    """Light vectors of near lamps at points in mm.
+
+    Parameters
+    ----------
+    rig : Rig
+        With near lamps.
+    points : (3, ...) float32
+        In the camera's frame.
+
+    Returns
+    -------
+    (n, 3, ...) float32
+        In the unit of the lamps' intensities per mm^2.
+
+    Examples
+    --------
+    A lamp of intensity 4 a metre to the right, and nothing else:
+
+    >>> from psface.rig.rig import Camera, Lamp
+    >>> camera = Camera(width_px=9, height_px=9, focal_px=(10, 10))
+    >>> lamp = Lamp(position_mm=(1000, 0, 0), intensity=4.0)
+    >>> rig = Rig(camera=camera, lamps=[lamp], distance_mm=1000)
+    >>> near_light(rig, np.array([0, 0, -1e-6], np.float32)).ravel().round(9).tolist()
+    [4e-06, 0.0, 0.0]
+    """
+    return np.stack([_lamp_light(rig, number, points) for number in range(len(rig.lamps))])
+
+
+def _lamp_light(rig: Rig, number: int, points: np.ndarray) -> np.ndarray:
+    lamp = rig.lamps[number]
+    position = np.array(lamp.position_mm, dtype=np.float32)
+    to_lamp = position.reshape(3, *[1] * (points.ndim - 1)) - points
+    squared = (to_lamp**2).sum(axis=0)
+    fall_off = np.float32(lamp.strength) / (squared * np.sqrt(squared))
+    if lamp.anisotropy:
+        axis = np.array(lamp.axis, dtype=np.float32)
+        along = -np.tensordot(axis / np.linalg.norm(axis), to_lamp, 1) / np.sqrt(squared)
+        fall_off *= np.maximum(along, 0) ** np.float32(lamp.anisotropy)
+    return to_lamp * fall_off
+
+
+def facing(normal: np.ndarray, view: View) -> np.ndarray:
+    """Normals (3, H, W) times the rays to the camera, which are (-x, -y, 1) at pixel tangents x, y.
+
+    Positive where the camera sees the surface, (H, W).
+    """
+    x, y, _ = view.rays(normal.shape[1:])
+    return normal[2] - x * normal[0] - y * normal[1]

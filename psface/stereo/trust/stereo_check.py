@@ -1,0 +1,272 @@
+"""Checks of one capture that need its frames and maps, but no landmarks.
+
+Thresholds come from `psface measure trust`, which plants known faults in simulated and real
+captures: each is beyond what 99 of 100 sound captures show.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from psface.stereo.trust.fit_quality import fit_of, free_scales
+from psface.stereo.trust.lit_cells import LitCells, lit_cells
+from psface.stereo.trust.trust_warning import TrustWarning
+
+FAILED = 0.12  # of the other frames' median brightness in the mask
+TWIN = 0.25  # of the difference between two frames that their lights predict
+TWIN_LIGHTS = 0.04  # predicted difference from which on two frames should look different
+STRENGTH = 0.14  # log of a lamp's strength against the others', as its frames tell
+STRENGTH_ERRORS = 4.0  # standard errors
+IMPROVES = 0.6  # residual with free strengths over that with the given ones
+EVEN = 0.012  # spread of the frames' mean brightness over its mean: a camera evens them out
+UNEVEN = 0.04  # spread that strengths estimated from the frames predict
+AMBIENT = 0.075  # of the light of a lamp, in places that no lamp reaches
+SHADOWED_CELLS = 12
+FACING_AWAY = -0.05  # cosine between normal and light
+CLIPPED, FEW_LAMPS, MOTION = 0.3, 0.7, 0.085
+
+
+@dataclass(frozen=True)
+class StereoTrust:
+    """What the checks found; shares are of 1, and NaN where the frames do not tell.
+
+    Attributes
+    ----------
+    residual : float
+        Of the least squares, over the pixel's brightness; needs four usable lamps.
+    left_out : (n,) tuple
+        Error of each lamp's brightness as predicted by the others.
+    left_out_mean : float
+    scales, scale_errors : (n,) tuples
+        Strength of each lamp over what the rig says, of geometric mean 1, and the standard errors
+        of their logarithms.
+    disagreeing : tuple of int
+        Lamps whose strength is not what the rig says.
+    few_lamps : float
+        Share of the mask with fewer than three usable lamps.
+    motion_px, motion : float
+        Largest shift of a frame, in pixels and of the shorter side.
+    clipped : float
+        Share of pixels at the sensor's limit, over all frames.
+    ambient : float
+        Light in places that no lamp reaches, over the light of a lamp there.
+    ambient_bound : float
+        Ambient light is at most this: the darkest places that any lamp leaves.
+    evenness : float
+        Spread of the frames' mean brightness over its mean.
+    warnings : tuple of TrustWarning
+    """
+
+    residual: float
+    left_out: tuple[float, ...]
+    left_out_mean: float
+    scales: tuple[float, ...]
+    scale_errors: tuple[float, ...]
+    disagreeing: tuple[int, ...]
+    few_lamps: float
+    motion_px: float
+    motion: float
+    clipped: float
+    ambient: float
+    ambient_bound: float
+    evenness: float
+    warnings: tuple[TrustWarning, ...]
+
+
+def check_stereo(
+    frames: np.ndarray,
+    saturated: np.ndarray | None,
+    vectors: np.ndarray,
+    mask: np.ndarray,
+    shifts: np.ndarray,
+) -> StereoTrust:
+    """Check a capture's frames against its lights.
+
+    Parameters
+    ----------
+    frames : (n, H, W) float32
+        Aligned, linear, in [0, 1].
+    saturated : (n, H, W) bool or None
+    vectors : (n, 3) or (n, 3, H, W)
+        Light direction times relative strength; unit vectors for lamps of equal strength.
+    mask : (H, W) bool
+        The face, as stereo found it.
+    shifts : (n, 2)
+        Of the frames, in pixels.
+
+    Examples
+    --------
+    A sphere under four lamps of which the last is dark:
+
+    >>> y, x = np.mgrid[1:-1:60j, -1:1:60j]
+    >>> normal = np.stack([x, y, np.sqrt(np.clip(1 - x**2 - y**2, 0, 1))])
+    >>> lights = np.array([[3, 3, 6], [-3, 3, 6], [-3, -3, 6], [3, -3, 6]]) / 54**0.5
+    >>> frames = np.clip(np.tensordot(lights, normal, 1), 0, 1) * 0.8
+    >>> frames[3] *= 0.01
+    >>> trust = check_stereo(frames, None, lights, x**2 + y**2 < 0.6, np.zeros((4, 2)))
+    >>> [warning.code for warning in trust.warnings]
+    ['failed-lamp']
+    """
+    n = len(frames)
+    cells = lit_cells(frames, saturated, vectors, mask)
+    enough = cells.used.sum(axis=1) > 2
+    solved = cells.chosen(enough)
+    few = 1 - float(enough.mean()) if len(cells) else 1.0
+    motion_px = float(np.hypot(*np.asarray(shifts).T).max(initial=0))
+    motion = motion_px / min(mask.shape)
+    if len(solved) < 4 * n:
+        none = (float("nan"),) * n
+        nan = float("nan")
+        warnings = [*_failed(cells), _few(few)] if len(cells) else [_few(few)]
+        return StereoTrust(
+            nan, none, nan, none, none, (), few, motion_px, motion, cells.saturated, nan, nan, nan,
+            tuple(warnings),
+        )  # fmt: skip
+    fit, free = fit_of(solved), free_scales(cells)
+    known = fit.left_out[np.isfinite(fit.left_out)]
+    ambient, bound = _ambient(solved, fit.scaled)
+    wrong = _disagreeing(free.scales, free.errors, free.residual, free.residual_given)
+    means = np.array([frame[mask].mean() for frame in frames])
+    whole = frames.mean(axis=(1, 2))
+    evenness = min(float(m.std() / max(m.mean(), 1e-9)) for m in (means, whole))
+    trust = StereoTrust(
+        residual=fit.residual,
+        left_out=tuple(fit.left_out.tolist()),
+        left_out_mean=float(known.mean()) if len(known) else float("nan"),
+        scales=tuple(free.scales.tolist()),
+        scale_errors=tuple(free.errors.tolist()),
+        disagreeing=wrong,
+        few_lamps=few,
+        motion_px=motion_px,
+        motion=motion,
+        clipped=cells.saturated,
+        ambient=ambient,
+        ambient_bound=bound,
+        evenness=evenness,
+        warnings=(),
+    )
+    return _with_warnings(trust, cells, fit.scaled, means / free.scales)
+
+
+def _with_warnings(
+    trust: StereoTrust, cells: LitCells, scaled: np.ndarray, given: np.ndarray
+) -> StereoTrust:
+    found: list[TrustWarning] = []
+    dead, twins = _failed(cells), _twins(cells, scaled)
+    found += dead or twins
+    if not found:
+        uneven = float(given.std() / given.mean()) if np.isfinite(given).all() else 0.0
+        if trust.evenness < EVEN and uneven > UNEVEN:
+            found.append(
+                TrustWarning(
+                    "auto-exposure",
+                    f"the frames' mean brightness is the same within {trust.evenness:.1%}, but "
+                    f"their shading says it should differ by {uneven:.0%}",
+                    "switch auto-exposure off, or set stereo.semi_calibrated",
+                )
+            )
+        elif trust.disagreeing:
+            named = ", ".join(f"{i} ({trust.scales[i]:.2f})" for i in trust.disagreeing)
+            found.append(
+                TrustWarning(
+                    "lamp-strength",
+                    f"lamps not as strong as the rig says, relative to the others: {named}, "
+                    "counted from 0",
+                    "check these lamps, give their intensity, or set stereo.semi_calibrated",
+                )
+            )
+    if trust.ambient > AMBIENT:
+        found.append(
+            TrustWarning(
+                "ambient",
+                f"places that a lamp cannot reach get {trust.ambient:.0%} of its light",
+                "darken the room, or record a frame with all lamps off as ambient; if the files "
+                "are not linear, set the rig's camera.response",
+            )
+        )
+    if trust.clipped > CLIPPED:
+        found.append(
+            TrustWarning("clipped", f"{trust.clipped:.0%} of the face is saturated", "expose less")
+        )
+    if trust.few_lamps > FEW_LAMPS:
+        found.append(_few(trust.few_lamps))
+    if trust.motion > MOTION:
+        found.append(
+            TrustWarning(
+                "motion",
+                f"a frame moved by {trust.motion_px:.0f} px, which registration barely follows",
+                "record again, faster",
+            )
+        )
+    return StereoTrust(**{**trust.__dict__, "warnings": tuple(found)})
+
+
+def _few(share: float) -> TrustWarning:
+    return TrustWarning(
+        "few-lamps",
+        f"{share:.0%} of the face has fewer than three lamps that reach it unsaturated",
+        "move the lamps nearer to the camera's axis, or add some",
+    )
+
+
+def _failed(cells: LitCells) -> list[TrustWarning]:
+    brightness = np.median(cells.intensity, axis=0)
+    dark = np.flatnonzero(brightness < FAILED * np.median(brightness))
+    return [
+        TrustWarning(
+            "failed-lamp",
+            f"frame {i} (from 0) has {brightness[i] / np.median(brightness):.0%} of the other "
+            "frames' brightness",
+            "check its lamp, and record again or leave the frame out",
+        )
+        for i in dark
+    ]
+
+
+def _twins(cells: LitCells, scaled: np.ndarray) -> list[TrustWarning]:
+    """Two frames that differ by less than their lights allow: one lamp twice."""
+    solved = cells.chosen(cells.used.sum(axis=1) > 2)
+    seen = solved.intensity
+    predicted = np.maximum(np.einsum("pni,pi->pn", solved.light, scaled), 0)
+    apart, expected = _differences(seen), _differences(predicted)
+    out = []
+    for i, j in zip(*np.triu_indices(seen.shape[1], 1), strict=True):
+        if expected[i, j] > TWIN_LIGHTS and apart[i, j] < TWIN * expected[i, j]:
+            out.append(
+                TrustWarning(
+                    "same-lamp",
+                    f"frames {i} and {j} (from 0) show the same light",
+                    "restore the frame that is missing, or record again",
+                )
+            )
+    return out
+
+
+def _differences(intensity: np.ndarray) -> np.ndarray:
+    """Sines of the angles between frames (P, n) as vectors, (n, n)."""
+    unit = intensity / np.maximum(np.linalg.norm(intensity, axis=0), 1e-9)
+    return np.sqrt(np.clip(1 - (unit.T @ unit) ** 2, 0, 1))
+
+
+def _ambient(cells: LitCells, scaled: np.ndarray) -> tuple[float, float]:
+    """Ambient light from attached shadows, and a bound from the darkest places."""
+    albedo = np.linalg.norm(scaled, axis=1)
+    skin = albedo > 0.3 * np.median(albedo)
+    level = cells.intensity / np.maximum(albedo, 1e-9)[:, None]
+    cosine = np.einsum("pni,pi->pn", cells.light, scaled / np.maximum(albedo, 1e-9)[:, None])
+    away = (cosine < FACING_AWAY) & skin[:, None]
+    ambient = float(np.median(level[away])) if away.sum() >= SHADOWED_CELLS else float("nan")
+    bound = float(np.quantile(level.min(axis=1)[skin], 0.02))
+    return ambient, bound
+
+
+def _disagreeing(
+    scales: np.ndarray, errors: np.ndarray, residual: float, residual_given: float
+) -> tuple[int, ...]:
+    if not np.isfinite(scales).all() or residual > IMPROVES * residual_given:
+        return ()
+    apart = np.log(scales) - np.median(np.log(scales))
+    wrong = np.abs(apart) > np.maximum(STRENGTH, STRENGTH_ERRORS * errors)
+    return tuple(np.flatnonzero(wrong).tolist())
