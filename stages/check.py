@@ -24,6 +24,8 @@ def main(out: Path) -> None:
     if root != MADE and not root.is_dir():
         home = " (a ~ in it is not expanded)" if params.root.startswith("~") else ""
         raise UserError(f"{root}: no such folder{home}; set ingest.root in params.yaml")
+    if params.rig and not Path(params.rig).exists():
+        raise UserError(f"{params.rig}: no such rig; set ingest.rig in params.yaml")
     with replacing(out) as path:
         path.write_text(json.dumps({"source": params.source, "root": params.root}) + "\n")
 

@@ -14,7 +14,7 @@ from psface.captures.checks import check_capture, unique
 from psface.captures.ingest_params import IngestParams
 from psface.captures.layouts.layouts import reader
 from psface.captures.layouts.photoface import misplaced
-from psface.captures.rigged import with_rig
+from psface.captures.rigged import rig_of, with_rig
 from psface.config import Seed, Selection, load
 from psface.errors import UserError
 from psface.parallel import map_in_processes
@@ -46,8 +46,8 @@ def ingest(
     root = Path(params.root)
     if not root.is_dir():
         raise UserError(f"{root}: no such folder; set ingest.root in params.yaml")
-    rig = Path(params.rig) if params.rig else None
-    listed = unique(with_rig(reader(params.source)(root, params, seed), rig))
+    listed = reader(params.source)(root, params, seed)
+    listed = unique(with_rig(listed, rig_of(root, params.rig)))
     checked = map_in_processes(partial(check_capture, limits=params), listed, "ingest")
     count, people = 0, set()
     refused: list[Refusal] = []

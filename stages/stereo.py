@@ -22,24 +22,26 @@ from psface.stereo.compute import compute_maps
 from psface.stereo.integrators.integrators import INTEGRATORS
 from psface.stereo.map_files import map_path, read_maps, read_notes, write_maps
 from psface.stereo.stereo_params import StereoParams
+from psface.stereo.trust_table import write_trust
 
 
 class Sections(Selection):
     stereo: StereoParams
 
 
-def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[int, int, int]:
+def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[int, int, int, int]:
     """Write ``out/<identity>/<capture>.exr`` for every capture with lights; keep current ones.
 
     Pictures, which have no lights, are skipped. A map file carries the fingerprint of its inputs
     (frames, lights, parameters and code), so that the work is proportional to what changed. Map
-    files whose capture is gone are removed. Captures that fail are listed in ``out/failures.csv``.
+    files whose capture is gone are removed. Captures that fail are listed in ``out/failures.csv``,
+    and what the checks found in ``out/trust.csv``.
     ``report`` receives the errors against the truth (see `truth_metrics`), for captures that have
     it.
 
     Returns
     -------
-    made, kept, failed : int
+    made, kept, failed, doubtful : int
 
     Raises
     ------
@@ -62,9 +64,10 @@ def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[
     write_refusals(out / "failures.csv", failures)
     failed = {(f.identity, f.name) for f in failures}
     done = [c for c in captures if (c.identity, c.name) not in failed]
+    doubtful = write_trust(out / "trust.csv", done, out)
     with replacing(report) as path:
         path.write_text(json.dumps(truth_metrics(done, params), indent=2) + "\n")
-    return len(todo) - len(failures), len(captures) - len(todo), len(failures)
+    return len(todo) - len(failures), len(captures) - len(todo), len(failures), doubtful
 
 
 def fingerprint(capture: Capture, params: StereoParams, code: str) -> str:
@@ -90,7 +93,7 @@ def _is_intact(capture: Capture, out: Path) -> bool:
 def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refusal | None:
     path = map_path(out, capture)
     try:
-        maps = compute_maps(capture.pixels(), params)
+        maps = compute_maps(capture.pixels(colours=params.colour_albedo), params)
     except UserError as error:
         path.unlink(missing_ok=True)
         return Refusal(capture.identity, capture.name, str(error))
@@ -105,8 +108,9 @@ def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refu
 @click.option("--report", type=PATH, required=True, help="errors against the truth, as JSON")
 def main(captures: Path, out: Path, report: Path) -> None:
     """Compute normals, albedo and depth of every capture."""
-    made, kept, failed = stereo(load(Sections).stereo, captures, out, report)
-    print(f"stereo: {made} captures computed, {kept} kept, {failed} failed ({out})")
+    made, kept, failed, doubtful = stereo(load(Sections).stereo, captures, out, report)
+    print(f"stereo: {made} captures computed, {kept} kept, {failed} failed ({out})", end="")
+    print(f", {doubtful} to be doubted (reasons: {out / 'trust.csv'})" if doubtful else "")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from psface.captures.decoding import decode
 from psface.captures.exposure import exposure_of, relative_exposures
 from psface.captures.images import grey, read_bytes, rgb
 from psface.captures.linear_frames import linear_frames
+from psface.errors import UserError
 from psface.paths import one_form
 from psface.rig.rig import Rig
 
@@ -102,26 +103,26 @@ class Capture:
         return read_bytes(Path(self.frames[number]))
 
     @property
-    def aides(self) -> list[str]:
-        """The pictures beside the frames: ambient, mask and flat fields."""
-        dark = self.ambient or (self.rig.ambient if self.rig else "")
-        return [name for name in (dark, self.mask, *self.flat_fields) if name]
+    def dark(self) -> str:
+        """Frame with all lamps off: the capture's own, or the rig's."""
+        return self.ambient or (self.rig.ambient if self.rig else "")
 
     @property
     def flat_fields(self) -> list[str]:
-        """A picture for each lamp, or none."""
-        return [lamp.flat_field for lamp in self.rig.lamps if lamp.flat_field] if self.rig else []
+        """A picture for each lamp, empty where a lamp has none."""
+        return [lamp.flat_field for lamp in self.rig.lamps] if self.rig else []
 
-    def pixels(self, colour: bool = False) -> Pixels:
+    def pixels(self, colour: bool = False, colours: bool = False) -> Pixels:
         """Decode the frames of a checked capture (`psface.captures.checks`) to linear light.
 
-        With ``colour``, frame 0 is also returned in RGB.
+        With ``colour``, frame 0 is also returned in RGB as it was taken; with ``colours``, all
+        frames in linear RGB.
 
         Raises
         ------
         UserError
-            If a frame is missing or cannot be read, or the exposures that the files state differ
-            and cannot be compared.
+            If a frame is missing, cannot be read or has no colours, or the exposures that the files
+            state differ and cannot be compared.
         """
         encoded = [self.encoded(number) for number in range(len(self.frames))]
         white = self.rig.camera.white if self.rig else 1.0
@@ -133,13 +134,18 @@ class Capture:
         first = rgb(images[0], white) if colour else None
         if self.is_picture:
             return Pixels(grey(images[0])[None], first, self.lights, self.landmarks)
-        frames, saturated = self._linear(images, encoded)
-        return Pixels(frames, first, self.lights, self.landmarks, self.rig, saturated, mask)
+        if colours and any(image.ndim == 2 for image in images):
+            raise UserError(
+                f"{self.frames[0]}: frames in grey have no colour_albedo; set it to false"
+            )
+        frames, saturated, channels = self._linear(images, encoded, colours)
+        planes = np.stack([np.moveaxis(c, -1, 0) for c in channels]) if colours else None
+        return Pixels(frames, first, self.lights, self.landmarks, self.rig, saturated, mask, planes)
 
     def _linear(
-        self, images: list[np.ndarray], encoded: list[bytes]
-    ) -> tuple[np.ndarray, np.ndarray | None]:
-        dark = self.ambient or (self.rig.ambient if self.rig else "")
+        self, images: list[np.ndarray], encoded: list[bytes], colours: bool
+    ) -> tuple[np.ndarray, np.ndarray | None, list[np.ndarray]]:
+        dark = self.dark
         dark_data = [read_bytes(Path(dark))] if dark else []
         paths = [Path(name) for name in (*self.frames, *([dark] if dark else []))]
         stated = [
@@ -150,10 +156,11 @@ class Capture:
         same = exposures is None or bool((exposures == 1).all())
         if same and not dark and (self.rig is None or not _corrects(self.rig, images)):
             white = self.rig.camera.white if self.rig else 1.0
-            return np.stack([grey(image, white) for image in images]), None
+            channels = [rgb(image, white) for image in images] if colours else []
+            return np.stack([grey(image, white) for image in images]), None, channels
         rig = self.rig or Rig()
         ambient = self._aide(dark, rig) if dark else None
-        flats = [self._aide(name, rig) for name in self.flat_fields] or None
+        flats = [self._aide(name, rig) if name else None for name in self.flat_fields]
         return linear_frames(images, rig, ambient, flats, None if same else exposures)
 
     def _aide(self, name: str, rig: Rig) -> np.ndarray:
@@ -193,6 +200,8 @@ class Pixels:
         Where a frame is at the sensor's limit, if ``grey`` no longer tells.
     mask : (H, W) bool or None
         Where the face is, if supplied with the capture.
+    colours : (n, 3, H, W) float32 or None
+        All frames in red, green and blue.
     """
 
     grey: np.ndarray
@@ -202,6 +211,7 @@ class Pixels:
     rig: Rig | None = None
     saturated: np.ndarray | None = None
     mask: np.ndarray | None = None
+    colours: np.ndarray | None = None
 
     @property
     def visible(self) -> np.ndarray:

@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from psface.captures.capture import Capture, Refusal
+from psface.errors import UserError
 from psface.files import is_path_part, replacing
 from psface.rig.rig import Rig, parse_rig
 from psface.stage_tables import _reporting, read_rows, write_rows
@@ -96,6 +97,8 @@ def _capture(row: dict[str, Any], path: Path) -> Capture:
     )
     if not all(isinstance(text, str) for text in texts) or not np.isfinite(capture.lights).all():
         raise ValueError(f"{capture.key} is not a capture")
+    if capture.rig and capture.rig.lamps and len(capture.rig.lamps) != len(capture.frames):
+        raise ValueError(f"{capture.key} has another number of lamps than frames")
     for part in (capture.identity, capture.name):
         if not is_path_part(part):
             raise ValueError(f"{part!r} is not a name")
@@ -104,7 +107,10 @@ def _capture(row: dict[str, Any], path: Path) -> Capture:
 
 @lru_cache(maxsize=64)  # most captures share one
 def _rig(text: str, path: Path) -> Rig:
-    return parse_rig(json.loads(text), path)
+    try:
+        return parse_rig(json.loads(text), path)
+    except UserError as error:  # the user did not write it: ingest must run again
+        raise ValueError(str(error).removeprefix(f"{path}: ")) from None
 
 
 def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:

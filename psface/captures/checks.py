@@ -19,6 +19,7 @@ from psface.captures.images import grey, read_bytes
 from psface.captures.limits import CaptureLimits
 from psface.errors import UserError
 from psface.files import is_path_part, is_utf8
+from psface.rig.response import linear_light
 
 MIN_LIGHTS = 3
 JPEG = b"\xff\xd8\xff"
@@ -49,8 +50,8 @@ def check_frames(capture: Capture, limits: CaptureLimits) -> str:
         return _check_picture(capture, limits)
     _check_lights(capture, limits.max_condition)
     _check_landmarks(capture)
-    digest, brightness = _check_frames(capture, limits)
-    return _check_aides(capture, limits, digest, brightness)
+    digest, shape, darkest = _check_frames(capture, limits)
+    return _check_aides(capture, limits, digest, shape, darkest)
 
 
 def _check_names(capture: Capture) -> None:
@@ -114,8 +115,11 @@ def _check_landmarks(capture: Capture) -> None:
         raise UserError(f"{folder}: all five landmarks coincide; correct or remove them")
 
 
-def _check_frames(capture: Capture, limits: CaptureLimits) -> tuple[Any, float]:
-    """Check the frames; return their hash, to be continued, and the least mean of all."""
+def _check_frames(
+    capture: Capture, limits: CaptureLimits
+) -> tuple[Any, tuple[int, ...] | None, float]:
+    """Check the frames; return their hash, to be continued, their shape, and the mean light of the
+    darkest on the scale of the ambient frame's exposure."""
     digest, stated, means = hashlib.sha256(), [], []
     first_shape: tuple[int, ...] | None = None
     seen: dict[bytes, str] = {}
@@ -141,9 +145,19 @@ def _check_frames(capture: Capture, limits: CaptureLimits) -> tuple[Any, float]:
                 "was the camera slower than the lamps? take the frames again"
             )
         _check_levels(frame, path, limits)
-        means.append(float(frame.mean()))
-    relative_exposures(stated, [Path(name) for name in capture.frames])
-    return digest, min(means)
+        means.append(_mean_light(frame, capture))
+    paths = [Path(name) for name in (*capture.frames, capture.dark)]
+    if capture.dark:
+        stated.append(exposure_of(read_bytes(paths[-1]), paths[-1]))
+    factors = relative_exposures(stated, paths)
+    if factors is None or not capture.dark:
+        return digest, first_shape, min(means)
+    return digest, first_shape, min(np.array(means) / factors[:-1]) * float(factors[-1])
+
+
+def _mean_light(image: np.ndarray, capture: Capture) -> float:
+    response = capture.rig.camera.response if capture.rig else "linear"
+    return float(linear_light(image, response).mean())
 
 
 def _check_linear(data: bytes, path: Path, capture: Capture) -> None:
@@ -182,31 +196,44 @@ def _check_levels(frame: np.ndarray, path: Path, limits: CaptureLimits) -> None:
         )
 
 
-def _check_aides(capture: Capture, limits: CaptureLimits, digest: Any, brightness: float) -> str:
+def _check_aides(
+    capture: Capture, limits: CaptureLimits, digest: Any, shape: Any, darkest: float
+) -> str:
     """Check the pictures beside the frames; return the hash of all."""
-    shape = None
-    for name in capture.aides:
+    white = capture.rig.camera.white if capture.rig else 1.0
+    for name, role in _roles(capture):
         path = Path(name)
         data = read_bytes(path)
-        digest.update(data)
-        white = capture.rig.camera.white if capture.rig else 1.0
-        if name == capture.mask and has_alpha(data):
-            raise UserError(f"{path}: a mask with an alpha channel; save it as grey, white on face")
-        image = grey(decode(data, path, limits.bits, limits.max_pixels, white), white)
-        if shape is None:
-            shape = decode(
-                capture.encoded(0), Path(capture.frames[0]), limits.bits, None, white
-            ).shape[:2]
+        digest.update(role.encode() + data)
+        if role == "mask":
+            if has_alpha(data):
+                raise UserError(
+                    f"{path}: a mask with an alpha channel; save it as grey, white on the face"
+                )
+            image = grey(decode(data, path, None, limits.max_pixels))
+        else:
+            _check_linear(data, path, capture)
+            image = grey(decode(data, path, limits.bits, limits.max_pixels, white), white)
         if image.shape != shape:
             sizes = " and ".join(f"{w}x{h}" for h, w in (shape, image.shape))
             raise UserError(f"{path}: not of the frames' size, {sizes}; take it like the frames")
-        if name == capture.mask and not (image > 0.5).any():
+        if role == "mask" and not (image > 0.5).any():
             raise UserError(f"{path}: an empty mask; paint the face white")
-        if name not in (capture.mask, *capture.flat_fields) and image.mean() > brightness:
+        if role == "ambient" and _mean_light(image, capture) > darkest:
             raise UserError(
-                f"{path}: brighter than a frame, as no ambient light can be; was a lamp on?"
+                f"{path}: brighter than a frame, as no ambient light can be; was a lamp on? Take "
+                "it again, or leave it out"
             )
+        if role == "flat field":
+            _check_levels(image, path, limits)
     return str(digest.hexdigest())
+
+
+def _roles(capture: Capture) -> list[tuple[str, str]]:
+    """The pictures beside the frames, and what they are."""
+    flats = [(name, "flat field") for name in capture.flat_fields]
+    pairs = [(capture.dark, "ambient"), (capture.mask, "mask"), *flats]
+    return [(name, role) for name, role in pairs if name]
 
 
 def has_alpha(data: bytes) -> bool:

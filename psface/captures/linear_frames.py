@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from psface.captures.images import grey, rgb
@@ -15,9 +17,9 @@ def linear_frames(
     images: list[np.ndarray],
     rig: Rig,
     ambient: np.ndarray | None = None,
-    flat_fields: list[np.ndarray] | None = None,
+    flat_fields: Sequence[np.ndarray | None] = (),
     exposures: np.ndarray | None = None,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Undo what the camera and the room did to the frames of a capture.
 
     A channel's value v of frame i becomes ``(f(v) / t_i - f(v_ambient) / t_ambient) / (c F)``: f
@@ -32,8 +34,8 @@ def linear_frames(
         Its camera, and the strengths of its n lamps in each channel.
     ambient : (H, W) or (H, W, 3), optional
         The frame with all lamps off.
-    flat_fields : list of (H, W) or (H, W, 3), optional
-        Plain matte surfaces under each lamp, taken like the frames.
+    flat_fields : list of (H, W) or (H, W, 3) or None, optional
+        Plain matte surface under each lamp, taken like the frames; None where a lamp has none.
     exposures : (n,) or (n + 1,), optional
         Relative to the first frame; the last is the ambient frame's, if there is one.
 
@@ -42,24 +44,27 @@ def linear_frames(
     grey : (n, H, W) float32
         At least 0; on the scale of the first frame's exposure.
     saturated : (n, H, W) bool
+    channels : list of (H, W, 1) or (H, W, 3) float32
+        All of a frame's channels.
     """
     camera = rig.camera
     factors = np.ones(len(images) + 1) if exposures is None else np.append(exposures, 1.0)
     dark: np.ndarray | float = 0.0
     if ambient is not None:
-        dark = linear_light(_values(ambient, camera), camera.response) / factors[len(images)]
-    frames, saturated = [], []
+        dark = linear_light(_values(ambient, camera), camera.response)
+        dark = dark / np.float32(factors[len(images)])
+    frames, saturated, channels = [], [], []
     for number, image in enumerate(images):
         values = _values(image, camera)
         saturated.append((values >= SATURATED).any(axis=-1))
         light = linear_light(values, camera.response) / np.float32(factors[number]) - dark
         if rig.lamps:
             light = light / _balance(rig.lamps[number].intensity, light.shape[-1])
-        grey_light = np.maximum(weighted(light, camera), 0)
-        if flat_fields is not None:
-            grey_light = grey_light / _evenness(flat_fields[number], camera, dark)
-        frames.append(grey_light.astype(np.float32))
-    return np.stack(frames), np.stack(saturated)
+        if flat_fields and (flat := flat_fields[number]) is not None:
+            light = light / _evenness(flat, camera, dark)[..., None]
+        channels.append(np.maximum(light, 0).astype(np.float32))
+        frames.append(weighted(channels[-1], camera))
+    return np.stack(frames), np.stack(saturated), channels
 
 
 def weighted(light: np.ndarray, camera: Camera) -> np.ndarray:

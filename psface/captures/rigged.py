@@ -10,7 +10,7 @@ import numpy as np
 
 from psface.captures.capture import Capture, Refusal
 from psface.errors import UserError
-from psface.rig.rig import Rig, read_rig, rig_path
+from psface.rig.rig import NAMES, Rig, read_rig, rig_path
 
 DISAGREEMENT = 5.0  # degrees between two statements of one lamp
 
@@ -30,7 +30,7 @@ def read_placed_rig(path: Path) -> Rig:
     for name in filter(None, pictures):
         if Path(name).name != name or not (file.parent / name).is_file():
             raise UserError(f"{file}: picture {name} is not beside it; copy it there")
-        if path == file and path.name not in ("rig.yaml", "rig.yml", "rig.json"):
+        if path == file and path.name not in NAMES:
             raise UserError(
                 f"{path}: it names {name}; put both into a folder as rig.yaml, and name the folder"
             )
@@ -42,6 +42,13 @@ def read_placed_rig(path: Path) -> Rig:
     )
     ambient = (file.parent / rig.ambient).as_posix() if rig.ambient else ""
     return rig.model_copy(update={"lamps": lamps, "ambient": ambient})
+
+
+def rig_of(root: Path, stated: str) -> Path | None:
+    """Where the rig of a folder of captures is: as stated, or a rig file at the top of the folder."""
+    if stated:
+        return Path(stated)
+    return root if any((root / name).is_file() for name in NAMES) else None
 
 
 def with_rig(

@@ -39,6 +39,10 @@ gallery_option = click.option(
     "--gallery", type=PATH, default=Path("gallery.safetensors"), show_default=True, metavar="FILE",
     help="Gallery of enrolled people.",
 )  # fmt: skip
+rig_option = click.option(
+    "--rig", type=PATH, metavar="FILE_OR_FOLDER",
+    help="Rig that took captures without lights of their own.",
+)  # fmt: skip
 format_option = click.option(
     "--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True,
     help="Format of the table.",

@@ -9,7 +9,8 @@ import click
 from tqdm import tqdm
 
 from psface.captures.capture import Refusal
-from psface.commands.arguments import gallery_option, model_option
+from psface.captures.rigged import read_placed_rig
+from psface.commands.arguments import gallery_option, model_option, rig_option
 from psface.errors import UserError
 from psface.files import made_folder
 from psface.running import PATH
@@ -23,7 +24,10 @@ from psface.running import PATH
     "--strangers", type=PATH, metavar="FOLDER",
     help="People neither enrolled nor trained on, for calibration.",
 )  # fmt: skip
-def enrol(folder: Path, model: Path, gallery: Path, strangers: Path | None) -> None:
+@rig_option
+def enrol(
+    folder: Path, model: Path, gallery: Path, strangers: Path | None, rig: Path | None
+) -> None:
     """Make a gallery from FOLDER, which has a folder per person.
 
     Unusable files are listed with the reason. Exit status: 0; 1 if nobody can be enrolled; 2 for
@@ -36,7 +40,8 @@ def enrol(folder: Path, model: Path, gallery: Path, strangers: Path | None) -> N
     if gallery.is_dir():
         raise UserError(f"{gallery}: is a folder; give --gallery a file")
     made_folder(gallery.parent)
-    people, refusals = enrol_people(Recogniser(model), folder, strangers)
+    taken_by = None if rig is None else read_placed_rig(rig)
+    people, refusals = enrol_people(Recogniser(model), folder, strangers, taken_by)
     for refusal in refusals:
         warn(refusal)
     write_gallery(gallery, people)

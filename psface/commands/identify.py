@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from psface.captures.capture import Refusal
 from psface.captures.media import Picture
+from psface.captures.rigged import read_placed_rig
 from psface.commands.arguments import (
     FAR,
     format_option,
@@ -21,6 +22,7 @@ from psface.commands.arguments import (
     model_option,
     out_option,
     pictures_option,
+    rig_option,
 )
 from psface.commands.enrol import warn
 from psface.errors import UserError
@@ -48,6 +50,7 @@ COLUMNS = [
     "--far", type=FAR, default=0.01, show_default=True,
     help="False accept rate: how often a stranger may be accepted.",
 )  # fmt: skip
+@rig_option
 @out_option("identified")
 @format_option
 @pictures_option
@@ -56,6 +59,7 @@ def identify(
     model: Path,
     gallery: Path,
     far: float,
+    rig: Path | None,
     out: Path,
     form: str,
     pictures: bool,
@@ -69,6 +73,7 @@ def identify(
     from psface.recognise.matching import identify as identify_all
     from psface.recognise.recogniser import Recogniser
 
+    taken_by = None if rig is None else read_placed_rig(rig)
     recogniser = Recogniser(model)
     people = read_gallery(gallery, recogniser.digest)
     # For links, the folders of both the link and its target.
@@ -82,7 +87,7 @@ def identify(
         Pictures(out, pictures, None, root) as written,
         tqdm(desc="identify", unit="picture", mininterval=1.0) as bar,
     ):
-        for item in identify_all(recogniser, people, paths, far, outputs, TOP):
+        for item in identify_all(recogniser, people, paths, far, outputs, TOP, taken_by):
             bar.update()
             if isinstance(item, Refusal):
                 refused += 1

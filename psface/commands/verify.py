@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import numpy as np
 
-from psface.commands.arguments import FAR, model_option, out_option
+from psface.commands.arguments import FAR, model_option, out_option, rig_option
+from psface.errors import UserError
 from psface.running import PATH
+
+if TYPE_CHECKING:
+    from psface.rig.rig import Rig
 
 
 @click.command(
@@ -21,6 +26,7 @@ from psface.running import PATH
     help="Lowest cosine of one person, as measured on pairs.",
 )  # fmt: skip
 @click.option("--root", type=PATH, metavar="FOLDER", help="Folder of a list's pictures.")
+@rig_option
 @model_option
 @click.option(
     "--far", type=FAR, default=1e-3, show_default=True, help="False accept rate of the threshold."
@@ -32,6 +38,7 @@ def verify(
     other: Path | None,
     threshold: float | None,
     root: Path | None,
+    rig: Path | None,
     model: Path,
     far: float,
     degrade: bool,
@@ -43,14 +50,17 @@ def verify(
     fold), or an InsightFace .bin. With OTHER, PAIRS and OTHER are two pictures or captures to
     compare. Exit status: 0; 1 if nothing can be compared; 2 for wrong arguments.
     """
+    from psface.captures.rigged import read_placed_rig
+
+    taken_by = None if rig is None else read_placed_rig(rig)
     if other is not None:
-        _compare(model, pairs, other, threshold)
+        _compare(model, pairs, other, threshold, taken_by)
         return
     from psface.recognise.pair_lists import read_pairs
     from psface.recognise.recogniser import Recogniser
     from psface.report.verification_report import verify as verify_pairs
 
-    listed = read_pairs(pairs, root)
+    listed = read_pairs(pairs, root, taken_by)
     metrics = verify_pairs(Recogniser(model), listed, far, degrade, out)
     width = max(map(len, metrics))
     print(f"verify: {pairs} ({out})")
@@ -58,11 +68,15 @@ def verify(
         print(f"  {name:{width}}  {'-' if value is None else value}")
 
 
-def _compare(model: Path, first: Path, second: Path, threshold: float | None) -> None:
-    from psface.captures.discovery import read_capture_at
+def _compare(
+    model: Path, first: Path, second: Path, threshold: float | None, rig: Rig | None
+) -> None:
+    from psface.captures.discovery import UNUSED_RIG, read_capture_at
     from psface.recognise.recogniser import Recogniser
 
-    captures = [read_capture_at(path) for path in (first, second)]
+    captures = [read_capture_at(path, rig) for path in (first, second)]
+    if rig is not None and all(capture.is_picture for capture in captures):
+        raise UserError(f"{first} and {second}: {UNUSED_RIG}")
     # In the precision of printed thresholds: what is printed is what is compared.
     cosine = np.float32(Recogniser(model).compare(*captures))
     verdict = ""

@@ -18,10 +18,11 @@ from psface.parallel import map_in_processes
 from psface.recognise.gallery import Gallery, build_gallery
 from psface.recognise.preprocessing import crop_for
 from psface.recognise.recogniser import Recogniser
+from psface.rig.rig import Rig
 
 
 def enrol(
-    recogniser: Recogniser, root: Path, strangers: Path | None = None
+    recogniser: Recogniser, root: Path, strangers: Path | None = None, rig: Rig | None = None
 ) -> tuple[Gallery, list[Refusal]]:
     """Build a gallery from folders ``<root>/<person>/`` of captures and pictures.
 
@@ -33,6 +34,8 @@ def enrol(
     strangers : Path, optional
         A folder like ``root`` of people who are not enrolled, to calibrate the threshold; without
         it, the enrolled people serve as each other's strangers.
+    rig : Rig, optional
+        That took the captures without a rig file (`psface.captures.discovery.find_captures`).
 
     Returns
     -------
@@ -46,13 +49,13 @@ def enrol(
         If there is nobody to enrol, or a person is in both folders.
     """
     if strangers is not None:  # fail before any work
-        enrolled = {capture.identity for capture in people_in(root)} - {""}
-        for stranger in people_in(strangers):
+        enrolled = {capture.identity for capture in people_in(root, rig)} - {""}
+        for stranger in people_in(strangers, rig):
             if stranger.identity in enrolled:
                 raise UserError(
                     f"{strangers}: {stranger.identity} is enrolled too; give other people"
                 )
-    names, embeddings, refusals = embed_people(recogniser, root, "enrol")
+    names, embeddings, refusals = embed_people(recogniser, root, "enrol", rig)
     if not len(names):
         first = f"; first refusal: {refusals[0].reason}" if refusals else ""
         raise UserError(
@@ -61,7 +64,7 @@ def enrol(
         )
     others = None
     if strangers is not None:
-        who, faces, refused = embed_people(recogniser, strangers, "strangers")
+        who, faces, refused = embed_people(recogniser, strangers, "strangers", rig)
         refusals += refused
         if not len(who):
             raise UserError(f"{strangers}: no capture or picture in it that the model can use")
@@ -70,7 +73,7 @@ def enrol(
 
 
 def embed_people(
-    recogniser: Recogniser, root: Path, description: str
+    recogniser: Recogniser, root: Path, description: str, rig: Rig | None = None
 ) -> tuple[np.ndarray, np.ndarray, list[Refusal]]:
     """Embed a folder of people: (N,) names, (N, D) embeddings, and what cannot be used.
 
@@ -81,11 +84,11 @@ def embed_people(
     """
     names: list[str] = []
     refusals: list[Refusal] = []
-    total = sum(1 for _ in people_in(root))
+    total = sum(1 for _ in people_in(root, rig))
     work = partial(_crop, card=recogniser.card)
 
     def crops() -> Iterator[Crop]:
-        for result in map_in_processes(work, people_in(root), description, total):
+        for result in map_in_processes(work, people_in(root, rig), description, total):
             if isinstance(result, Refusal):
                 refusals.append(result)
             else:

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from psface.captures.capture import Capture, Refusal, picture
+from psface.captures.decoding import decode
 from psface.captures.discovery import find_captures
-from psface.captures.media import Picture, Unreadable, is_video, read_media, read_picture
+from psface.captures.images import rgb, to_uint8
+from psface.captures.media import Picture, Unreadable, is_video, read_media
 from psface.detect.face import Face
 from psface.errors import UserError
 from psface.faces.cropping import Crop
@@ -18,6 +20,7 @@ from psface.model.card import Card
 from psface.recognise.gallery import Gallery
 from psface.recognise.preprocessing import check_kind, crop_for, crops_on, no_face
 from psface.recognise.recogniser import Recogniser
+from psface.rig.rig import Rig
 from psface.search import nearest
 from psface.vectors import unit
 
@@ -68,6 +71,7 @@ def identify(
     far: float,
     without: Sequence[Path] = (),
     count: int = 5,
+    rig: Rig | None = None,
 ) -> Iterator[Seen | Refusal]:
     """Match all faces under some paths against the gallery.
 
@@ -80,6 +84,8 @@ def identify(
         Folders to leave out.
     count : int
         How many people to name for each face.
+    rig : Rig, optional
+        That took the captures without a rig file (`psface.captures.discovery.find_captures`).
 
     Yields
     ------
@@ -94,7 +100,7 @@ def identify(
         If a path does not exist.
     """
     threshold = gallery.threshold(far)
-    for item in _looked_at(paths, without, recogniser.card):
+    for item in _looked_at(paths, without, recogniser.card, rig):
         if isinstance(item, Refusal):
             yield item
             continue
@@ -117,9 +123,9 @@ def identify(
 
 
 def _looked_at(
-    paths: Iterable[Path], without: Sequence[Path], card: Card
+    paths: Iterable[Path], without: Sequence[Path], card: Card, rig: Rig | None
 ) -> Iterator[tuple[Picture, list[Crop]] | Refusal]:
-    for item in find_captures(paths, without):
+    for item in find_captures(paths, without, rig=rig):
         if isinstance(item, Refusal):
             yield item
         elif isinstance(item, Capture):
@@ -131,11 +137,12 @@ def _looked_at(
 def _capture(capture: Capture, card: Card) -> tuple[Picture, list[Crop]] | Refusal:
     try:
         crop = crop_for(capture, card)
+        white = capture.rig.camera.white if capture.rig else 1.0
+        path = Path(capture.frames[0])
+        first = decode(capture.encoded(0), path, card.limits.bits, white=white)
     except UserError as error:
         return Refusal(capture.identity, capture.name, str(error))
-    return Picture(capture.place, None, read_picture(Path(capture.frames[0]), card.limits.bits)), [
-        crop
-    ]
+    return Picture(capture.place, None, to_uint8(rgb(first, white))), [crop]
 
 
 def _media(path: Path, card: Card) -> Iterator[tuple[Picture, list[Crop]] | Refusal]:

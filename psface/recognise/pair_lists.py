@@ -11,13 +11,14 @@ import numpy as np
 from sklearn.model_selection import StratifiedKFold
 
 from psface.captures.capture import NO_LIGHTS, Capture, Refusal
-from psface.captures.discovery import capture_at, people_in
+from psface.captures.discovery import UNUSED_RIG, capture_at, people_in
 from psface.captures.images import PICTURE_SUFFIXES
 from psface.errors import UserError
 from psface.measures.pairs import IMPOSTORS, some_pairs
 from psface.measures.verification import Verification
 from psface.paths import exists, find_path, one_form
 from psface.recognise.insightface_pairs import read_bin
+from psface.rig.rig import Rig
 from psface.user_tables import read_text, read_user_table, whole
 
 FOLDS = 10
@@ -66,7 +67,7 @@ class PairSet:
         return Verification(score, self.same, self.person[self.first], self.person[self.second])
 
 
-def read_pairs(path: Path, root: Path | None) -> PairSet:
+def read_pairs(path: Path, root: Path | None, rig: Rig | None = None) -> PairSet:
     """Read pairs from a path.
 
     Parameters
@@ -77,6 +78,8 @@ def read_pairs(path: Path, root: Path | None) -> PairSet:
         or an InsightFace ``.bin``.
     root : Path, optional
         The folder of a list's pictures; by default the list's own.
+    rig : Rig, optional
+        That took the captures without a rig file (`psface.captures.discovery.find_captures`).
 
     Raises
     ------
@@ -84,13 +87,15 @@ def read_pairs(path: Path, root: Path | None) -> PairSet:
         If it cannot be read, a picture is missing, or there is only one kind of pair.
     """
     if path.is_dir():
-        pairs = _folder(path)
+        pairs = _folder(path, rig)
     elif path.suffix == ".bin":
+        if rig is not None:
+            raise UserError(f"{path}: {UNUSED_RIG}")
         pairs = _bin(path)
     elif path.suffix == ".csv":
-        pairs = _listed(path, _csv(path, root or path.parent))
+        pairs = _listed(path, _csv(path, root or path.parent), rig)
     elif path.suffix == ".txt":
-        pairs = _listed(path, _lfw(path, root or path.parent))
+        pairs = _listed(path, _lfw(path, root or path.parent), rig)
     else:
         raise UserError(f"{path}: expected a folder of people, LFW's pairs.txt, a .csv or a .bin")
     if pairs.same.all() or not pairs.same.any():
@@ -98,8 +103,8 @@ def read_pairs(path: Path, root: Path | None) -> PairSet:
     return pairs
 
 
-def _folder(root: Path) -> PairSet:
-    listed = list(people_in(root))
+def _folder(root: Path, rig: Rig | None) -> PairSet:
+    listed = list(people_in(root, rig))
     # Refusals come last: they are reported, but no pair refers to them.
     captures = sorted(listed, key=lambda capture: isinstance(capture, Refusal))
     identity = np.array([capture.identity for capture in captures])
@@ -132,7 +137,7 @@ class _Line:
     people: tuple[str, str] | None
 
 
-def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
+def _listed(path: Path, lines: Iterator[_Line], rig: Rig | None) -> PairSet:
     index: dict[Path, int] = {}
     captures: list[Capture | Refusal] = []
     people: list[str] = []
@@ -144,7 +149,7 @@ def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
                 if not exists(place):
                     missing.append(f"line {line.number}: {place}")
                     continue
-                captures.append(capture_at(place))
+                captures.append(capture_at(place, rig))
                 people.append(person)
         rows.append((index[line.first], index[line.second], line.same, line.fold))
     if missing:
@@ -155,6 +160,8 @@ def _listed(path: Path, lines: Iterator[_Line]) -> PairSet:
         )
     if not rows:
         raise UserError(f"{path}: no pairs in it")
+    if rig is not None and all(isinstance(c, Capture) and c.is_picture for c in captures):
+        raise UserError(f"{path}: {UNUSED_RIG}")
     first, second, same, fold = (np.array(column) for column in zip(*rows, strict=True))
     named = all(person for person in people)
     return PairSet(

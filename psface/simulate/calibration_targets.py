@@ -46,12 +46,12 @@ def write_rig_files(params: SimulateParams, seed: int, out: Path) -> None:
     ``ambient.png``, taken without auto-exposure and with all lamps working.
     """
     rig = draw_rig(params, seed)
-    write_rig(out / "rig" / "rig.json", rig.rig())
+    write_rig(out / "rig" / "rig.json", rig.file())
     for number, mirror in enumerate((True, False)):
         noise = rig_stream(seed, TARGETS, number)
         pictures = photograph_balls(rig, mirror, params.noise, noise)
         folder = out / "calibration" / ("mirror" if mirror else "matte")
-        names = [lamp.name for lamp in rig.rig().lamps]
+        names = [lamp.name for lamp in rig.file().lamps]
         images = dict(zip(names, pictures.frames, strict=True))
         images |= {"ambient": pictures.ambient, "mask": WHITE * pictures.mask.astype(np.uint8)}
         for name, image in images.items():
@@ -71,7 +71,7 @@ def photograph_balls(
     noise : float
         Of the sensor, as a capture's.
     """
-    file = rig.rig()
+    file = rig.file()
     balls = _balls(rig, file, mirror)
     ambient = rig.params.ambient or 0.0
     look = BallLook(

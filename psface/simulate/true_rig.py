@@ -77,7 +77,7 @@ class TrueRig:
         unit, origin = self.millimetre(camera)
         return np.float32(unit) * depth + np.float32(origin)
 
-    def rig(self) -> Rig:
+    def file(self) -> Rig:
         """The rig as a rig file tells it; vignetting, which it does not know, is left out."""
         camera = RigCamera(
             width_px=self.width, height_px=self.height, response=self.params.response

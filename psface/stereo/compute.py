@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 
 import cv2
 import numpy as np
 from scipy import ndimage
 
 from psface.captures.capture import Pixels
+from psface.errors import UserError
 from psface.stereo.integrators.integrators import integrator
 from psface.stereo.lamp_scales import lamp_scales
 from psface.stereo.lighting import facing, view_of
 from psface.stereo.map_files import Maps, as_stored
 from psface.stereo.near_light import distances, near_light_at_surface
-from psface.stereo.normals import SATURATED, photometric_stereo, usable
+from psface.stereo.normals import SATURATED, colour_albedo, photometric_stereo, usable
 from psface.stereo.registration import align, register
 from psface.stereo.stereo_params import StereoParams
+from psface.stereo.trust.stereo_check import check_stereo
 
 FOREGROUND = 0.55  # of Otsu's threshold; between a dark background and the darkest skin
 MIN_REGION = 0.05  # of the largest lit region's area
@@ -30,24 +33,43 @@ def compute_maps(pixels: Pixels, params: StereoParams) -> Maps:
     -------
     Maps
         Aligned with frame 0, with the shifts of all frames; these are zero if
-        ``params.register_frames`` is off.
+        ``params.register_frames`` is off. The note ``trust`` has the findings of `check_stereo`.
 
     Raises
     ------
     UserError
-        If the integrator does not converge.
+        If the integrator does not converge, or the capture cannot be trusted and
+        ``params.untrusted`` says to refuse it.
     """
     frames = pixels.grey
     shifts = register(pixels.visible) if params.register_frames else np.zeros((len(frames), 2))
-    aligned = replace(pixels, grey=align(frames, shifts))
-    if pixels.saturated is not None:
-        moved = align(pixels.saturated.astype(np.float32), shifts) > 0
-        aligned = replace(aligned, saturated=moved)
-    return as_stored(replace(maps_of_aligned(aligned, params), shifts=shifts))
+    aligned = _moved_back(pixels, shifts)
+    maps, light = _solved(aligned, params)
+    trust = check_stereo(aligned.grey, aligned.saturated, light, maps.mask, shifts)
+    if trust.warnings and params.untrusted == "refuse":
+        raise UserError("; ".join(map(str, trust.warnings)) + " (stereo.untrusted)")
+    notes = {"trust": json.dumps(asdict(trust))}
+    return as_stored(replace(maps, shifts=shifts, notes=notes))
 
 
 def maps_of_aligned(pixels: Pixels, params: StereoParams) -> Maps:
-    """Compute the maps of a capture whose frames are already aligned."""
+    """Compute the maps of a capture whose frames are already aligned, in full precision."""
+    return _solved(pixels, params)[0]
+
+
+def _moved_back(pixels: Pixels, shifts: np.ndarray) -> Pixels:
+    moved = replace(pixels, grey=align(pixels.grey, shifts))
+    if pixels.saturated is not None:
+        touched = align(pixels.saturated.astype(np.float32), shifts) > 0
+        moved = replace(moved, saturated=touched)
+    if pixels.colours is not None:
+        planes = [align(channel, shifts) for channel in pixels.colours.swapaxes(0, 1)]
+        moved = replace(moved, colours=np.stack(planes, axis=1))
+    return moved
+
+
+def _solved(pixels: Pixels, params: StereoParams) -> tuple[Maps, np.ndarray]:
+    """Maps of aligned frames, and the light vectors, (n, 3) or (n, 3, H, W), that gave them."""
     frames, rig = pixels.grey, pixels.rig
     region = foreground(frames) if pixels.mask is None else pixels.mask
     saturated = frames >= SATURATED if pixels.saturated is None else pixels.saturated
@@ -63,16 +85,21 @@ def maps_of_aligned(pixels: Pixels, params: StereoParams) -> Maps:
         scales = lamp_scales(frames, light, usable(frames, light, saturated), region)
         light = light * scales.reshape(-1, *[1] * (light.ndim - 1)).astype(light.dtype)
     normal, albedo = solve(frames, light, saturated)
+    colour = None
+    if pixels.colours is not None:
+        used = usable(frames, light, saturated)
+        colour = colour_albedo(pixels.colours, normal, light, used) * region
     if rig is None or rig.mm_per_px is None:
         mask = region & (normal[2] > 0)
         depth = integrate(normal, mask)
-        return Maps(normal * mask, albedo * mask, depth, mask)
+        return Maps(normal * mask, albedo * mask, depth, mask, colour=colour), light
     assert rig.distance_mm is not None
     view = view_of(rig, region.shape)
     mask = region & (facing(normal, view) > 0)
     distance = distances(normal, mask, view, rig.distance_mm, integrate)
     depth = np.where(mask, np.float32(rig.distance_mm) - distance, 0)
-    return Maps(normal * mask, albedo * mask, depth, mask, mm_per_px=rig.mm_per_px)
+    maps = Maps(normal * mask, albedo * mask, depth, mask, mm_per_px=rig.mm_per_px, colour=colour)
+    return maps, light
 
 
 def foreground(frames: np.ndarray) -> np.ndarray:

@@ -117,9 +117,7 @@ def read_maps(path: Path) -> Maps:
             raise ValueError("channels differ in size")
         if notes.pop("content", None) != array_digest(stored):
             raise ValueError("content does not match its hash")
-        shifts = np.array(json.loads(notes.pop("shifts"))) if "shifts" in notes else None
-        if shifts is not None and (shifts.ndim != 2 or shifts.shape[1] != 2):
-            raise ValueError("shifts are not pairs")
+        shifts = _pairs(json.loads(notes.pop("shifts"))) if "shifts" in notes else None
         scale = float(notes.pop("mm_per_px")) if "mm_per_px" in notes else None
         if scale is not None and not 0 < scale < float("inf"):
             raise ValueError("mm_per_px is not a size")
@@ -135,6 +133,13 @@ def read_maps(path: Path) -> Maps:
     normal = np.stack([normal_x, normal_y, normal_z])
     colour = np.stack(colours) if colours else None
     return Maps(normal, albedo, depth, mask > 0.5, shifts, notes, scale, colour)
+
+
+def _pairs(content: object) -> np.ndarray:
+    shifts = np.array(content, dtype=np.float64)
+    if shifts.ndim != 2 or shifts.shape[1] != 2 or not np.isfinite(shifts).all():
+        raise ValueError("shifts are not pairs of numbers")
+    return shifts
 
 
 def read_notes(path: Path) -> dict[str, str]:

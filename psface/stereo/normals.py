@@ -91,7 +91,7 @@ def _solved(
     used = np.ones(intensity.shape, bool)
     if exclude and n > MIN_LIGHTS:
         strength = np.linalg.norm(light, axis=-1).astype(np.float32)
-        used = usable_lights(intensity / strength, clipped)
+        used = usable_lights(_relative(intensity, strength), clipped)
         fewer = np.flatnonzero(~used.all(axis=1))
         used[fewer[~_spans(used[fewer], light if light.ndim == 2 else light[fewer])]] = True
     if light.ndim == 2:
@@ -116,12 +116,45 @@ def _dot(light: np.ndarray, vector: np.ndarray) -> np.ndarray:
     return (light @ vector[..., None])[..., 0]
 
 
+def colour_albedo(
+    colours: np.ndarray, normal: np.ndarray, light: np.ndarray, used: np.ndarray
+) -> np.ndarray:
+    """Albedo of each channel under known normals: the least squares of I = rho max(0, n.l).
+
+    Parameters
+    ----------
+    colours : (n, 3, H, W) float32
+    normal : (3, H, W) float32
+    light : (n, 3) or (n, 3, H, W)
+    used : (n, H, W) bool
+
+    Returns
+    -------
+    (3, H, W) float32
+        In red, green and blue, on the scale of `photometric_stereo`'s albedo.
+    """
+    if light.ndim == 2:
+        shading = np.tensordot(light.astype(np.float32), normal, 1)
+    else:
+        shading = (light * normal).sum(axis=1)
+    shading = np.maximum(shading, 0) * used
+    return (colours * shading[:, None]).sum(axis=0) / np.maximum((shading**2).sum(axis=0), 1e-6)
+
+
 def usable(frames: np.ndarray, light: np.ndarray, saturated: np.ndarray) -> np.ndarray:
     """`usable_lights` of frames (n, H, W), as (n, H, W) bool."""
     n = len(frames)
     strength = np.linalg.norm(light, axis=1).astype(np.float32)
-    relative = (frames / strength.reshape(n, *(strength.shape[1:] or (1, 1)))).reshape(n, -1).T
-    return usable_lights(relative, saturated.reshape(n, -1).T).T.reshape(frames.shape)
+    relative = _relative(frames, strength.reshape(n, *(strength.shape[1:] or (1, 1))))
+    used = usable_lights(relative.reshape(n, -1).T, saturated.reshape(n, -1).T)
+    return used.T.reshape(frames.shape)
+
+
+def _relative(intensity: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Intensities over the strengths of the lights; 0 where a light does not reach."""
+    if strength.all():
+        return intensity / strength
+    return np.where(strength > 0, intensity / np.maximum(strength, 1e-12), 0)
 
 
 def usable_lights(relative: np.ndarray, saturated: np.ndarray) -> np.ndarray:

@@ -13,7 +13,8 @@ class StereoParams(Section):
 
     register_frames: bool
     exclude_shadows: bool
-    robust: bool = False
+    robust: bool = True
     semi_calibrated: bool = False
     colour_albedo: bool = False
+    untrusted: Literal["warn", "refuse"] = "warn"
     integrator: Literal[tuple(INTEGRATORS)]  # type: ignore[valid-type]

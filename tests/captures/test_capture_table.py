@@ -85,7 +85,7 @@ def test_a_damaged_table_is_told(tmp_path):
 def test_a_table_of_an_older_kind_is_told(tmp_path):
     path = tmp_path / "sessions.parquet"
     pd.DataFrame({"identity": ["a"], "session": ["b"]}).to_parquet(path)
-    with pytest.raises(UserError, match=r"unreadable \(no column attributes.*-f ingest"):
+    with pytest.raises(UserError, match=r"unreadable \(no column ambient, attributes.*-f ingest"):
         list(read_captures(path))
 
 

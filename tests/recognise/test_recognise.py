@@ -11,6 +11,7 @@ from psface.captures.capture import Capture, Refusal, picture
 from psface.captures.capture_table import write_captures
 from psface.captures.discovery import find_captures, people_in
 from psface.captures.media import read_picture
+from psface.captures.rigged import read_placed_rig
 from psface.errors import UserError
 from psface.faces.cropping import Crop
 from psface.model.card import Card
@@ -18,10 +19,13 @@ from psface.model.network import attention
 from psface.model.onnx_export import export
 from psface.recognise.preprocessing import crop_for, crops_on
 from psface.recognise.recogniser import Recogniser
+from psface.rig.rig import Camera, Rig, write_rig
 from stages.crop import crop
 from stages.stereo import stereo
+from tests.shapes import FOUR_LIGHTS
 from tests.untrained_models import save_untrained, untrained_card
-from tests.written_captures import write_capture
+from tests.written_captures import ingested, write_capture
+from tests.written_rigs import distant_rig, near_rig, write_unlit
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -88,6 +92,35 @@ def test_a_real_capture_becomes_the_very_bytes_of_the_pipeline(shared_data, sett
         card = untrained_card(settings, modality)
         made = packed([capture], card, tmp_path / modality)
         assert_same_bytes([crop_for(capture, card)], card, made)
+
+
+RIGS = {
+    "distant, unequal": lambda lights: distant_rig(lights, (0.9, 1.1, 1.0, 1.2)),
+    "near": near_rig,
+    "only the camera": lambda lights: Rig(camera=Camera(response="srgb")),
+}
+
+
+@pytest.mark.parametrize("kind", RIGS)
+@pytest.mark.parametrize("stated", [True, False])
+def test_a_capture_by_a_rig_becomes_the_very_bytes_of_the_pipeline(
+    simulated_captures, settings, tmp_path, no_truth, kind, stated
+):
+    """Whether the rig is named or its file is above the captures."""
+    card, root = untrained_card(settings, "all"), tmp_path / "root"
+    rig = RIGS[kind](simulated_captures[2].lights)
+    place = tmp_path / "rig" if stated else root
+    write_rig(place / "rig.yaml", rig)
+    write_unlit(root / "an" / "monday", simulated_captures[2], lit=not rig.lamps)
+    params = {"source": "photoface", "root": str(root), "rig": str(place) if stated else ""}
+    [capture], refused = ingested(settings.ingest.model_copy(update=params), 1, tmp_path)
+    assert not refused and capture.rig == rig
+    made = packed([capture], card, tmp_path)
+    given = read_placed_rig(place) if stated else None
+    for found in (find_captures([root], rig=given), people_in(root, given)):
+        assert_same_bytes([crop_for(one, card) for one in found], card, made)
+    ideal = crop_for(simulated_captures[2], card)
+    assert not np.array_equal(card.stacked(ideal.planes), made[0])  # the rig matters
 
 
 @pytest.mark.parametrize("changes", [{}, {"colour": True}, {"even_exposure": True, "oval": False}])
@@ -227,7 +260,8 @@ def test_what_is_found_under_a_path(tmp_path):
 def test_a_manifest_names_its_people(tmp_path):
     write_capture(tmp_path / "shots")
     lines = ["identity,session,frame,light_x,light_y,light_z"]
-    lines += [f"Bình,one,shots/im{i}.bmp,{i - 1.5},0.5,1" for i in range(4)]
+    lights = [",".join(map(str, light)) for light in FOUR_LIGHTS]
+    lines += [f"Bình,one,shots/im{i}.bmp,{lights[i]}" for i in range(4)]
     (tmp_path / "manifest.csv").write_text("\n".join(lines), encoding="utf-8")
     [session] = people_in(tmp_path)
     assert session.identity == "Bình" and len(session.frames) == 4

@@ -8,7 +8,7 @@ import pytest
 from psface.simulate.light import Conditions
 from psface.simulate.recording import prepare_session
 from psface.simulate.scene import Scene, build_scene
-from psface.simulate.simulate_params import SimulateParams
+from psface.simulate.simulate_params import RigParams, SimulateParams
 from psface.simulate.state import SessionState
 
 SEED = 7
@@ -43,5 +43,11 @@ def look(params: SimulateParams, person: int = 0, **changes) -> tuple[Scene, Ses
         "shifts": np.zeros((4, 2)),
     }
     state = replace(state, **{**calm, **changes})
-    scene = build_scene(sitter, state, params.width, params.height, np.random.default_rng(0))
+    rng, distance = np.random.default_rng(0), params.rig.camera_distance_mm
+    scene = build_scene(sitter, state, params.width, params.height, rng, distance)
     return scene, state
+
+
+def rigged(params: SimulateParams, **switches) -> SimulateParams:
+    """The parameters with a rig that is not ideal."""
+    return params.model_copy(update={"rig": RigParams(**switches)})

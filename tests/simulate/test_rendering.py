@@ -8,7 +8,8 @@ from psface.simulate.light import Conditions, light_directions
 from psface.simulate.mesh import grid_mesh
 from psface.simulate.raster import FAR, Camera, rasterise
 from psface.simulate.recording import render_frames
-from psface.simulate.scene import SCALE, true_maps
+from psface.simulate.scene import true_maps
+from psface.simulate.true_rig import SCALE
 from tests.simulate.conftest import look
 
 

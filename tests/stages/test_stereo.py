@@ -39,7 +39,7 @@ class Pipeline:
 
     def stereo(self, **changes) -> tuple[int, int, int]:
         params = self.params.model_copy(update=changes)
-        return stereo(params, self.sessions, self.out, self.report)
+        return stereo(params, self.sessions, self.out, self.report)[:3]
 
     def run(self, **changes) -> tuple[int, int, int]:
         self.ingest()

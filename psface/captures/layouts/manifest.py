@@ -22,7 +22,7 @@ import pandas as pd
 
 from psface.captures.capture import LANDMARKS, NO_LIGHTS, Capture, Refusal
 from psface.captures.ingest_params import IngestParams
-from psface.captures.rigged import read_placed_rig, rigged
+from psface.captures.rigged import read_placed_rig, rig_of, rigged
 from psface.errors import UserError
 from psface.paths import find_path
 from psface.rig.rig import Rig, parse_rig
@@ -41,7 +41,8 @@ UNEQUAL = 0.02  # lengths of directions that differ by more mean something
 
 def read_manifest(root: Path, params: IngestParams, seed: int) -> Iterator[Capture | Refusal]:
     """As `read_manifest_captures`, with the rig and the meaning of lengths in ``params``."""
-    rig = read_placed_rig(Path(params.rig)) if params.rig else None
+    path = rig_of(root, params.rig)
+    rig = None if path is None else read_placed_rig(path)
     return read_manifest_captures(root, rig, params.manifest.light_lengths)
 
 
@@ -66,13 +67,7 @@ def read_manifest_captures(
     if not path.exists():
         raise UserError(f"{path}: missing; set ingest.root to the folder that holds it")
     manifest = read_user_table(path, REQUIRED, OPTIONAL)
-    if rig is None and not {"lamp", "rig", *POSITION_COLUMNS} & set(manifest.columns):
-        missing = [name for name in LIGHT_COLUMNS if name not in manifest.columns]
-        if missing:
-            raise UserError(
-                f"{path}: no column {', '.join(missing)}; give each frame's light, its position "
-                "or its lamp"
-            )
+    _check_columns(path, set(manifest.columns), rig is None)
     table = pd.DataFrame(
         manifest.rows, index=manifest.lines, columns=list(manifest.columns), dtype=str
     )
@@ -87,11 +82,22 @@ def read_manifest_captures(
             yield Refusal(identity, name, f"{path}: {error}")
 
 
+def _check_columns(path: Path, columns: set[str], needs_lights: bool) -> None:
+    needed = [group for group in (LIGHT_COLUMNS, POSITION_COLUMNS) if set(group) & columns]
+    if needs_lights and not needed and not {"lamp", "rig"} & columns:
+        needed = [LIGHT_COLUMNS]
+    if missing := [name for group in needed for name in group if name not in columns]:
+        raise UserError(
+            f"{path}: no column {', '.join(missing)}; give each frame's light, its position or its "
+            "lamp"
+        )
+
+
 def _capture(
     root: Path, table: UserTable, rows: pd.DataFrame, rig: Rig | None, light_lengths: str
 ) -> Capture:
     if "rig" in rows and (own := _one_value(rows, "rig")):
-        rig = read_placed_rig(Path(_inside(root, own)))
+        rig = read_placed_rig(Path(_inside(root, own, "rig")))
     roles = [role or "frame" for role in rows["role"]] if "role" in rows else ["frame"] * len(rows)
     if unknown := [role for role in roles if role not in ROLES]:
         raise UserError(f"role `{unknown[0]}` is unknown; use one of {', '.join(ROLES)}")
@@ -102,6 +108,8 @@ def _capture(
         if len(chosen) > 1:
             raise UserError(f"lines {chosen.index[0]} and {chosen.index[1]} are both {role}")
         aides[role] = _inside(root, chosen.iloc[0]) if len(chosen) else ""
+    if lit.empty:
+        raise UserError(f"no frames in line {rows.index[0]} and on, only {', '.join(set(roles))}")
     capture = Capture(
         "",
         "",
@@ -132,29 +140,42 @@ def _lit(
         strengths = _numbers(table, rows, ("intensity",))[:, 0]
         if (strengths <= 0).any():
             raise UserError(f"intensity in line {rows.index[int(np.argmin(strengths))]} is not > 0")
+    if rig is not None and rig.lamps and strengths is not None:
+        raise UserError("both a rig's lamps and a column intensity; the rig has the intensities")
     if given == ["light"]:
         lights = _lights(table, rows, light_lengths, strengths)
-        camera_only = rig and rig.model_copy(update={"lamps": ()})
-        return replace(capture, lights=lights, rig=camera_only)
+        if rig is not None and rig.lamps and np.ptp(np.linalg.norm(lights, axis=1)) > UNEQUAL:
+            raise UserError("both a rig's lamps and lights of unequal length; keep one")
+        lit = replace(capture, lights=lights)
+        return lit if rig is None else rigged(lit, rig)
     if not given:
-        return capture  # `ingest.rig` has them, in the order of the frames
+        if strengths is not None:
+            raise UserError("intensity without a light or position; give each frame's")
+        if rig is None or len(rows) == 1:
+            raise UserError(f"line {rows.index[0]}: no light, position or lamp; give each frame's")
+        return rigged(capture, rig)
     if rig is None:
         raise UserError(f"a {given[0]} needs a rig: its camera or its lamps (ingest.rig)")
+    if given == ["position"] and rig.lamps:
+        raise UserError("both positions and a rig's lamps; keep one, and the rig's camera")
     if given == ["position"]:
         positions = _numbers(table, rows, POSITION_COLUMNS)
         lamps = [
-            {"position_mm": tuple(place), "intensity": strength}
-            for place, strength in zip(
-                positions.tolist(), np.ones(len(rows)) if strengths is None else strengths,
-                strict=True,
+            {"name": f"{number}", "position_mm": tuple(place), "intensity": strength}
+            for number, place, strength in zip(
+                rows.index, positions.tolist(),
+                np.ones(len(rows)) if strengths is None else strengths, strict=True,
             )
         ]  # fmt: skip
         content = rig.model_dump(mode="json", by_alias=True, exclude={"lamps"})
         rig = parse_rig({**content, "lamps": lamps}, Path("position_x_mm"))
     else:
-        rig = rig.with_lamps([_lamp(rig, name) for name in rows["lamp"]])
-        if strengths is not None:
-            raise UserError("both lamp and intensity; the rig has the lamp's intensity")
+        chosen = [_lamp(rig, name) for name in rows["lamp"]]
+        for number, lamp in enumerate(chosen):
+            if lamp in chosen[:number]:
+                lines = f"{rows.index[chosen.index(lamp)]} and {rows.index[number]}"
+                raise UserError(f"lines {lines} name one lamp, `{rows['lamp'].iloc[number]}`")
+        rig = rig.with_lamps(chosen)
     return rigged(capture, rig)
 
 
@@ -174,11 +195,11 @@ def _frames(root: Path, rows: pd.DataFrame) -> tuple[str, ...]:
     return frames
 
 
-def _inside(root: Path, frame: str) -> str:
+def _inside(root: Path, frame: str, what: str = "frame") -> str:
     # DVC tracks the root: a file outside it could change unnoticed.
     inside = os.path.relpath(root.absolute() / frame.replace("\\", "/"), root.absolute())
     if not frame or inside == "." or Path(inside).parts[0] == "..":
-        raise UserError(f"frame `{frame}` is not inside {root}; move it there")
+        raise UserError(f"{what} `{frame}` is not inside {root}; move it there")
     return find_path(root, inside).as_posix()
 
 

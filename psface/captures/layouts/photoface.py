@@ -77,7 +77,9 @@ def read_capture(identity: str, folder: Path) -> Capture:
         If a file is missing or malformed.
     """
     path = _named(folder, LIGHTS)
-    own_rig = any((folder / name).exists() for name in NAMES)
+    own_rig = [file for file in listed(folder) if file.name.lower() in NAMES]
+    if len(own_rig) > 1:
+        raise UserError(f"{folder}: {own_rig[0].name} and {own_rig[1].name}; remove one")
     lights = read_light_source(path) if path.exists() else NO_LIGHTS
     capture = Capture(
         identity=identity,
@@ -89,7 +91,7 @@ def read_capture(identity: str, folder: Path) -> Capture:
         ambient=_aide(folder, "ambient"),
         mask=_aide(folder, "mask"),
     )
-    return rigged(capture, read_placed_rig(folder), "its rig file") if own_rig else capture
+    return rigged(capture, read_placed_rig(own_rig[0]), "its rig file") if own_rig else capture
 
 
 def _aide(folder: Path, stem: str) -> str:
@@ -158,9 +160,10 @@ def _find_frames(folder: Path, lights: int | None) -> tuple[str, ...]:
                 f"{folder}: {other.name} and {path.name} are the same frame; remove one"
             )
         frames[int(match.group(1))] = path
+    stated = lights is not None
     if lights is None:
         lights = max(frames, default=-1) + 1
-        if not frames or lights > MOST_FRAMES:
+        if len(frames) < 2 or lights > MOST_FRAMES:
             raise UserError(f"{folder}: no {LIGHTS} and no frames im0, im1, ...; not a capture")
     if len(frames) > lights:
         raise UserError(
@@ -169,10 +172,11 @@ def _find_frames(folder: Path, lights: int | None) -> tuple[str, ...]:
         )
     missing = sorted(set(range(lights)) - set(frames))
     if missing:
-        names = ", ".join(f"im{i}.bmp" for i in missing)
+        names = ", ".join(f"im{i}.bmp" for i in missing[:12])
+        names += " and others" if len(missing) > 12 else ""
+        because = f"{LIGHTS} gives {lights} lights" if stated else "their numbers have gaps"
         raise UserError(
-            f"{folder}: {names} missing, LightSource.m gives {lights} lights; "
-            "restore the frames or remove the capture"
+            f"{folder}: {names} missing, {because}; restore the frames or remove the capture"
         )
     return tuple(frames[i].as_posix() for i in sorted(frames))
 

@@ -15,8 +15,9 @@ SMALLEST = 20.0  # px of radius; highlights in smaller ones are not exact enough
 ROUND = 0.03  # of the radius: typical distance of an outline from its circle
 SIDES = 360  # directions in which an outline is looked for
 SUPPORT = 0.45  # share of them in which one must be
+TRUSTED = 0.05  # of the radius: the largest correction of a mask
 WINDOWS = (0.15, 0.06, 0.03)  # of the radius: where it is looked for, ever nearer
-REMEDY = "give a mask.png that is white where the ball is"
+REMEDY = "give a mask.png that is white where the ball is; it needs over 40 px"
 
 
 def balls_of_mask(mask: np.ndarray, camera: Camera, path: Path) -> list[Ball]:
@@ -83,6 +84,25 @@ def check_ball(ball: Ball, shape: tuple[int, ...], path: Path, on_border: bool =
         )
 
 
+def sharpened(ball: Ball, frames: np.ndarray, mirror: bool) -> Ball:
+    """Correct a ball of a mask by the pictures, where they show another outline clearly.
+
+    Masks drawn by hand are often a pixel off, which turns directions by a degree; one that is exact
+    to half a pixel is left as it is.
+
+    Parameters
+    ----------
+    frames : (n, H, W)
+        Linear, one per lamp.
+    """
+    image = _dim_parts(frames) if mirror else _bright_parts(frames)
+    found = _refined(image, ball, ball.camera, darker_outside=not mirror)
+    if found is None:
+        return ball
+    shift = np.hypot(found.x - ball.x, found.y - ball.y) + abs(found.radius - ball.radius)
+    return found if 0.5 < shift < TRUSTED * ball.radius else ball
+
+
 def find_balls(frames: np.ndarray, camera: Camera, path: Path) -> list[Ball]:
     """Find balls by what stands out in the frames together, from left to right.
 
@@ -100,8 +120,8 @@ def find_balls(frames: np.ndarray, camera: Camera, path: Path) -> list[Ball]:
     UserError
         If no outline is clear enough.
     """
-    brightest = cv2.GaussianBlur(frames.max(axis=0).astype(np.float32), (0, 0), 1.0)
-    found = _bright_balls(brightest, camera) or _outlined_balls(frames, camera)
+    found = _bright_balls(_bright_parts(frames), camera)
+    found = found or _outlined_balls(_dim_parts(frames), camera)
     if not found:
         raise UserError(f"{path}: no ball found; {REMEDY}")
     for ball in found:
@@ -137,17 +157,24 @@ def _bright_balls(image: np.ndarray, camera: Camera) -> list[Ball]:
         if not 0.7 < area / (np.pi * start.radius**2) < 1.4:
             continue
         ball = _refined(image, start, camera, darker_outside=True)
-        if ball is not None:
+        if ball is not None and ball.radius > SMALLEST:
             found.append(ball)
     return found
 
 
-def _outlined_balls(frames: np.ndarray, camera: Camera) -> list[Ball]:
-    """The ball whose outline shows best in the darker parts of the frames."""
+def _bright_parts(frames: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(frames.max(axis=0).astype(np.float32), (0, 0), 1.0)
+
+
+def _dim_parts(frames: np.ndarray) -> np.ndarray:
+    """The frames' mean without highlights, which are far brighter than what shows an outline."""
     mean = frames.mean(axis=0)
-    # Highlights are far brighter than what shows the outline.
     level = max(float(np.percentile(mean, 60)) * 4, 1e-4)
-    image = cv2.GaussianBlur(np.minimum(mean / level, 1).astype(np.float32), (0, 0), 1.5)
+    return cv2.GaussianBlur(np.minimum(mean / level, 1).astype(np.float32), (0, 0), 1.5)
+
+
+def _outlined_balls(image: np.ndarray, camera: Camera) -> list[Ball]:
+    """Balls whose whole outlines show, the clearest first, none over another."""
     grey = (image * 255).astype(np.uint8)
     size = min(image.shape)
     circles = cv2.HoughCircles(
@@ -158,8 +185,11 @@ def _outlined_balls(frames: np.ndarray, camera: Camera) -> list[Ball]:
         return []
     starts = [Ball(float(x), float(y), float(r), Camera()) for x, y, r, *_ in circles[0][:8]]
     refined = [_refined(image, start, camera, darker_outside=False) for start in starts]
-    balls = [ball for ball in refined if ball is not None]
-    return balls[:1]
+    kept: list[Ball] = []
+    for ball in (ball for ball in refined if ball is not None and ball.radius > SMALLEST):
+        if all(np.hypot(ball.x - b.x, ball.y - b.y) > 0.9 * (ball.radius + b.radius) for b in kept):
+            kept.append(ball)
+    return kept
 
 
 def _refined(image: np.ndarray, start: Ball, camera: Camera, darker_outside: bool) -> Ball | None:
@@ -173,10 +203,13 @@ def _refined(image: np.ndarray, start: Ball, camera: Camera, darker_outside: boo
         ball, distances = fitted_ball(points[clear], Camera())
         if not 0.5 < ball.radius / start.radius < 2:
             return None
-    near = np.abs(distances) < max(0.01 * ball.radius, 1)
-    if near.sum() < SUPPORT * SIDES:
+    near = points[clear][np.abs(distances) < max(0.01 * ball.radius, 1)]
+    # Noise has edges anywhere: an outline is where the strongest ones of a wide band are.
+    wide, _ = _edges(image, ball, WINDOWS[0], darker_outside)
+    out = np.hypot(*(wide - (ball.x, ball.y)).T) - ball.radius
+    if (np.abs(out) < max(0.015 * ball.radius, 1)).sum() < SUPPORT * SIDES:
         return None
-    return fitted_ball(points[clear][near], camera)[0]
+    return fitted_ball(near, camera)[0]
 
 
 def _edges(

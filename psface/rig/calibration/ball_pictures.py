@@ -78,7 +78,8 @@ def read_ball_pictures(
     stated = [exposure_of(data, path) for data, path in zip(encoded, read, strict=True)]
     exposures = relative_exposures(stated, read)
     factors = np.ones(len(read)) if exposures is None else np.asarray(exposures)
-    light, clipped = [], []
+    light: list[np.ndarray] = []
+    clipped: list[np.ndarray] = []
     for data, path, factor in zip(encoded, read, factors, strict=True):
         values = rgb(decode(data, path, bits, white=camera.white), camera.white)
         if light and values.shape != light[0].shape:
@@ -86,7 +87,7 @@ def read_ball_pictures(
                 f"{path}: {_size(values)} pixels, and {read[0].name} has {_size(light[0])}; take "
                 "all pictures with one camera and do not crop them"
             )
-        clipped.append((values >= CLIPPED).any(axis=-1))
+        clipped.append(np.asarray((values >= CLIPPED).any(axis=-1)))
         light.append(linear_light(values, camera.response) / np.float32(factor))
     colours = np.stack(light[: len(paths)])
     if ambient:

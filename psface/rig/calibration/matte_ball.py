@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,7 @@ RIM = 0.985  # of the radius: pixels beyond are partly background
 SECTORS = 12  # parts of a ball, for its errors
 DARK = 0.04  # of the brightest frame: a ball that a lamp does not light
 SATURATED = 0.15  # of the lit points
+FEWEST_DARK = 30  # points, to tell the light in a lamp's shadow
 POOR = 0.12  # relative residual
 SHADOWED = 0.5  # of the points that a lamp should light
 
@@ -76,7 +78,7 @@ def matte_shading(
     first = samples[0]
     if len(samples) == 1:
         return first
-    joined = {
+    joined: dict[str, Any] = {
         name: np.concatenate([getattr(s, name) for s in samples], axis=axis)
         for name, axis in (("values", 1), ("usable", 1), ("parts", 0), ("pixels", 0), ("places", 0))
     }
@@ -86,6 +88,7 @@ def matte_shading(
         np.concatenate([p.normals for p in of]),
         np.concatenate([p.cosines for p in of]),
         np.concatenate(positions) if positions else None,
+        joined["places"],
     )
     colours = [s.colours for s in samples if s.colours is not None]
     coloured = np.concatenate(colours, axis=1) if len(colours) == len(samples) else None
@@ -95,7 +98,7 @@ def matte_shading(
 def _sampled(
     pictures: BallPictures, ball: Ball, place: int, most: int, diameter_mm: float | None
 ) -> MatteShading:
-    count, height, width = pictures.frames.shape
+    _, height, width = pictures.frames.shape
     y, x = np.mgrid[:height, :width]
     near = np.hypot(x - ball.x, y - ball.y) < 1.3 * ball.radius
     pixels = np.stack([x[near], y[near]], axis=1)
@@ -132,7 +135,7 @@ def calibrate_matte(shading: MatteShading, guess: np.ndarray | None = None) -> M
 
     Parameters
     ----------
-    guess : (n, 3) or (n, 4), optional
+    guess : (n, 3) or (n, 3 + places), optional
         See `MatteFit`; distant lamps by plain least squares if not given.
 
     Raises
@@ -169,10 +172,21 @@ def calibrate_matte(shading: MatteShading, guess: np.ndarray | None = None) -> M
 
 
 def channel_lights(shading: MatteShading, fit: MatteFit) -> np.ndarray:
-    """Light of each lamp in each colour channel, (n, 3), relative to the fit's; the ball is grey."""
+    """Light of each lamp in each colour channel, (n, 3), of that of the fit, by a grey ball."""
     if shading.colours is None:
         return np.ones((len(fit.lamps), 3))
     seen, light, _ = radiance(fit.lamps, fit.shape, shading.points)
     weights = fit.weights / np.maximum(seen + 0.1 * light, 1e-9) ** 2
     total = (weights * seen**2).sum(axis=1)
     return np.einsum("np,npc,np->nc", weights, shading.colours, seen) / total[:, None]
+
+
+def shadow_light(shading: MatteShading, fit: MatteFit) -> float:
+    """Light on the sides of balls that their lamps do not reach, as a share of the lamps'."""
+    _, light, cosines = radiance(fit.lamps, fit.shape, shading.points)
+    shares = [
+        float(np.median((values / strength)[dark]))
+        for values, strength, dark in zip(shading.values, light, cosines < -0.1, strict=True)
+        if dark.sum() > FEWEST_DARK
+    ]
+    return float(np.median(shares)) if shares else 0.0

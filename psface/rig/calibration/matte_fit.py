@@ -11,8 +11,8 @@ from psface.rig.calibration.reflectance import TERMS, Points, radiance, slopes
 STEPS = 40  # at most
 SETTLED = 1e-5  # relative change of the lamps
 GRAZING = 0.03  # cosine of light below which a point counts as unlit
-OUTLIER = 9.0  # times the spread: where gloss, shadow or dirt weigh a quarter
-FLOOR = 0.1  # of the light: errors grow with brightness plus this
+OUTLIER = 12.0  # times the spread: where gloss, shadow or dirt weigh a quarter
+FLOOR = 0.05  # of the light: errors grow with brightness plus this
 SHAPE_PRIOR = 0.3  # typical coefficients of g
 PRIOR_POINTS = 50  # independent points that the prior counts as much as
 MODEL_ERROR = 0.005  # of the brightness: no fit is better
@@ -24,9 +24,9 @@ class MatteFit:
 
     Attributes
     ----------
-    lamps : (n, 3) or (n, 4)
+    lamps : (n, 3) or (n, 3 + places)
         Directions as long as the lamps are strong, or positions in mm and the logarithms of
-        intensities.
+        intensities at each place.
     shape : (3,)
         Of the reflection; see `psface.rig.calibration.reflectance`.
     weights : (n, P)
@@ -71,7 +71,7 @@ def fit_matte(
     points : Points
     parts : (P,) int
         The part of a ball, for the jackknife.
-    lamps : (n, 3) or (n, 4)
+    lamps : (n, 3) or (n, 3 + places)
         A first guess; see `MatteFit`.
     """
     lamps, shape, damping = lamps.astype(np.float64), np.zeros(TERMS), 1e-6

@@ -1,4 +1,4 @@
-"""How a matte ball reflects: its light by lamps and by a shape that is neither glossy nor Lambert's.
+"""How matte balls reflect light, which is not quite by Lambert's law.
 
 A point whose normal n is at cosine x to the lamp and z to the camera is seen as
 
@@ -30,11 +30,14 @@ class Points:
         Of normals and lines of sight.
     positions : (P, 3) or None
         In mm, where lamps are near.
+    places : (P,) int or None
+        Number of the ball; one if None.
     """
 
     normals: np.ndarray
     cosines: np.ndarray
     positions: np.ndarray | None = None
+    places: np.ndarray | None = None
 
 
 def distant(lamps: np.ndarray, points: Points) -> tuple[np.ndarray, np.ndarray]:
@@ -46,12 +49,18 @@ def distant(lamps: np.ndarray, points: Points) -> tuple[np.ndarray, np.ndarray]:
 
 
 def near(lamps: np.ndarray, points: Points) -> tuple[np.ndarray, np.ndarray]:
-    """As `distant`, for positions in mm and the logarithms of intensities, (n, 4)."""
+    """As `distant`, for positions in mm and the logarithms of intensities at each place.
+
+    A lamp (n, 3 + places) may shine differently to each place, as it does off its axis.
+    """
     assert points.positions is not None
     to_lamp = lamps[:, None, :3] - points.positions
     distance = np.linalg.norm(to_lamp, axis=2)
     cosines = np.einsum("npk,pk->np", to_lamp, points.normals) / distance
-    return np.exp(lamps[:, 3:]) / distance**2, cosines
+    strengths = np.exp(lamps[:, 3:])
+    if points.places is not None:
+        strengths = strengths[:, points.places]
+    return strengths / distance**2, cosines
 
 
 def graze(cosines: np.ndarray, shape: np.ndarray) -> np.ndarray:
@@ -70,7 +79,7 @@ def radiance(
 
     Parameters
     ----------
-    lamps : (n, 3) or (n, 4)
+    lamps : (n, 3) or (n, 3 + places)
         See `distant` and `near`.
     shape : (3,)
         The coefficients of g.
@@ -99,7 +108,7 @@ def slopes(
 
     Returns
     -------
-    by_lamp : (n, P, 3) or (n, P, 4)
+    by_lamp : (n, P, k)
         By the lamp's own numbers.
     by_shape : (n, P, 3)
         By the coefficients of g.

@@ -131,10 +131,12 @@ def split_lengths(
     >>> split_lengths(np.array([[0, 0, 2.0]]), 1, ["left"], Path("a.lp"), "intensity")
     (array([[0., 0., 1.]]), array([2.]))
     """
-    size = np.abs(vectors).max(axis=1, keepdims=True)
-    if not size.all():
-        raise UserError(f"{path}: lamp {names[int(np.argmin(size))]} has a direction of length 0")
-    # Scaled first: the squares of extreme numbers overflow.
+    largest = np.abs(vectors).max(axis=1, keepdims=True)
+    if not largest.all():
+        worst = int(np.argmin(largest))
+        raise UserError(f"{path}: lamp {names[worst]} has a direction of length 0")
+    # Scaled first, since the squares of extreme numbers overflow; by a power of 2, which is exact.
+    size = np.ldexp(1.0, np.frexp(largest)[1] - 1)
     scaled = vectors / size
     length = np.linalg.norm(scaled, axis=1, keepdims=True)
     directions, measured = scaled / length, (length * size)[:, 0]

@@ -115,8 +115,8 @@ def import_rig(
     >>> path = Path("dome.lp")
     >>> _ = path.write_text("2\\nleft.jpg -0.6 0 0.8\\nright.jpg 0.6 0 0.8\\n")
     >>> rig, notes = import_rig(path, lamps="right.jpg")
-    >>> rig.lamps[0].direction
-    (0.6, 0.0, 0.8)
+    >>> rig.directions().tolist()
+    [[0.6, 0.0, 0.8]]
     """
     name = form or recognised(source)
     options = options or Options()

@@ -65,9 +65,9 @@ class FreeScales:
     errors : (n,)
         Standard errors of their logarithms, by the jackknife over blocks of cells.
     residual : float
-        Median relative residual with these scales.
+        Relative residual with these scales, root mean square over the reweighted cells.
     residual_given : float
-        The same as the lights are given.
+        The same with the lights as they are given.
     """
 
     scales: np.ndarray
@@ -94,7 +94,7 @@ def free_scales(cells: LitCells) -> FreeScales:
         inverse = _smallest(np.tensordot(weight, each, 1))
         squared = np.maximum(((each @ inverse) @ inverse), 0)
         weight = 1 / (1 + squared / (2 * np.median(squared) + 1e-10))
-    given = np.maximum(each.sum(axis=(1, 2)), 0)
+    given = max(float(weight @ each.sum(axis=(1, 2))), 0) / weight.sum()
     part = np.arange(len(each)) * BLOCKS // len(each)
     blocks = np.stack([np.tensordot(weight[part == k], each[part == k], 1) for k in range(BLOCKS)])
     total = blocks.sum(axis=0)
@@ -105,8 +105,8 @@ def free_scales(cells: LitCells) -> FreeScales:
     errors = np.sqrt((BLOCKS - 1) / BLOCKS * (spread**2).sum(axis=0))
     if not (np.isfinite(scales).all() and np.isfinite(errors).all()):
         scales, errors = unknown, unknown
-    residual = float(np.sqrt(np.median(squared) * n))
-    return FreeScales(scales, errors, residual, float(np.sqrt(np.median(given))))
+    residual = float(np.sqrt(n * (weight @ squared) / weight.sum()))
+    return FreeScales(scales, errors, residual, float(np.sqrt(given)))
 
 
 def _thinned(chosen: np.ndarray, most: int) -> np.ndarray:

@@ -39,9 +39,7 @@ class LitCells:
 
     def chosen(self, which: np.ndarray) -> LitCells:
         """Keep some cells, by (P,) bool."""
-        return LitCells(
-            self.intensity[which], self.used[which], self.light[which], self.saturated
-        )
+        return LitCells(self.intensity[which], self.used[which], self.light[which], self.saturated)
 
 
 def lit_cells(

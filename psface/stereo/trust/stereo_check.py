@@ -10,21 +10,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psface.stereo.trust.fit_quality import fit_of, free_scales
+from psface.stereo.trust.fit_quality import FreeScales, fit_of, free_scales
 from psface.stereo.trust.lit_cells import LitCells, lit_cells
 from psface.stereo.trust.trust_warning import TrustWarning
 
 FAILED = 0.12  # of the other frames' median brightness in the mask
-TWIN = 0.25  # of the difference between two frames that their lights predict
-TWIN_LIGHTS = 0.04  # predicted difference from which on two frames should look different
+TWIN = 0.2  # difference of two frames per angle between their lights, over that of other pairs
+TWIN_ANGLE = np.radians(4)  # between the lights of two frames that should look different
 STRENGTH = 0.14  # log of a lamp's strength against the others', as its frames tell
 STRENGTH_ERRORS = 4.0  # standard errors
+CONTRADICTION = 0.075  # relative residual from which on the frames contradict their lights
 IMPROVES = 0.6  # residual with free strengths over that with the given ones
 EVEN = 0.012  # spread of the frames' mean brightness over its mean: a camera evens them out
 UNEVEN = 0.04  # spread that strengths estimated from the frames predict
-AMBIENT = 0.075  # of the light of a lamp, in places that no lamp reaches
-SHADOWED_CELLS = 12
-FACING_AWAY = -0.05  # cosine between normal and light
+AMBIENT = 0.04  # of a lamp's light, in places it cannot reach; there, half of the room is hidden
+SHADOWED_CELLS = 15
+FACING_AWAY = -0.2  # cosine between normal and light, as the other lamps tell the normal
+LEAST_NZ = 0.3  # of these places
+SPREAD, SPREAD_FLOOR = 1.3, 0.012  # median over lowest tenth of their light: else they differ
 CLIPPED, FEW_LAMPS, MOTION = 0.3, 0.7, 0.085
 
 
@@ -51,9 +54,10 @@ class StereoTrust:
     clipped : float
         Share of pixels at the sensor's limit, over all frames.
     ambient : float
-        Light in places that no lamp reaches, over the light of a lamp there.
+        Light in places that a lamp cannot reach, over that of a lamp which shines straight on
+        them; NaN if there are too few such places, or if they disagree.
     ambient_bound : float
-        Ambient light is at most this: the darkest places that any lamp leaves.
+        Ambient light is at most about this: the darkest places that any lamp leaves.
     evenness : float
         Spread of the frames' mean brightness over its mean.
     warnings : tuple of TrustWarning
@@ -126,8 +130,8 @@ def check_stereo(
         )  # fmt: skip
     fit, free = fit_of(solved), free_scales(cells)
     known = fit.left_out[np.isfinite(fit.left_out)]
-    ambient, bound = _ambient(solved, fit.scaled)
-    wrong = _disagreeing(free.scales, free.errors, free.residual, free.residual_given)
+    ambient, bound = _ambient(cells), _darkest(solved, fit.scaled)
+    wrong = _disagreeing(free)
     means = np.array([frame[mask].mean() for frame in frames])
     whole = frames.mean(axis=(1, 2))
     evenness = min(float(m.std() / max(m.mean(), 1e-9)) for m in (means, whole))
@@ -147,14 +151,12 @@ def check_stereo(
         evenness=evenness,
         warnings=(),
     )
-    return _with_warnings(trust, cells, fit.scaled, means / free.scales)
+    return _with_warnings(trust, cells, means / free.scales)
 
 
-def _with_warnings(
-    trust: StereoTrust, cells: LitCells, scaled: np.ndarray, given: np.ndarray
-) -> StereoTrust:
+def _with_warnings(trust: StereoTrust, cells: LitCells, given: np.ndarray) -> StereoTrust:
     found: list[TrustWarning] = []
-    dead, twins = _failed(cells), _twins(cells, scaled)
+    dead, twins = _failed(cells), _twins(cells)
     found += dead or twins
     if not found:
         uneven = float(given.std() / given.mean()) if np.isfinite(given).all() else 0.0
@@ -225,48 +227,66 @@ def _failed(cells: LitCells) -> list[TrustWarning]:
     ]
 
 
-def _twins(cells: LitCells, scaled: np.ndarray) -> list[TrustWarning]:
-    """Two frames that differ by less than their lights allow: one lamp twice."""
-    solved = cells.chosen(cells.used.sum(axis=1) > 2)
-    seen = solved.intensity
-    predicted = np.maximum(np.einsum("pni,pi->pn", solved.light, scaled), 0)
-    apart, expected = _differences(seen), _differences(predicted)
-    out = []
-    for i, j in zip(*np.triu_indices(seen.shape[1], 1), strict=True):
-        if expected[i, j] > TWIN_LIGHTS and apart[i, j] < TWIN * expected[i, j]:
-            out.append(
-                TrustWarning(
-                    "same-lamp",
-                    f"frames {i} and {j} (from 0) show the same light",
-                    "restore the frame that is missing, or record again",
-                )
-            )
-    return out
+def _twins(cells: LitCells) -> list[TrustWarning]:
+    """Two frames that differ by much less than others with lights as far apart: one lamp twice."""
+    n = cells.intensity.shape[1]
+    unit = cells.intensity / np.maximum(np.linalg.norm(cells.intensity, axis=0), 1e-9)
+    light = cells.light.mean(axis=0)
+    light = light / np.linalg.norm(light, axis=1, keepdims=True)
+    first, second = np.triu_indices(n, 1)
+    apart = np.sqrt(np.clip(1 - (unit.T @ unit)[first, second] ** 2, 0, 1))
+    angle = np.arccos(np.clip((light @ light.T)[first, second], -1, 1))
+    far = angle > TWIN_ANGLE
+    if far.sum() < 3:
+        return []
+    ratio = apart / np.maximum(angle, TWIN_ANGLE)
+    same = far & (ratio < TWIN * np.median(ratio[far]))
+    return [
+        TrustWarning(
+            "same-lamp",
+            f"frames {i} and {j} (from 0) show the same light",
+            "restore the frame that is missing, or record again",
+        )
+        for i, j in zip(first[same], second[same], strict=True)
+    ]
 
 
-def _differences(intensity: np.ndarray) -> np.ndarray:
-    """Sines of the angles between frames (P, n) as vectors, (n, n)."""
-    unit = intensity / np.maximum(np.linalg.norm(intensity, axis=0), 1e-9)
-    return np.sqrt(np.clip(1 - (unit.T @ unit) ** 2, 0, 1))
+def _ambient(cells: LitCells) -> float:
+    """Ambient light from attached shadows: places that face away from the lamps that are darkest
+    there, by the normals that their three brightest lamps tell."""
+    intensity = cells.intensity
+    n = intensity.shape[1]
+    if n < 4:
+        return float("nan")
+    kept = max(3, n // 2)
+    brightest = np.argsort(-intensity, axis=1)[:, :kept]
+    used = np.zeros(intensity.shape, bool)
+    np.put_along_axis(used, brightest, True, axis=1)
+    scaled = fit_of(LitCells(intensity, used, cells.light, 0.0)).scaled
+    albedo = np.maximum(np.linalg.norm(scaled, axis=1), 1e-9)
+    normal = scaled / albedo[:, None]
+    cosine = np.einsum("pni,pi->pn", cells.light, normal)
+    away = ~used & (cosine < FACING_AWAY) & (normal[:, 2] > LEAST_NZ)[:, None]
+    away &= (albedo > 0.4 * np.median(albedo))[:, None]
+    if away.sum() < SHADOWED_CELLS:
+        return float("nan")
+    low, middle = np.quantile((intensity / albedo[:, None])[away], [0.1, 0.5])
+    agree = middle < SPREAD * low or middle - low < SPREAD_FLOOR
+    return float(low) if agree else float("nan")
 
 
-def _ambient(cells: LitCells, scaled: np.ndarray) -> tuple[float, float]:
-    """Ambient light from attached shadows, and a bound from the darkest places."""
+def _darkest(cells: LitCells, scaled: np.ndarray) -> float:
     albedo = np.linalg.norm(scaled, axis=1)
     skin = albedo > 0.3 * np.median(albedo)
-    level = cells.intensity / np.maximum(albedo, 1e-9)[:, None]
-    cosine = np.einsum("pni,pi->pn", cells.light, scaled / np.maximum(albedo, 1e-9)[:, None])
-    away = (cosine < FACING_AWAY) & skin[:, None]
-    ambient = float(np.median(level[away])) if away.sum() >= SHADOWED_CELLS else float("nan")
-    bound = float(np.quantile(level.min(axis=1)[skin], 0.02))
-    return ambient, bound
+    return float(np.quantile(cells.intensity.min(axis=1)[skin] / albedo[skin], 0.02))
 
 
-def _disagreeing(
-    scales: np.ndarray, errors: np.ndarray, residual: float, residual_given: float
-) -> tuple[int, ...]:
-    if not np.isfinite(scales).all() or residual > IMPROVES * residual_given:
+def _disagreeing(free: FreeScales) -> tuple[int, ...]:
+    residual = free.residual_given
+    if not (np.isfinite(free.scales).all() and residual > CONTRADICTION):
         return ()
-    apart = np.log(scales) - np.median(np.log(scales))
-    wrong = np.abs(apart) > np.maximum(STRENGTH, STRENGTH_ERRORS * errors)
+    if free.residual > IMPROVES * residual:
+        return ()
+    apart = np.log(free.scales) - np.median(np.log(free.scales))
+    wrong = np.abs(apart) > np.maximum(STRENGTH, STRENGTH_ERRORS * free.errors)
     return tuple(np.flatnonzero(wrong).tolist())

@@ -116,7 +116,19 @@ BAD = {
         "1001/bad/LightSource.m: row `upper left` is not of the form `90-r 360-a;`",
     ),
     "no brackets": (put("LightSource.m", "90-15 360-117"), "LightSource.m: no `LightAngle = [ ..."),
-    "no lights at all": (remove("LightSource.m"), "1001/bad/LightSource.m: No such file"),
+    "no lights at all": (
+        remove("LightSource.m"),
+        "1001/bad: 4 frames without lights; give them in LightSource.m, a rig file beside the "
+        "frames, or ingest.rig",
+    ),
+    "one frame without lights": (
+        remove("LightSource.m", "im1.bmp", "im2.bmp", "im3.bmp"),
+        "1001/bad: no LightSource.m and no frames im0, im1, ...; not a capture",
+    ),
+    "a gap without lights": (
+        remove("LightSource.m", "im1.bmp"),
+        "1001/bad: im1.bmp missing, their numbers have gaps; restore the frames",
+    ),
     "coplanar lights": (
         lights("90-40 360-90;", "90-10 360-90;", "90-20 360-270;", "90-50 360-270;"),
         "1001/bad: light directions are coplanar or nearly so (rank 2, at most 20)",

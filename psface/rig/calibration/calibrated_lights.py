@@ -1,0 +1,284 @@
+"""Lights by mirror balls and by matte ones, in the same terms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from psface.errors import UserError
+from psface.rig.calibration.ball_geometry import Ball
+from psface.rig.calibration.ball_pictures import BallPictures
+from psface.rig.calibration.calibration_score import OUTLINE_PX, matte_errors
+from psface.rig.calibration.lamp_positions import position_errors, positions_by_reflection
+from psface.rig.calibration.matte_ball import (
+    MatteShading,
+    calibrate_matte,
+    channel_lights,
+    matte_shading,
+    shadow_light,
+)
+from psface.rig.calibration.matte_fit import MatteFit
+from psface.rig.calibration.mirror_ball import find_highlights
+from psface.rig.calibration.reflectance import Points, radiance
+
+DETERMINED = 0.05  # relative error of the distance, up to which a lamp's fall-off tells it
+FALL_OFF_ERROR = 0.01  # of the brightness over a ball: what shading is not as in the model
+GLOW = 0.015  # of the light: what reaches the shadow side
+GLOW_DEG = 40.0  # error of directions for all of the light
+UNEVEN = 0.05  # of a lamp's light to several places: it has an axis
+BY_FALL_OFF = 3.0  # times the ball's diameter: how far a lamp's first guess is
+
+
+@dataclass(frozen=True)
+class Sight:
+    """A ball in one folder's pictures, and what was made of it.
+
+    Attributes
+    ----------
+    pictures : BallPictures
+    ball : Ball
+    found : (n, 2) or None
+        The highlights, in pixels.
+    predicted : (n, 2) or None
+        Where the calibrated lamps would be reflected.
+    rest : (n, H, W) float32 or None
+        What lamps do not explain of a matte ball's shading, relative to their light.
+    """
+
+    pictures: BallPictures
+    ball: Ball
+    found: np.ndarray | None = None
+    predicted: np.ndarray | None = None
+    rest: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Lights:
+    """What balls say of n lamps.
+
+    Attributes
+    ----------
+    directions : (n, 3)
+        Unit vectors from the balls.
+    positions : (n, 3) or None
+        In mm.
+    intensities : (n, 3) or None
+        In each colour channel, on any scale.
+    residuals : (n,)
+        In pixels for mirror balls; relative to the light for matte ones.
+    errors : (n,)
+        Estimated, of the directions, in degrees.
+    sights : tuple of Sight
+    notes : tuple of str
+    """
+
+    directions: np.ndarray
+    positions: np.ndarray | None
+    intensities: np.ndarray | None
+    residuals: np.ndarray
+    errors: np.ndarray
+    sights: tuple[Sight, ...]
+    notes: tuple[str, ...] = ()
+
+
+def lights_by_mirrors(
+    seen: Sequence[tuple[BallPictures, Ball]], diameter_mm: float | None
+) -> Lights:
+    """Lights by mirror balls: positions if there are several of known size, else directions.
+
+    Raises
+    ------
+    UserError
+        If a highlight is missing or ambiguous, or the balls contradict each other.
+    """
+    found = [find_highlights(pictures, ball) for pictures, ball in seen]
+    pairs = [(ball, highlights) for (_, ball), highlights in zip(seen, found, strict=True)]
+    paths = seen[0][0].paths
+    notes = []
+    positions = None
+    if diameter_mm is not None and len(seen) > 1:
+        positions, residuals = positions_by_reflection(pairs, diameter_mm, paths)
+        middle = np.mean([ball.centre_mm(diameter_mm) for ball, _ in pairs], axis=0)
+        to_lamps = positions - middle
+        spread = position_errors(pairs, diameter_mm, OUTLINE_PX)
+        distances = np.linalg.norm(to_lamps, axis=1)
+        directions = to_lamps / distances[:, None]
+        along = (spread * directions).sum(axis=2, keepdims=True)
+        across = np.linalg.norm(spread - along * directions, axis=2)
+        errors = np.degrees(np.sqrt((across**2).mean(axis=0)) / distances)
+    else:
+        total = np.sum([highlights.directions for highlights in found], axis=0)
+        directions = total / np.linalg.norm(total, axis=1, keepdims=True)
+        each = [highlights.errors(ball, OUTLINE_PX) for ball, highlights in pairs]
+        errors = np.sqrt(np.sum(np.square(each), axis=0)) / len(each)
+        residuals = _missed(pairs, directions)
+        if len(seen) == 1:
+            notes.append(
+                "one mirror ball: its residual is 0 by construction; a second one or --matte "
+                "checks it"
+            )
+        else:
+            notes.append("directions only: for positions, give --focal-px and --ball-diameter-mm")
+            _check_agreeing(residuals, pairs, seen)
+    targets = directions if positions is None else positions
+    size = None if positions is None else diameter_mm
+    sights = tuple(
+        Sight(
+            pictures, ball, highlights.points,
+            np.array([ball.reflection(target, size) for target in targets]),
+        )
+        for (pictures, ball), highlights in zip(seen, found, strict=True)
+    )  # fmt: skip
+    energies = None
+    if not any(highlights.saturated.any() for highlights in found):
+        # A mirror ball shows all directions at one scale, so that the sum of a highlight's values
+        # is the light that arrives.
+        energies = np.mean([highlights.energies for highlights in found], axis=0)
+        if positions is not None:
+            energies = energies * distances**2
+        energies = np.repeat(energies[:, None], 3, axis=1)
+        notes.append("intensities by the highlights, none of which is saturated")
+    return Lights(directions, positions, energies, residuals, errors, sights, tuple(notes))
+
+
+def _missed(pairs: list, directions: np.ndarray) -> np.ndarray:
+    """Root mean square distance (n,) in pixels of the highlights from those of directions."""
+    squares = [
+        (np.array([ball.reflection(d) for d in directions]) - found.points) ** 2
+        for ball, found in pairs
+    ]
+    return np.sqrt(np.mean([square.sum(axis=1) for square in squares], axis=0))
+
+
+def _check_agreeing(
+    residuals: np.ndarray, pairs: list, seen: Sequence[tuple[BallPictures, Ball]]
+) -> None:
+    worst = int(np.argmax(residuals))
+    if residuals[worst] > 0.1 * min(ball.radius for ball, _ in pairs):
+        raise UserError(
+            f"{seen[0][0].paths[worst]}: the balls' highlights are of different directions "
+            f"(residual {residuals[worst]:.1f} px): the lamp is near; give --focal-px and "
+            "--ball-diameter-mm for its position"
+        )
+
+
+def lights_by_mattes(
+    seen: Sequence[tuple[BallPictures, Ball]], diameter_mm: float | None
+) -> tuple[Lights, MatteShading, MatteFit]:
+    """Lights by matte balls: positions if several places or the fall-off of light tell them.
+
+    Raises
+    ------
+    UserError
+        If the shading is not that of a matte ball under one lamp.
+    """
+    notes = []
+    places = [matte_shading([one], diameter_mm) for one in seen]
+    distant = [calibrate_matte(shading) for shading in places]
+    shading, fit = places[0], distant[0]
+    positions, errors = None, matte_errors(fit, seen[0][1].radius)
+    if len(seen) > 1 and diameter_mm is None:
+        shading = matte_shading(seen)
+        fit = calibrate_matte(shading)
+        notes.append("directions only: for positions, give --focal-px and --ball-diameter-mm")
+    elif diameter_mm is not None:
+        shading = matte_shading(seen, diameter_mm)
+        guess = _first_positions(seen, distant, diameter_mm)
+        near = calibrate_matte(shading, guess)
+        middle = np.mean([ball.centre_mm(diameter_mm) for _, ball in seen], axis=0)
+        to_lamps = near.lamps[:, :3] - middle
+        distances = np.linalg.norm(to_lamps, axis=1)
+        along = to_lamps / distances[:, None]
+        spread = np.einsum("na,nab,nb->n", along, near.covariances[:, :3, :3], along)
+        # The fall-off over a ball is the smaller the farther the lamp, unlike the model's error.
+        model = FALL_OFF_ERROR * float(np.median(distances)) / diameter_mm
+        uncertain = float(np.hypot(np.sqrt(np.median(spread / distances**2)), model))
+        if len(seen) > 1 or uncertain < DETERMINED:
+            fit, positions = near, near.lamps[:, :3]
+            if len(seen) == 1:
+                notes.append(f"distances by the fall-off of light, within {uncertain:.1%}")
+        else:
+            shading = places[0]
+            notes.append(
+                "directions only: the fall-off over one ball leaves distances open (within "
+                f"{min(uncertain, 9.99):.0%}); take pictures with the ball in two places or more"
+            )
+    glow = shadow_light(shading, fit)
+    if glow > GLOW:
+        errors = np.hypot(errors, GLOW_DEG * glow)
+        notes.append(
+            f"{glow:.1%} of the lamps' light is in the shadow side of the ball, which turns "
+            "directions; darken the room, or give --ambient"
+        )
+    if positions is None:
+        directions = fit.lamps / np.linalg.norm(fit.lamps, axis=1, keepdims=True)
+        strengths = np.linalg.norm(fit.lamps, axis=1)
+    else:
+        directions, strengths = along, np.exp(fit.lamps[:, 3:].mean(axis=1))
+        uneven = float(np.ptp(fit.lamps[:, 3:], axis=1).max())
+        if uneven > UNEVEN:
+            notes.append(
+                f"lamps shine up to {np.expm1(uneven):.0%} more to one place than to another: they "
+                "weaken off their axes, which is not calibrated"
+            )
+    intensities = strengths[:, None] * channel_lights(shading, fit)
+    size = None if positions is None else diameter_mm
+    sights = tuple(
+        Sight(
+            pictures, ball, None, None,
+            _rest(pictures, ball, _at_place(fit, place), size),
+        )
+        for place, (pictures, ball) in enumerate(seen)
+    )  # fmt: skip
+    lights = Lights(directions, positions, intensities, fit.residuals, errors, sights, tuple(notes))
+    return lights, shading, fit
+
+
+def _first_positions(
+    seen: Sequence[tuple[BallPictures, Ball]], fits: Sequence[MatteFit], diameter_mm: float
+) -> np.ndarray:
+    """Lamps (n, 3 + places) where the directions from balls meet, or a few diameters from one."""
+    centres = np.array([ball.centre_mm(diameter_mm) for _, ball in seen])
+    rays = np.array([fit.lamps / np.linalg.norm(fit.lamps, axis=1, keepdims=True) for fit in fits])
+    middle = centres.mean(axis=0)
+    if len(seen) == 1:
+        positions = middle + rays[0] * BY_FALL_OFF * diameter_mm
+    else:
+        across = np.eye(3) - rays[..., :, None] * rays[..., None, :]
+        left = across.sum(axis=0) + 1e-6 * np.eye(3)
+        right = np.einsum("mnab,mb->na", across, centres) + 1e-6 * middle
+        positions = np.linalg.solve(left, right[..., None])[..., 0]
+        behind = ((positions - middle) * rays.mean(axis=0)).sum(axis=1) < diameter_mm
+        positions[behind] = middle + rays.mean(axis=0)[behind] * BY_FALL_OFF * diameter_mm
+    squares = ((positions - centres[0]) ** 2).sum(axis=1)
+    lights = np.linalg.norm(fits[0].lamps, axis=1)
+    strengths = np.log(lights * squares)
+    return np.column_stack([positions, np.repeat(strengths[:, None], len(seen), axis=1)])
+
+
+def _at_place(fit: MatteFit, place: int) -> MatteFit:
+    """The fit with each near lamp's light at one of the places."""
+    if fit.lamps.shape[1] == 3:
+        return fit
+    return replace(fit, lamps=fit.lamps[:, [0, 1, 2, 3 + place]])
+
+
+def _rest(
+    pictures: BallPictures, ball: Ball, fit: MatteFit, diameter_mm: float | None
+) -> np.ndarray:
+    """See `Sight`."""
+    _, height, width = pictures.frames.shape
+    y, x = np.mgrid[:height, :width]
+    near = np.hypot(x - ball.x, y - ball.y) < ball.radius * 1.2
+    normals, to_camera, inside = ball.surface(np.stack([x[near], y[near]], axis=1).astype(float))
+    positions = None
+    if diameter_mm is not None:
+        positions = ball.centre_mm(diameter_mm) + normals * diameter_mm / 2
+    points = Points(normals, (normals * to_camera).sum(axis=1), positions)
+    rest = np.zeros(pictures.frames.shape, np.float32)
+    for number in range(len(rest)):  # one by one, for memory
+        seen, light, _ = radiance(fit.lamps[number : number + 1], fit.shape, points)
+        rest[number][near] = inside * (pictures.frames[number][near] - seen[0]) / light[0]
+    return rest

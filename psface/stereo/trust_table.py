@@ -1,0 +1,48 @@
+"""The table of what the checks found in each capture."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from psface.captures.capture import Capture
+from psface.files import replacing
+from psface.stereo.map_files import map_path, read_notes
+from psface.user_tables import safe_cell
+
+NUMBERS = (
+    "residual", "left_out_mean", "few_lamps", "motion_px", "clipped", "ambient", "evenness",
+)  # fmt: skip
+COLUMNS = ("identity", "session", *NUMBERS, "warnings")
+
+
+def trust_of(path: Path) -> dict[str, Any]:
+    """Read a map file's findings; empty if it has none."""
+    found = json.loads(read_notes(path).get("trust", "{}"))
+    return found if isinstance(found, dict) else {}
+
+
+def write_trust(path: Path, captures: Iterable[Capture], maps: Path) -> int:
+    """Write a row per capture, the doubtful ones first; return how many are doubtful.
+
+    Numbers that a capture does not tell are empty; warnings are ``code: message; remedy``.
+    """
+    rows = []
+    for capture in captures:
+        found = trust_of(map_path(maps, capture))
+        numbers = [found.get(name) for name in NUMBERS]
+        shown = ["" if v is None or math.isnan(v) else f"{v:.4g}" for v in numbers]
+        warnings = [
+            f"{w['code']}: {w['message']}; {w['remedy']}" for w in found.get("warnings", [])
+        ]
+        rows.append([capture.identity, capture.name, *shown, " | ".join(warnings)])
+    rows.sort(key=lambda row: row[-1] == "")
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(COLUMNS)
+        table.writerows([safe_cell(cell) for cell in row] for row in rows)
+    return sum(row[-1] != "" for row in rows)
