@@ -14,7 +14,7 @@ import resource
 import signal
 from collections.abc import Callable, Iterable
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -183,6 +183,23 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
         good(manifest, base / "manifest"), partial(ingest, "manifest"), ("manifest.csv",)
     )
 
+    def rigged(folder: Path) -> None:
+        manifest(folder)
+        lines = ["identity,session,frame,lamp,rig,role"]
+        lines += [f"p,s,{number}.png,{'abc'[number]},lab/rig.yaml,frame" for number in range(3)]
+        cv2.imwrite(str(folder / "dark.png"), picture[..., 0] // 9)
+        (folder / "manifest.csv").write_text(
+            "\n".join([*lines, "p,s,dark.png,,lab/rig.yaml,ambient", ""])
+        )
+        (folder / "lab").mkdir()
+        lamps = [f"{{name: {n}, direction: [0.{i}, 0.{i % 2}, 0.99]}}" for i, n in enumerate("abc")]
+        text = f"schema: psface-rig-1\nlamps: [{', '.join(lamps)}]\ncamera: {{response: srgb}}\n"
+        (folder / "lab" / "rig.yaml").write_text(text)
+
+    out["rigged manifest"] = Target(
+        good(rigged, base / "rigged"), partial(ingest, "manifest"), ("manifest.csv", "lab/rig.yaml")
+    )
+
     def celeba(folder: Path) -> None:
         (folder / "img_celeba").mkdir()
         cv2.imwrite(str(folder / "img_celeba" / "1.png"), picture)
@@ -339,6 +356,9 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
         Capture("p", f"s{i}", ("a.png",) * 4, np.eye(4, 3), {"pose": "l"}, np.eye(5, 2), "d", 12)
         for i in range(3)
     ]
+    (base / "lab.yaml").write_text(NEAR)
+    lab = read_rig(base / "lab.yaml")
+    sessions.append(replace(sessions[0], frames=("a", "b"), rig=lab, ambient="c", mask="d"))
     out["sessions.parquet"] = Target(
         good(lambda f: write_captures(f / "sessions.parquet", sessions), base / "sessions"),
         lambda root: consumed(read_captures(root / "sessions.parquet")),
@@ -362,7 +382,7 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
     def crops(folder: Path) -> None:
         with Packed(folder, form) as made:
             for number in range(3):
-                found = {"found_on": "raw", "score": 0.9, "landmarks": [1.0] * 10}
+                found = {"found_on": "raw", "score": 0.9, "landmarks": [1.0] * 10, "trust": ""}
                 row = {"identity": "p", "session": f"{number}", "fingerprint": f"f{number}"}
                 planes = {"raw": rng.normal(size=(1, 8, 8)).astype(np.float16)}
                 made.add(Packable(planes, found), row)
@@ -407,6 +427,8 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
         np.ones(shape, bool),
         np.zeros((4, 2)),
         {"a": "b"},
+        0.25,
+        np.zeros((3, *shape)),
     )
 
     def use_maps(root: Path) -> None:
@@ -418,7 +440,8 @@ def targets(settings, tmp_path_factory) -> dict[str, Target]:
 
 
 NAMES = [
-    "photoface", "manifest", "celeba", "recordio", "picture a.png", "picture a.bmp",
+    "photoface", "manifest", "rigged manifest", "celeba", "recordio", "picture a.png",
+    "picture a.bmp",
     "picture a.jpg", "picture a.ppm", "picture a.webp", "picture a.pgm", "picture a.avif",
     "picture a.tif", "picture b.tif", "picture c.pgm", "picture d.png", "video", "pairs.txt",
     "pairs.csv", "people.csv", "wider.txt", "a-ellipseList.txt", "dlib.xml", "params.yaml", "a.pth",

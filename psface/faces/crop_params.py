@@ -24,3 +24,4 @@ class CropParams(Section):
     oval: bool
     colour: bool
     even_exposure: bool
+    untrusted: Literal["warn", "refuse"] = "warn"

@@ -8,8 +8,10 @@ import numpy as np
 
 from psface.captures.capture import Pixels
 from psface.detect.face import Face
+from psface.errors import UserError
 from psface.faces.alignment import crop_image, similarity
 from psface.faces.crop_params import CropParams
+from psface.faces.lamp_check import LampTrust, check_lamps, turned_lights
 from psface.faces.locate import find_face, find_faces
 from psface.faces.map_crops import crop_maps, face_oval
 from psface.faces.modalities import Map
@@ -32,11 +34,14 @@ class Crop:
         is already a crop, "given" if the landmarks came with the capture.
     planes : dict of str to (C, size, size) float16
         By map; pictures have only ``raw``. ``frames`` are ordered by the azimuth of their lights.
+    trust : LampTrust or None
+        What the face tells about the lights of a capture.
     """
 
     face: Face
     found_on: str
     planes: dict[Map, np.ndarray]
+    trust: LampTrust | None = None
 
 
 def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop | None:
@@ -48,6 +53,11 @@ def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop 
         As captured.
     maps : Maps or None
         Of a capture under known lights; their shifts register its frames.
+
+    Raises
+    ------
+    UserError
+        If the face contradicts the lights, and ``params.untrusted`` says to refuse it.
     """
     if maps is not None and maps.shifts is not None:
         pixels = registered(pixels, maps.shifts)
@@ -56,7 +66,10 @@ def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop 
     if found is None:
         return None
     face, found_on = found
-    return crop_at(face, found_on, pixels, maps, params)
+    crop = crop_at(face, found_on, pixels, maps, params)
+    if crop.trust and crop.trust.warnings and params.untrusted == "refuse":
+        raise UserError("; ".join(map(str, crop.trust.warnings)) + " (crop.untrusted)")
+    return crop
 
 
 def crop_picture(pixels: Pixels, params: CropParams) -> list[Crop]:
@@ -75,6 +88,11 @@ def crop_at(
     kept = face_oval(size) if params.oval else np.ones((size, size), bool)
     frames = np.stack([crop_image(frame, matrix, size) * kept for frame in pixels.grey])
     planes: dict[Map, np.ndarray] = {"raw": frames[:1]}
+    trust = None
+    if maps is not None:
+        valid = (crop_image(maps.mask, matrix, size) > 0.5) & kept
+        landmarks = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
+        trust = check_lamps(frames, turned_lights(pixels.lights, matrix), valid, landmarks)
     if params.colour:
         assert pixels.colour is not None
         planes["raw"] = np.moveaxis(crop_image(pixels.colour, matrix, size), -1, 0) * kept
@@ -91,7 +109,7 @@ def crop_at(
             "frames": frames[by_azimuth],
         }
     halves = {name: plane.astype(np.float16) for name, plane in planes.items()}
-    return Crop(face, found_on, halves)
+    return Crop(face, found_on, halves, trust)
 
 
 def registered(pixels: Pixels, shifts: np.ndarray) -> Pixels:

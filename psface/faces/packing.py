@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,7 +25,7 @@ from psface.stage_tables import ROWS_AT_ONCE
 from psface.stereo.map_files import map_path, read_maps
 
 TABLE, JOURNAL = "faces.parquet", "faces.jsonl"
-FOUND = ("found_on", "score", "landmarks")  # columns
+FOUND = ("found_on", "score", "landmarks", "trust")  # columns
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,9 @@ class Form:
         """Columns of the table."""
         texts = ("identity", "session", "fingerprint", "content", "found_on")
         text_columns = {name: pa.string() for name in texts}
-        face_columns = {"score": pa.float64(), "landmarks": pa.list_(pa.float64())}
+        face_columns = {
+            "score": pa.float64(), "landmarks": pa.list_(pa.float64()), "trust": pa.string()
+        }  # fmt: skip
         return pa.schema(
             {**dict.fromkeys(self.attributes, pa.string()), **text_columns, **face_columns}
         )
@@ -89,6 +91,7 @@ def packable(crop: Crop, form: Form) -> Packable:
         "found_on": crop.found_on,
         "score": crop.face.score,
         "landmarks": crop.face.landmarks.astype(float).ravel().tolist(),
+        "trust": "" if crop.trust is None else json.dumps(asdict(crop.trust)),
     }
     planes = {name: crop.planes[name][:count] for name, count in form.channels.items()}
     return Packable(planes, found)
@@ -99,9 +102,9 @@ def packed_crop(capture: Capture, maps: Path, params: CropParams, form: Form) ->
     try:
         pixels = capture.pixels(params.colour)
         capture_maps = None if capture.is_picture else read_maps(map_path(maps, capture))
+        crop = crop_capture(pixels, capture_maps, params)
     except UserError as error:
         return Refusal(capture.identity, capture.name, str(error))
-    crop = crop_capture(pixels, capture_maps, params)
     if crop is None:
         return Refusal(capture.identity, capture.name, f"{capture.frames[0]}: no face found")
     return packable(crop, form)

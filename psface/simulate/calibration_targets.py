@@ -16,18 +16,14 @@ from psface.simulate.simulate_params import SimulateParams
 from psface.simulate.state import TARGETS, rig_stream
 from psface.simulate.true_rig import TrueRig, draw_rig
 
-# Position (x, y, z) from the middle of the face, and radius, in mm at the reference scale, so that
-# the balls fill the picture. Mirror balls at several depths tell where near lamps are.
-MIRROR_BALLS = (
-    ((-75.0, 100.0, 60.0), 57.0),
-    ((75.0, 100.0, -60.0), 57.0),
-    ((-75.0, -100.0, -60.0), 57.0),
-    ((75.0, -100.0, 60.0), 57.0),
-)
-MATTE_BALLS = (((0.0, 0.0, 0.0), 115.0),)
+# Positions (x, y, z) of balls from the middle of the face, mm. They fill the picture, whose field
+# at the face is 295 x 393 mm or larger. Mirrors at several depths tell where near lamps are.
+MIRRORS = ((-75.0, 100.0, 60.0), (75.0, 100.0, -60.0), (-75.0, -100.0, -60.0), (75.0, -100.0, 60.0))
+MATTES = ((0.0, 0.0, 0.0),)
+MIRROR_RADIUS, MATTE_RADIUS = 57.0, 115.0  # mm
+FLATTENED_MM = 1000.0  # a camera nearer than this finds the depths reduced, to see all balls whole
 GLOSS = 0.05  # of a matte ball
 WINDOW = 3.0  # brightness of a window's reflection in a mirror, of the room's light
-SIDE_MM = 295.0  # of the picture's shorter side, at the face, that these positions fill
 
 
 @dataclass(frozen=True)
@@ -96,10 +92,11 @@ def photograph_balls(
 
 
 def _balls(rig: TrueRig, file: Rig, mirror: bool) -> list[SimulatedBall]:
-    size = min(rig.width, rig.height) / rig.scale / SIDE_MM
-    unit = size if file.camera.focal_px else size * rig.scale  # without it, mm are pixels
-    distance = (file.distance_mm or 0) / unit
+    unit = 1.0 if file.camera.focal_px else rig.scale  # without it, mm are pixels
+    distance = file.distance_mm or 0.0
+    flat = min(1.0, distance / FLATTENED_MM) if distance else 1.0
+    places, radius = (MIRRORS, MIRROR_RADIUS) if mirror else (MATTES, MATTE_RADIUS)
     return [
-        SimulatedBall((unit * x, unit * y, unit * (z - distance)), unit * radius, mirror)
-        for (x, y, z), radius in (MIRROR_BALLS if mirror else MATTE_BALLS)
+        SimulatedBall((unit * x, unit * y, unit * flat * z - distance), unit * radius, mirror)
+        for x, y, z in places
     ]

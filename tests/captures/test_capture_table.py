@@ -2,11 +2,14 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from psface.captures.capture import Capture, Refusal
-from psface.captures.capture_table import read_captures, write_captures, write_refusals
+from psface.captures.capture_table import SCHEMA, read_captures, write_captures, write_refusals
 from psface.errors import UserError
+from psface.rig.rig import Calibration, Camera, Lamp, Rig
 from psface.stage_tables import read_table
 from tests.shapes import FOUR_LIGHTS
 
@@ -22,8 +25,31 @@ FULL = Capture(
 )
 
 
+RIG = Rig(
+    camera=Camera(
+        width_px=64, height_px=48, focal_px=(90.0, 91.5), response={"table": (0, 0.1, 1)}, white=3.0
+    ),
+    lamps=tuple(
+        Lamp(
+            name=f"lamp {n}", position_mm=tuple(place), intensity=(1.0, 1.5, 0.1 + n),
+            axis=(0.0, 0.1, -1.0), anisotropy=0.7,
+        )
+        for n, place in enumerate((400 * FOUR_LIGHTS - [0, 0, 600]).tolist())
+    ),
+    distance_mm=600.0,
+    ambient="rigs/Dunkel ü.png",
+    calibration=Calibration(date="2024-05-01", method="mirror balls", score_deg=0.4),
+)  # fmt: skip
+RIGGED = replace(
+    PLAIN, name="rigged", frames=tuple("abcd"), lights=RIG.lights(), rig=RIG,
+    ambient="a/ambient.png", mask="a/mask.png",
+)  # fmt: skip
+
+
 def assert_same(first: Capture, second: Capture) -> None:
-    for name in ("identity", "name", "frames", "digest", "attributes", "key"):
+    for name in (
+        "identity", "name", "frames", "digest", "attributes", "key", "rig", "ambient", "mask"
+    ):  # fmt: skip
         assert getattr(first, name) == getattr(second, name)
     np.testing.assert_array_equal(first.lights, second.lights)
     assert (first.landmarks is None) == (second.landmarks is None)
@@ -39,8 +65,9 @@ def assert_same(first: Capture, second: Capture) -> None:
         [FULL, replace(FULL, name="draw 1", landmarks=None)],
         [replace(FULL, landmarks=None), FULL],
         [],
+        [RIGGED, PLAIN, replace(RIGGED, name="of the camera", rig=Rig(camera=RIG.camera))],
     ],
-    ids=["plain", "full", "landmarks first", "landmarks last", "empty"],
+    ids=["plain", "full", "landmarks first", "landmarks last", "empty", "rigged"],
 )
 def test_sessions_come_back_as_they_were(tmp_path, sessions):
     write_captures(tmp_path / "sessions.parquet", sessions)
@@ -87,6 +114,31 @@ def test_a_table_of_an_older_kind_is_told(tmp_path):
     pd.DataFrame({"identity": ["a"], "session": ["b"]}).to_parquet(path)
     with pytest.raises(UserError, match=r"unreadable \(no column ambient, attributes.*-f ingest"):
         list(read_captures(path))
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("rig", "{"),
+        ("rig", "[]"),
+        ("rig", "null"),
+        ("rig", '{"schema": "psface-rig-1", "lamp": 1}'),
+        ("rig", '{"schema": "psface-rig-1", "lamps": [{"direction": [0, 0, NaN]}]}'),
+        ("rig", "[" * 5000),
+        ("rig", RIG.with_lamps([0, 1, 2]).text()),
+        ("ambient", None),
+        ("mask", None),
+    ],
+)
+def test_a_damaged_cell_is_told(tmp_path, cell, value):
+    path = tmp_path / "sessions.parquet"
+    write_captures(path, [RIGGED, PLAIN])
+    table = pq.read_table(path).to_pylist()
+    table[0][cell] = value
+    pq.write_table(pa.Table.from_pylist(table, SCHEMA), path)
+    with pytest.raises(UserError, match=r"sessions\.parquet: unreadable \(.*-f ingest") as told:
+        list(read_captures(path))
+    assert "\n" not in str(told.value) and len(str(told.value)) < 1000
 
 
 def test_refusals(tmp_path):

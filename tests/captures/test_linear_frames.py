@@ -110,7 +110,10 @@ def test_saturation_is_told_of_the_values_as_they_came():
     images[2][1, 1] = (10, 10, 252)
     images[3][0, 0] = (10, 253, 10)
     _, saturated, _ = linear_frames(
-        images, Rig(lamps=lamps()), np.full(SHAPE, 99, np.uint8), exposures=np.array([1, 4, 1, 1, 1])
+        images,
+        Rig(lamps=lamps()),
+        np.full(SHAPE, 99, np.uint8),
+        exposures=np.array([1, 4, 1, 1, 1]),
     )
     assert np.argwhere(saturated).tolist() == [[1, 2, 3], [3, 0, 0]]
 
@@ -134,7 +137,9 @@ class Written:
 
     def with_ambient(self) -> Capture:
         name = self._write("ambient", self.dark, 4)
-        return Capture("p", "s", self.capture.frames, FOUR_LIGHTS, rig=self.capture.rig, ambient=name)
+        return Capture(
+            "p", "s", self.capture.frames, FOUR_LIGHTS, rig=self.capture.rig, ambient=name
+        )
 
 
 def test_a_capture_with_an_ambient_frame_and_exposures_in_its_files(tmp_path):
@@ -173,7 +178,9 @@ def test_the_rig_s_ambient_frame_is_for_captures_without_their_own(tmp_path):
 def test_flat_fields_of_some_lamps_belong_to_their_frames(tmp_path):
     flat = pictures(1, 7, 100, 250)[0]
     name = str(write(tmp_path / "flat.png", saved(flat, "PNG")))
-    chosen = [lamp.model_copy(update={"flat_field": name * (i == 2)}) for i, lamp in enumerate(lamps())]
+    chosen = [
+        lamp.model_copy(update={"flat_field": name * (i == 2)}) for i, lamp in enumerate(lamps())
+    ]
     made = Written(tmp_path, Rig(lamps=tuple(chosen)))
     flats = [None, None, flat, None]
     wanted = expected(made.images, CURVES["linear"], (0, 1, 0), INTENSITIES, flats=flats)
@@ -193,7 +200,9 @@ def test_float_frames_are_relative_to_the_camera_s_white(tmp_path):
     assert pixels.saturated[1, 2, 3] and pixels.saturated.sum() == (light >= 0.99 * 60000).sum()
 
 
-@pytest.mark.parametrize("rig", [None, Rig(lamps=lamps([1.0, 2.0, 3.0, 4.0]))], ids=["none", "plain"])
+@pytest.mark.parametrize(
+    "rig", [None, Rig(lamps=lamps([1.0, 2.0, 3.0, 4.0]))], ids=["none", "plain"]
+)
 def test_frames_in_which_nothing_is_to_undo_are_the_same_bytes(rig, tmp_path):
     made = Written(tmp_path, rig, channels=1)
     pixels = made.capture.pixels()

@@ -12,6 +12,7 @@ import pytest
 
 from psface.commands.cli import COMMANDS
 from psface.commands.measure.measure_command import COMMANDS as MEASURES
+from psface.commands.rig.rig_command import COMMANDS as OF_RIGS
 from tests.commands.running import psface, refused
 
 ROOT = Path(__file__).parents[2]
@@ -20,7 +21,11 @@ STAGES = sorted(
     for path in (ROOT / "stages").glob("*.py")
     if 'if __name__ == "__main__":' in path.read_text(encoding="utf-8")
 )
-ALL = [*((name,) for name in COMMANDS if name != "measure"), *(("measure", n) for n in MEASURES)]
+GROUPS = {"measure": MEASURES, "rig": OF_RIGS}
+ALL = [
+    *((name,) for name in COMMANDS if name not in GROUPS),
+    *((group, name) for group, names in GROUPS.items() for name in names),
+]
 
 
 def run(module: str, *arguments: str) -> int:
@@ -64,11 +69,11 @@ def test_help_is_answered_and_unknown_options_are_refused(command, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("group", [(), ("measure",)], ids=["psface", "psface measure"])
+@pytest.mark.parametrize("group", [(), ("measure",), ("rig",)], ids=" ".join)
 def test_a_group_lists_its_commands(group, capsys):
     assert psface(*group, "--help") == 0
     said = capsys.readouterr().out
-    for name, (_, does) in (MEASURES if group else COMMANDS).items():
+    for name, (_, does) in (GROUPS[group[0]] if group else COMMANDS).items():
         assert f"{name} {does}" in words(said)
     for arguments, complaint in (
         (["no-such-command"], "No such command 'no-such-command'"),

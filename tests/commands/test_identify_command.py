@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -11,8 +12,15 @@ import numpy as np
 import pytest
 
 from psface.captures.media import read_media
+from psface.recognise.gallery import read_gallery
+from psface.recognise.preprocessing import crop_for
+from psface.recognise.recogniser import Recogniser
+from psface.rig.rig import Camera, write_rig
+from psface.vectors import unit
 from tests.commands.running import psface, refused
 from tests.untrained_models import save_untrained, untrained_card
+from tests.written_pictures import tiff, write
+from tests.written_rigs import distant_rig, near_rig, write_unlit
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -213,6 +221,104 @@ def test_captures_under_several_lights(simulated, settings, tmp_path, capsys):
     assert "im1.bmp missing" in by_path[second.name]["reason"]
     assert "needs captures under three lights" in by_path["picture.bmp"]["reason"]
     assert (out / "pictures" / "mixed" / person.name / f"{first.name}.png").exists()
+
+
+@pytest.fixture
+def unlit(simulated_captures, tmp_path) -> Path:
+    """A capture of each of two people, without lights."""
+    for capture in simulated_captures[2:6:2]:
+        write_unlit(tmp_path / "unlit" / capture.identity / "one", capture)
+    return tmp_path / "unlit"
+
+
+def test_captures_whose_rig_is_named(simulated_captures, settings, unlit, tmp_path, capsys):
+    model, gallery, out = (tmp_path / name for name in ("model", "g.safetensors", "out"))
+    card = save_untrained(model, untrained_card(settings, "albedo"))
+    rig = near_rig(simulated_captures[2].lights)
+    write_rig(tmp_path / "our rig.json", rig)
+    common = ("--model", model, "--gallery", gallery, "--rig", tmp_path / "our rig.json")
+    enrol(unlit, *common)
+    assert "2 people enrolled from 2 captures" in capsys.readouterr().out
+    people = read_gallery(gallery, card.digest)
+    crops = [
+        crop_for(replace(capture, rig=rig, lights=rig.lights()), card)
+        for capture in simulated_captures[2:6:2]
+    ]
+    wanted = unit(Recogniser(model).embed(crops).identity)
+    np.testing.assert_allclose(people.means, wanted, atol=0.02)  # half precision, in batches
+    identify(unlit, *common, "--far", 0.8, "--out", out, "--pictures")
+    found = rows(out / "faces.csv")
+    assert [Path(row["path"]).parent.name for row in found] == people.names
+    assert [row["candidate_1"] for row in found] == people.names
+    assert all(float(row["similarity_1"]) > 0.99 for row in found)
+    assert len(list((out / "pictures").rglob("*.png"))) == 2
+
+
+def test_captures_whose_rig_is_not_named_or_another(
+    simulated_captures, settings, unlit, tmp_path, capsys
+):
+    model, gallery, out = (tmp_path / name for name in ("model", "g.safetensors", "out"))
+    save_untrained(model, untrained_card(settings, "albedo"))
+    common = ("--model", model, "--gallery", gallery)
+    lights = simulated_captures[2].lights
+    write_rig(tmp_path / "three.json", distant_rig(lights[:3]))
+    write_rig(tmp_path / "mirrored.json", distant_rig(lights * [-1, 1, 1]))
+    write_rig(tmp_path / "right.json", distant_rig(lights))
+    refused(capsys, "one picture; the model", "enrol", unlit, *common)
+    match = r"one: 4 frames, but the rig has 3 lamps; name the rig that took them"
+    refused(capsys, match, "enrol", unlit, *common, "--rig", tmp_path / "three.json")
+    match = "nowhere: missing; give the rig's folder or file"
+    refused(capsys, match, "enrol", unlit, *common, "--rig", tmp_path / "nowhere")
+    match = r"no rig\.yaml in it; a rig's folder holds one rig file"
+    refused(capsys, match, "enrol", unlit, *common, "--rig", unlit)
+    enrol(unlit, *common, "--rig", tmp_path / "right.json")
+
+    options = (*common, "--out", out)
+    refused(capsys, "nowhere: missing", "identify", unlit, *options, "--rig", tmp_path / "nowhere")
+    refused(capsys, "no face in any", "identify", unlit, *options)
+    assert len(rows(out / "faces.csv")) == 8  # each frame as a picture
+    first = next(unlit.iterdir())
+    write_unlit(first / "lit", simulated_captures[2], lit=True)
+    identify(first, *options, "--far", 0.8, "--rig", tmp_path / "right.json")
+    assert [row["reason"] for row in rows(out / "faces.csv")] == ["", ""]
+    refused(capsys, "no face", "identify", first, *options, "--rig", tmp_path / "three.json")
+    identify(first, *options, "--far", 0.8, "--rig", tmp_path / "mirrored.json")
+    reasons = {Path(row["path"]).name: row["reason"] for row in rows(out / "faces.csv")}
+    assert reasons["one"] == "" and "of the rig is 66 degrees from" in reasons["lit"]
+
+
+def test_a_rig_for_pictures(people, raw_model, simulated_captures, tmp_path, capsys):
+    gallery, out = tmp_path / "g.safetensors", tmp_path / "out"
+    write_rig(tmp_path / "rig.json", distant_rig(simulated_captures[0].lights))
+    common = ("--model", raw_model, "--gallery", gallery, "--rig", tmp_path / "rig.json")
+    enrol(people, *common)
+    assert "no capture of several frames that the rig may have" in capsys.readouterr().err
+    identify(people, *common, "--far", 0.8, "--out", out)
+    *faces, told = rows(out / "faces.csv")
+    assert len(faces) == 6 and "no capture of several frames" in told["reason"]
+
+
+def test_frames_of_floating_point_numbers_over_one(
+    simulated_captures, settings, unlit, tmp_path, capsys
+):
+    """What is drawn is the frame as the rig's camera means it."""
+    model, gallery, out = (tmp_path / name for name in ("model", "g.safetensors", "out"))
+    save_untrained(model, untrained_card(settings, "albedo"))
+    for path in unlit.rglob("im*.bmp"):
+        frame = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        write(path.with_suffix(".tif"), tiff(frame.astype(np.float32) * 10))
+        path.unlink()
+    rig = distant_rig(simulated_captures[2].lights).model_copy(
+        update={"camera": Camera(white=2550.0)}
+    )
+    write_rig(unlit / "rig.yaml", rig)  # holds for all under it
+    common = ("--model", model, "--gallery", gallery)
+    enrol(unlit, *common)
+    identify(unlit, *common, "--far", 0.8, "--out", out, "--pictures")
+    assert [row["reason"] for row in rows(out / "faces.csv")] == ["", ""]
+    drawn = [cv2.imread(str(path)) for path in sorted((out / "pictures").rglob("*.png"))]
+    frame = cv2.imread(simulated_captures[2].frames[0])
+    assert len(drawn) == 2 and (drawn[0] == frame).mean() > 0.9
 
 
 @pytest.mark.parametrize("rate", ["0", "1", "-1", "half"])

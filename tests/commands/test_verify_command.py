@@ -3,6 +3,7 @@
 import json
 import pickle
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -13,10 +14,12 @@ import pytest
 from psface.captures.discovery import people_in
 from psface.recognise.degradations import DEGRADATIONS
 from psface.recognise.recogniser import Recogniser
+from psface.rig.rig import write_rig
 from psface.stage_tables import read_table
 from psface.vectors import unit
 from tests.commands.running import psface, refused
 from tests.untrained_models import save_untrained, untrained_card
+from tests.written_rigs import distant_rig, near_rig, write_unlit
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -166,6 +169,59 @@ def test_captures_under_several_lights(simulated, settings, tmp_path):
     verify(simulated, "--model", tmp_path / "m", "--out", tmp_path / "out", "--far", 0.1)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["captures"] == 8 and metrics["failed_captures"] == 0
+
+
+def test_captures_whose_rig_is_named(simulated_captures, settings, tmp_path, capsys):
+    model, root = tmp_path / "m", tmp_path / "people"
+    save_untrained(model, untrained_card(settings, "normalmap"))
+    captures = simulated_captures[2:5]
+    folders = [write_unlit(root / c.identity / c.name, c) for c in captures]
+    rig = near_rig(captures[0].lights)
+    write_rig(tmp_path / "our rig.json", rig)
+    options = ("--model", model, "--rig", tmp_path / "our rig.json")
+    verify(*folders[:2], *options)
+    cosine = float(capsys.readouterr().out.split("cosine ")[1])
+    joined = [replace(capture, rig=rig, lights=rig.lights()) for capture in captures]
+    wanted = Recogniser(model).compare(*joined[:2])
+    assert cosine == pytest.approx(wanted, abs=0.02)
+
+    a, b, c = (folder.relative_to(root) for folder in folders)
+    (tmp_path / "pairs.csv").write_text(f"first,second,same\n{a},{b},1\n{a},{c},0\n")
+    out = tmp_path / "out"
+    verify(tmp_path / "pairs.csv", "--root", root, *options, "--out", out)
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert (metrics["captures"], metrics["failed_captures"]) == (3, 0)
+    assert pd.read_parquet(out / "scores.parquet")["cosine"][0] == pytest.approx(cosine, abs=0.02)
+
+
+def test_captures_whose_rig_is_not_named_or_another(simulated_captures, settings, tmp_path, capsys):
+    model, lights = tmp_path / "m", simulated_captures[2].lights
+    save_untrained(model, untrained_card(settings, "normalmap"))
+    first, second = (write_unlit(tmp_path / c.name, c) for c in simulated_captures[2:4])
+    lit = write_unlit(tmp_path / "lit", simulated_captures[2], lit=True)
+    match = "4 frames without lights; give them in LightSource.m or a rig file .*--rig"
+    refused(capsys, match, "verify", first, second, "--model", model)
+    write_rig(tmp_path / "three.json", distant_rig(lights[:3]))
+    write_rig(tmp_path / "mirrored.json", distant_rig(lights * [-1, 1, 1]))
+    for rig, other, match in (
+        ("nowhere", second, "nowhere: missing; give the rig's folder or file"),
+        ("three.json", second, "4 frames, but the rig has 3 lamps"),
+        ("mirrored.json", lit, "lit: lamp . of the rig is .* degrees from the light"),
+    ):
+        refused(capsys, match, "verify", first, other, "--model", model, "--rig", tmp_path / rig)
+
+
+def test_a_rig_for_pictures(people, raw_model, simulated_captures, tmp_path, capsys):
+    write_rig(tmp_path / "rig.json", distant_rig(simulated_captures[0].lights))
+    options = ("--model", raw_model, "--rig", tmp_path / "rig.json", "--out", tmp_path / "out")
+    first, second, *_, other = sorted(people.rglob("*.png"))
+    (tmp_path / "pairs.csv").write_text(
+        f"first,second,same\n{first},{second},1\n{first},{other},0\n"
+    )
+    (tmp_path / "own.bin").write_bytes(b"")
+    match = "no capture of several frames that the rig may have taken"
+    for words in ((first, second), (tmp_path / "pairs.csv",), (tmp_path / "own.bin",)):
+        refused(capsys, match, "verify", *words, *options)
 
 
 def test_nothing_that_can_be_used(people, settings, tmp_path, capsys):

@@ -126,6 +126,17 @@ def test_depth_scales_with_the_crop(scale):
     assert angle(cut.normal, expected.normal, inner) < 2
 
 
+@pytest.mark.parametrize("mm_per_px", [0.25, 3.0])
+def test_depth_in_mm_is_cropped_as_depth_in_pixels(mm_per_px):
+    maps = maps_of_sphere((5, -3))
+    in_mm = replace(maps, depth=maps.depth * np.float32(mm_per_px), mm_per_px=mm_per_px)
+    matrix, oval = turn(25, 1.4, SIZE), face_oval(SIZE)
+    one, other = crop_maps(maps, matrix, oval), crop_maps(in_mm, matrix, oval)
+    assert np.ptp(one.depth) > 10
+    np.testing.assert_allclose(other.depth, one.depth, atol=1e-4)
+    assert np.array_equal(one.normal, other.normal) and np.array_equal(one.mask, other.mask)
+
+
 @pytest.mark.parametrize("scale", [0.4, 1.0, 2.2])
 def test_the_mask_s_edge_does_not_darken_what_is_inside(scale):
     """Outside is no value of the surface: it must not be mixed in."""

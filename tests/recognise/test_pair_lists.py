@@ -11,6 +11,10 @@ from psface.errors import UserError
 from psface.measures.folds import best_threshold, fold_accuracies
 from psface.recognise.pair_lists import read_pairs
 from psface.recognise.scoring import name_of
+from psface.rig.rig import write_rig
+from tests.shapes import FOUR_LIGHTS
+from tests.written_captures import write_capture
+from tests.written_rigs import distant_rig
 
 PICTURE = cv2.imencode(".jpg", np.zeros((8, 8), np.uint8))[1].tobytes()
 
@@ -116,6 +120,25 @@ def test_lists_that_are_wrong(lfw, name, text, said):
     (lfw / name).write_text(text)
     with pytest.raises(UserError, match=said):
         read_pairs(lfw / name, lfw)
+
+
+def test_the_rig_of_the_captures_in_a_list_or_folder(tmp_path):
+    for person in ("an", "bo"):
+        for number in range(2):
+            folder = write_capture(tmp_path / "set" / person / f"{number}", seed=number)
+            (folder / "LightSource.m").unlink()
+    (tmp_path / "pairs.csv").write_text("first,second,same\nan/0,an/1,1\nan/0,bo/0,0\n")
+    rig = distant_rig(FOUR_LIGHTS)
+    for pairs in (
+        read_pairs(tmp_path / "pairs.csv", tmp_path / "set", rig),
+        read_pairs(tmp_path / "set", None, rig),
+    ):
+        assert all(capture.rig == rig for capture in pairs.captures)
+    write_rig(tmp_path / "set" / "rig.yaml", rig)
+    listed = read_pairs(tmp_path / "pairs.csv", tmp_path / "set")
+    assert [capture.rig for capture in listed.captures] == [rig] * 3
+    other = read_pairs(tmp_path / "pairs.csv", tmp_path / "set", rig.with_lamps([0, 1, 2]))
+    assert all("the rig has 3 lamps" in refusal.reason for refusal in other.captures)
 
 
 def plain_threshold(cosine, same):

@@ -101,8 +101,7 @@ RIGS = {
 }
 
 
-@pytest.mark.parametrize("kind", RIGS)
-@pytest.mark.parametrize("stated", [True, False])
+@pytest.mark.parametrize(("kind", "stated"), zip(RIGS, (True, False, True), strict=True))
 def test_a_capture_by_a_rig_becomes_the_very_bytes_of_the_pipeline(
     simulated_captures, settings, tmp_path, no_truth, kind, stated
 ):

@@ -7,7 +7,7 @@ import pytest
 from psface.rig.response import linear_light
 from psface.rig.rig import read_rig
 from psface.simulate.balls import BRIGHTEST
-from psface.simulate.calibration_targets import MIRROR_BALLS
+from psface.simulate.calibration_targets import MIRROR_RADIUS, MIRRORS
 from psface.simulate.light import light_directions
 from psface.simulate.true_rig import draw_rig
 from stages.simulate import simulate
@@ -68,23 +68,23 @@ def test_mirror_balls_show_the_lamps_where_they_are_reflected(made, everything):
     rig = read_rig(made / "rig")
     folder = made / "calibration" / "mirror"
     focal, middle = rig.camera.focal_px[0], np.array([95, 127]) / 2
-    unit = 96 / draw_rig(everything, SEED).scale / 295
+    radius, flat = MIRROR_RADIUS, 900 / 1000
     ambient = read(folder / "ambient.png")
     for number, lamp in enumerate(rig.lamps):
         picture = read(folder / f"{number:02d}.png") - ambient
-        for (x, y, z), radius in MIRROR_BALLS:
-            centre = unit * np.array([x, y, z]) - [0, 0, 900]
+        for x, y, z in MIRRORS:
+            centre = np.array([x, y, flat * z - 900])
             box = middle + focal / -centre[2] * centre[:2] * [1, -1]
             rows, columns = np.indices(picture.shape)
-            inside = np.hypot(columns - box[0], rows - box[1]) < 0.9 * unit * radius * focal / 900
+            inside = np.hypot(columns - box[0], rows - box[1]) < 0.9 * radius * focal / 900
             weight = np.where(inside & (picture > 0.2), picture, 0)
             column, row = (weight * columns).sum(), (weight * rows).sum()
             column, row = column / weight.sum(), row / weight.sum()
             ray = np.array([(column - middle[0]) / focal, (middle[1] - row) / focal, -1])
             ray /= np.linalg.norm(ray)
             along = ray @ centre
-            distance = along - np.sqrt(along**2 - centre @ centre + (unit * radius) ** 2)
-            normal = (distance * ray - centre) / (unit * radius)
+            distance = along - np.sqrt(along**2 - centre @ centre + radius**2)
+            normal = (distance * ray - centre) / radius
             reflected = ray - 2 * (ray @ normal) * normal
             to_lamp = np.array(lamp.position_mm) - distance * ray
             cosine = reflected @ to_lamp / np.linalg.norm(to_lamp)

@@ -195,7 +195,7 @@ def sources(tmp_path, monkeypatch) -> Iterator[Path]:
         ("report/plotting.py", 0),
         ("report/face_sheet.py", 0),
         ("detect/adapters/opencv.py", 0),  # another detector
-        ("stereo/normals.py", 0),  # the maps' own fingerprints tell of it
+        ("stereo/near_light.py", 0),  # the maps' own fingerprints tell of it
         ("training/loop.py", 0),
     ],
 )

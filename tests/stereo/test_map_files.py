@@ -8,6 +8,7 @@ from psface.errors import UserError
 from psface.report.map_colours import normals_as_colours
 from psface.stereo.map_files import (
     CHANNELS,
+    COLOURS,
     Maps,
     as_stored,
     read_maps,
@@ -52,6 +53,80 @@ def test_maps_as_stored_are_those_that_are_read_back(maps, tmp_path):
     for name in ("normal", "albedo", "depth", "mask", "shifts"):
         one, other = getattr(back, name), getattr(stored, name)
         assert one.dtype == other.dtype and np.array_equal(one, other)
+
+
+def test_a_size_in_mm_and_colours_come_back(maps, tmp_path):
+    rng = np.random.default_rng(1)
+    colour = rng.random((3, *maps.mask.shape)).astype(np.float32) * maps.mask
+    full = replace(maps, mm_per_px=0.3512345678, colour=colour)
+    write_maps(tmp_path / "full.exr", full)
+    back, stored = read_maps(tmp_path / "full.exr"), as_stored(full)
+    np.testing.assert_allclose(back.colour, colour, rtol=2.0**-11, atol=1e-7)
+    assert np.array_equal(back.colour, stored.colour) and back.colour.dtype == np.float32
+    assert back.mm_per_px == stored.mm_per_px == pytest.approx(0.3512345678, rel=1e-5)
+    np.testing.assert_allclose(back.depth_px, back.depth / np.float32(back.mm_per_px))
+    assert "mm_per_px" not in back.notes and "content" not in back.notes
+    with OpenEXR.File(str(tmp_path / "full.exr"), separate_channels=True) as exr:
+        assert set(exr.channels()) == {*CHANNELS, *COLOURS}
+        np.testing.assert_allclose(exr.channels()["albedo.green"].pixels, colour[1], atol=1e-3)
+    plain = read_maps(maps_at(tmp_path, maps))
+    assert plain.mm_per_px is None and plain.colour is None and plain.depth_px is plain.depth
+
+
+def maps_at(folder, maps):
+    write_maps(folder / "plain.exr", maps)
+    return folder / "plain.exr"
+
+
+def changed_header(path, **notes) -> None:
+    """Write a map file again with other notes and the same planes."""
+    with OpenEXR.File(str(path), separate_channels=True) as exr:
+        header = {k: v for k, v in exr.header().items() if isinstance(v, str)}
+        planes = {name: channel.pixels for name, channel in exr.channels().items()}
+    header |= {"type": OpenEXR.scanlineimage, **notes}
+    with OpenEXR.File(header, planes) as exr:
+        exr.write(str(path))
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [
+        {"mm_per_px": "0"},
+        {"mm_per_px": "-1"},
+        {"mm_per_px": "nan"},
+        {"mm_per_px": "inf"},
+        {"mm_per_px": "wide"},
+        {"mm_per_px": ""},
+        {"shifts": "[[0, 0], [1, NaN]]"},
+        {"shifts": '[["a", "b"]]'},
+        {"shifts": "[[0, 0], [1, 2, 3]]"},
+        {"shifts": "[0, 1]"},
+        {"shifts": "{}"},
+        {"shifts": "[" * 3000},
+        {"shifts": "null"},
+        {"content": "0"},
+    ],
+    ids=str,
+)
+def test_damaged_notes_are_refused(maps, tmp_path, notes):
+    path = maps_at(tmp_path, replace(maps, mm_per_px=0.3))
+    changed_header(path)
+    assert read_maps(path).mm_per_px == 0.3  # it can be read until then
+    changed_header(path, **notes)
+    with pytest.raises(UserError, match=r"plain\.exr: not a readable map file .*; remove it") as e:
+        read_maps(path)
+    assert "\n" not in str(e.value)
+
+
+def test_colours_without_one_of_them_are_refused(maps, tmp_path):
+    path = maps_at(tmp_path, replace(maps, colour=np.zeros((3, *maps.mask.shape))))
+    with OpenEXR.File(str(path), separate_channels=True) as exr:
+        header = {k: v for k, v in exr.header().items() if isinstance(v, str)}
+        planes = {n: c.pixels for n, c in exr.channels().items() if n != "albedo.blue"}
+    with OpenEXR.File({**header, "type": OpenEXR.scanlineimage}, planes) as exr:
+        exr.write(str(path))
+    with pytest.raises(UserError, match=r"plain\.exr: not a readable map file"):
+        read_maps(path)
 
 
 def test_the_channels_stand_under_their_names(maps, path):

@@ -106,10 +106,14 @@ def _capture(
     for role in ("ambient", "mask"):
         chosen = rows["frame"][[r == role for r in roles]]
         if len(chosen) > 1:
-            raise UserError(f"lines {chosen.index[0]} and {chosen.index[1]} are both {role}")
+            raise UserError(
+                f"lines {chosen.index[0]} and {chosen.index[1]} are both {role}; keep one"
+            )
         aides[role] = _inside(root, chosen.iloc[0]) if len(chosen) else ""
     if lit.empty:
-        raise UserError(f"no frames in line {rows.index[0]} and on, only {', '.join(set(roles))}")
+        raise UserError(
+            f"no frames in line {rows.index[0]} and on, only {', '.join(sorted(set(roles)))}"
+        )
     capture = Capture(
         "",
         "",
@@ -156,27 +160,35 @@ def _lit(
         return rigged(capture, rig)
     if rig is None:
         raise UserError(f"a {given[0]} needs a rig: its camera or its lamps (ingest.rig)")
-    if given == ["position"] and rig.lamps:
+    if given == ["lamp"]:
+        return rigged(capture, _chosen(rig, rows))
+    if rig.lamps:
         raise UserError("both positions and a rig's lamps; keep one, and the rig's camera")
-    if given == ["position"]:
-        positions = _numbers(table, rows, POSITION_COLUMNS)
-        lamps = [
-            {"name": f"{number}", "position_mm": tuple(place), "intensity": strength}
-            for number, place, strength in zip(
-                rows.index, positions.tolist(),
-                np.ones(len(rows)) if strengths is None else strengths, strict=True,
-            )
-        ]  # fmt: skip
-        content = rig.model_dump(mode="json", by_alias=True, exclude={"lamps"})
-        rig = parse_rig({**content, "lamps": lamps}, Path("position_x_mm"))
-    else:
-        chosen = [_lamp(rig, name) for name in rows["lamp"]]
-        for number, lamp in enumerate(chosen):
-            if lamp in chosen[:number]:
-                lines = f"{rows.index[chosen.index(lamp)]} and {rows.index[number]}"
-                raise UserError(f"lines {lines} name one lamp, `{rows['lamp'].iloc[number]}`")
-        rig = rig.with_lamps(chosen)
-    return rigged(capture, rig)
+    return rigged(capture, _placed(rig, _numbers(table, rows, POSITION_COLUMNS), strengths))
+
+
+def _placed(rig: Rig, positions: np.ndarray, strengths: np.ndarray | None) -> Rig:
+    """The rig with lamps at positions (n, 3)."""
+    strengths = np.ones(len(positions)) if strengths is None else strengths
+    lamps = [
+        {"name": f"{number}", "position_mm": place, "intensity": strength}
+        for number, (place, strength) in enumerate(
+            zip(positions.tolist(), strengths.tolist(), strict=True), start=1
+        )
+    ]
+    content = rig.model_dump(mode="json", by_alias=True, exclude={"lamps"})
+    return parse_rig({**content, "lamps": lamps}, Path("position_x_mm"))
+
+
+def _chosen(rig: Rig, rows: pd.DataFrame) -> Rig:
+    """The rig with the lamps that the rows name."""
+    chosen = [_lamp(rig, name) for name in rows["lamp"]]
+    for number, lamp in enumerate(chosen):
+        if lamp in chosen[:number]:
+            lines = f"{rows.index[chosen.index(lamp)]} and {rows.index[number]}"
+            name = rows["lamp"].iloc[number]
+            raise UserError(f"lines {lines} name one lamp, `{name}`; keep one")
+    return rig.with_lamps(chosen)
 
 
 def _lamp(rig: Rig, name: str) -> int:

@@ -21,6 +21,14 @@ COMMANDS = {
         "psface.commands.measure.rivals:rivals",
         "Speed of our MTCNN against other implementations.",
     ),
+    "trust": (
+        "psface.commands.measure.trust_faults:trust_faults",
+        "Share of planted faults that the trust checks find, and false alarms.",
+    ),
+    "mean-face": (
+        "psface.commands.measure.mean_face_model:mean_face_model",
+        "Make the mean face that the trust checks compare with.",
+    ),
 }
 
 measure = LazyGroup(COMMANDS, name="measure", help="Measure the reliability of psface's own tools.")

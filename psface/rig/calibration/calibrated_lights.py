@@ -28,6 +28,7 @@ FALL_OFF_ERROR = 0.01  # of the brightness over a ball: what shading is not as i
 GLOW = 0.015  # of the light: what reaches the shadow side
 GLOW_DEG = 40.0  # error of directions for all of the light
 UNEVEN = 0.05  # of a lamp's light to several places: it has an axis
+UNCHECKED = "one mirror ball: its residual is 0 by construction; a second one or --matte checks it"
 BY_FALL_OFF = 3.0  # times the ball's diameter: how far a lamp's first guess is
 
 
@@ -115,10 +116,7 @@ def lights_by_mirrors(
         errors = np.sqrt(np.sum(np.square(each), axis=0)) / len(each)
         residuals = _missed(pairs, directions)
         if len(seen) == 1:
-            notes.append(
-                "one mirror ball: its residual is 0 by construction; a second one or --matte "
-                "checks it"
-            )
+            notes.append(UNCHECKED)
         else:
             notes.append("directions only: for positions, give --focal-px and --ball-diameter-mm")
             _check_agreeing(residuals, pairs, seen)
@@ -141,6 +139,19 @@ def lights_by_mirrors(
         energies = np.repeat(energies[:, None], 3, axis=1)
         notes.append("intensities by the highlights, none of which is saturated")
     return Lights(directions, positions, energies, residuals, errors, sights, tuple(notes))
+
+
+def checked_by(lights: Lights, directions: np.ndarray) -> Lights:
+    """Lights of one mirror ball with residuals against other directions (n, 3)."""
+    [sight] = lights.sights
+    predicted = np.array([sight.ball.reflection(direction) for direction in directions])
+    assert sight.found is not None
+    return replace(
+        lights,
+        residuals=np.hypot(*(predicted - sight.found).T),
+        sights=(replace(sight, predicted=predicted),),
+        notes=tuple(note for note in lights.notes if note != UNCHECKED),
+    )
 
 
 def _missed(pairs: list, directions: np.ndarray) -> np.ndarray:
@@ -187,6 +198,10 @@ def lights_by_mattes(
         shading = matte_shading(seen, diameter_mm)
         guess = _first_positions(seen, distant, diameter_mm)
         near = calibrate_matte(shading, guess)
+        if len(seen) > 1 and _unevenness(near) <= UNEVEN:
+            even = replace(shading, points=replace(shading.points, places=None))
+            together = np.column_stack([near.lamps[:, :3], near.lamps[:, 3:].mean(axis=1)])
+            shading, near = even, calibrate_matte(even, together)
         middle = np.mean([ball.centre_mm(diameter_mm) for _, ball in seen], axis=0)
         to_lamps = near.lamps[:, :3] - middle
         distances = np.linalg.norm(to_lamps, axis=1)
@@ -217,8 +232,7 @@ def lights_by_mattes(
         strengths = np.linalg.norm(fit.lamps, axis=1)
     else:
         directions, strengths = along, np.exp(fit.lamps[:, 3:].mean(axis=1))
-        uneven = float(np.ptp(fit.lamps[:, 3:], axis=1).max())
-        if uneven > UNEVEN:
+        if (uneven := _unevenness(fit)) > UNEVEN:
             notes.append(
                 f"lamps shine up to {np.expm1(uneven):.0%} more to one place than to another: they "
                 "weaken off their axes, which is not calibrated"
@@ -258,9 +272,14 @@ def _first_positions(
     return np.column_stack([positions, np.repeat(strengths[:, None], len(seen), axis=1)])
 
 
+def _unevenness(fit: MatteFit) -> float:
+    """Range of the logarithms of a near lamp's light to the places, the widest of all lamps."""
+    return float(np.ptp(fit.lamps[:, 3:], axis=1).max())
+
+
 def _at_place(fit: MatteFit, place: int) -> MatteFit:
     """The fit with each near lamp's light at one of the places."""
-    if fit.lamps.shape[1] == 3:
+    if fit.lamps.shape[1] <= 4:
         return fit
     return replace(fit, lamps=fit.lamps[:, [0, 1, 2, 3 + place]])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -16,11 +16,12 @@ from psface.rig.calibration.ball_pictures import BallPictures
 from psface.rig.calibration.calibrated_lights import (
     Lights,
     Sight,
+    checked_by,
     lights_by_mattes,
     lights_by_mirrors,
 )
 from psface.rig.calibration.calibration_score import angles, score
-from psface.rig.calibration.matte_ball import channel_lights, matte_shading
+from psface.rig.calibration.matte_ball import calibrate_matte, channel_lights, matte_shading
 from psface.rig.calibration.mirror_ball import is_mirror
 from psface.rig.calibration.reflectance import radiance
 from psface.rig.rig import Rig, parse_rig
@@ -214,7 +215,7 @@ def _with_matte(
     seen, _ = _balls([matte], camera, "matte")
     by_matte, shading, fit = lights_by_mattes(seen[:1], None)
     diameter = sizes.matte_diameter_mm or sizes.diameter_mm
-    intensities, expected = by_matte.intensities, lights.directions
+    intensities, expected, found = by_matte.intensities, lights.directions, by_matte.directions
     if lights.positions is not None and diameter is not None:
         # A near lamp's strength is that of the light at the ball, undone by the distance.
         shading = matte_shading(seen[:1], diameter)
@@ -224,17 +225,19 @@ def _with_matte(
         one = radiance(unit, fit.shape, shading.points)[0]
         weights = fit.weights / np.maximum(one / one.max(axis=1, keepdims=True), 0.1) ** 2
         strengths = (weights * one * shading.values).sum(axis=1) / (weights * one**2).sum(axis=1)
-        intensities = strengths[:, None] * channel_lights(shading, fit)
-    apart = angles(by_matte.directions, expected)
+        guess = np.column_stack([lights.positions, np.log(strengths)])
+        near = calibrate_matte(shading, guess)
+        intensities = strengths[:, None] * channel_lights(shading, near)
+        found = near.lamps[:, :3] - place
+    apart = angles(found, expected)
     if np.median(apart) > DISAGREEING:
         raise UserError(
             f"{matte.folder}: its lamps are {np.median(apart):.0f} degrees from those of the "
             "mirror ball; take both with the same lamps, in the same order"
         )
-    joined = Lights(
-        lights.directions, lights.positions, intensities, lights.residuals, lights.errors,
-        (*lights.sights, *by_matte.sights), lights.notes,
-    )  # fmt: skip
+    if len(lights.sights) == 1:
+        lights = checked_by(lights, by_matte.directions)
+    joined = replace(lights, intensities=intensities, sights=(*lights.sights, *by_matte.sights))
     return joined, apart
 
 

@@ -1,0 +1,300 @@
+"""Whether a capture's lights are what they say, from the face itself.
+
+The normals of a face are roughly known once its landmarks are. Lights in the wrong order or with
+wrong signs give normals that no face has, and, with four lamps or more, frames that no surface
+explains.
+
+What one capture cannot tell: lights that are all turned together look like a turned head (normals
+of real heads differ by several degrees in pitch), and lights that are all more oblique like a
+flatter face; see `psface.faces.rig_check`. Thresholds come from `psface measure trust`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from psface.faces.lamp_hypotheses import (
+    FacePixels,
+    Lights,
+    candidates,
+    face_pixels,
+    normals_under,
+    seen_directions,
+)
+from psface.faces.map_crops import face_oval
+from psface.faces.mean_face import (
+    ROUNDS,
+    SIDE,
+    MeanFace,
+    fit_face,
+    read_mean_face,
+    turn_between,
+)
+from psface.stereo.trust.trust_warning import TrustWarning
+
+FEWEST = 80  # pixels: with fewer, nothing is said
+TYPICAL = 0.8  # quantile of pixels by which a hypothesis is judged: the worst are hair and shadows
+MISFIT_WEIGHT, STRANGE_WEIGHT, LEAST_MISFIT = 0.4, 0.5, 0.003
+SHORTLIST = 8  # hypotheses that are fitted robustly
+MARGIN = 0.1  # of a score, by which other lights must explain the face better
+RIVAL = 0.04  # another remedy within this of the best one is named as well
+SAME = 5.0  # degrees: hypotheses whose normals differ by less are one
+OUTLIER = 45.0  # degrees between a normal and the mean face's
+FLAT, STEEP = 0.6, -0.85  # log of how much the normals are too flat or steep, summed over x and y
+TURNED = 28.0  # degrees
+DECODED = 2.2  # exponent that undoes a usual camera's curve
+LINEAR_SCORE = -0.45  # score as recorded minus score decoded: below, decoding does not help
+
+
+@dataclass(frozen=True)
+class LampTrust:
+    """What the face tells about the lights.
+
+    Attributes
+    ----------
+    lights : (n, 3) tuple of tuples
+        As given.
+    pixels : int
+        Of the small crop, that were used.
+    score : float
+        Misfit of the lights as given: log of the normals' distance from a face's, plus log of the
+        fit's residual, weighted; NaN if too little of the face is lit.
+    order, flip : tuple of int, str
+        The lights that explain the face best; see `Lights`.
+    margin : float
+        By how much they do so better than the lights as given.
+    turn : (3,) tuple
+        Degrees about x, y and z by which the face's normals are turned against the mean face's,
+        beyond what its landmarks say.
+    stretch : (2,) tuple
+        Log of how much too flat the normals are along x and y: beyond 0, a mean face is steeper.
+    warnings : tuple of TrustWarning
+    """
+
+    lights: tuple[tuple[float, ...], ...]
+    pixels: int
+    score: float
+    order: tuple[int, ...]
+    flip: str
+    margin: float
+    turn: tuple[float, ...]
+    stretch: tuple[float, ...]
+    warnings: tuple[TrustWarning, ...]
+
+
+def check_lamps(
+    frames: np.ndarray,
+    lights: np.ndarray,
+    valid: np.ndarray | None = None,
+    landmarks: np.ndarray | None = None,
+    face: MeanFace | None = None,
+) -> LampTrust:
+    """Check a capture's lights against its face.
+
+    Parameters
+    ----------
+    frames : (n, S, S) float32
+        Registered, linear, cropped to the template.
+    lights : (n, 3) float64
+        Direction times strength at the face, turned into the crop (`turned_lights`).
+    valid : (S, S) bool, optional
+        Where the frames show the face; where any is above 0, if not given.
+    landmarks : (5, 2), optional
+        In pixels of the crop: they tell a turned head from turned lights.
+    face : MeanFace, optional
+        Another than the package's.
+    """
+    face = face or read_mean_face()
+    size = frames.shape[-1]
+    inside = frames.max(axis=0) > 0 if valid is None else valid
+    small = np.stack([_shrunk(frame) for frame in frames])
+    covered = (_shrunk(inside) > 0.99) & face_oval(SIDE) & face.seen
+    pixels = face_pixels(small, covered)
+    given = np.asarray(lights, dtype=np.float64)
+    as_given = Lights(tuple(range(len(given))))
+    if pixels.places.size < FEWEST:
+        nan = float("nan")
+        return LampTrust(
+            _plain(given), pixels.places.size, nan, as_given.order, "", 0.0, (nan,) * 3,
+            (nan, nan), (),
+        )  # fmt: skip
+    tried, scores, normals = _scored(pixels, given, face)
+    best = int(np.argmin(scores))
+    turn, stretch = _shape(normals[0], pixels, face)
+    if landmarks is not None:
+        known = np.append((np.asarray(landmarks) / size).ravel(), 1.0)
+        turn[:2] -= face.turn @ known
+    margin = float(scores[0] - scores[best])
+    if _angle(normals[best], normals[0]) < SAME:
+        best, margin = 0, 0.0
+    warnings = _order_warnings(tried, scores, normals, best, margin)
+    if not warnings:
+        warnings = _shape_warnings(pixels, given, face, float(scores[0]), turn, stretch)
+    return LampTrust(
+        lights=_plain(given),
+        pixels=pixels.places.size,
+        score=float(scores[0]),
+        order=tried[best].order,
+        flip=tried[best].flip,
+        margin=margin,
+        turn=tuple(turn.tolist()),
+        stretch=tuple(stretch.tolist()),
+        warnings=tuple(warnings),
+    )
+
+
+def turned_lights(lights: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Turn lights (n, 3) as the similarity (2, 3) of `psface.faces.alignment` turns the image.
+
+    Examples
+    --------
+    A crop that turns the image clockwise by 90 degrees turns a light from above to the right:
+
+    >>> turned_lights(np.array([[0, 1, 0]]), np.array([[0, -1, 0], [1, 0, 0]])).tolist()
+    [[1.0, 0.0, 0.0]]
+    """
+    cos, sin = matrix[0, 0], matrix[1, 0]
+    size = float(np.hypot(cos, sin))
+    turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, size]]) / size
+    return lights @ turn.T
+
+
+def _shrunk(plane: np.ndarray) -> np.ndarray:
+    return cv2.resize(
+        np.ascontiguousarray(plane, dtype=np.float32), (SIDE, SIDE), interpolation=cv2.INTER_AREA
+    )
+
+
+def _plain(lights: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(x) for x in light) for light in lights)
+
+
+def _scored(
+    pixels: FacePixels, given: np.ndarray, face: MeanFace
+) -> tuple[list[Lights], np.ndarray, np.ndarray]:
+    """Hypotheses, their scores (h,) and their normals (h, 3, P)."""
+    mean = face.mean.reshape(3, -1)[:, pixels.places].astype(np.float64)
+    tried = candidates(given, seen_directions(pixels, mean, given.sum(axis=0)))
+    normals, misfit = normals_under(pixels, np.stack([h.vectors(given) for h in tried]))
+    scores = _scores(normals, misfit, pixels, face, 1)
+    first = np.unique(np.append(np.argsort(scores)[:SHORTLIST], 0))
+    refined = np.full(len(tried), np.inf)
+    refined[first] = _scores(normals[first], misfit[first], pixels, face, ROUNDS)
+    return tried, refined, normals
+
+
+def _scores(
+    normals: np.ndarray, misfit: np.ndarray, pixels: FacePixels, face: MeanFace, rounds: int
+) -> np.ndarray:
+    fit = fit_face(normals, pixels.places, face, rounds)
+    score = np.log(np.quantile(fit.distance, TYPICAL, axis=1)) + STRANGE_WEIGHT * fit.strangeness
+    spare = np.isfinite(misfit[0])
+    if spare.sum() >= FEWEST // 2:
+        typical = np.quantile(misfit[:, spare], TYPICAL, axis=1)
+        score = score + MISFIT_WEIGHT * np.log(typical + LEAST_MISFIT)
+    return score
+
+
+def _angle(first: np.ndarray, second: np.ndarray) -> float:
+    """Mean angle in degrees between normals (3, P)."""
+    cosine = np.clip((first * second).sum(axis=0), -1, 1)
+    return float(np.degrees(np.arccos(cosine)).mean())
+
+
+def _order_warnings(
+    tried: list[Lights], scores: np.ndarray, normals: np.ndarray, best: int, margin: float
+) -> list[TrustWarning]:
+    if best == 0 or margin < MARGIN:
+        return []
+    near = np.flatnonzero((scores < scores[best] + RIVAL) & (np.arange(len(scores)) != 0))
+    equal = [tried[best].remedy()]
+    rivals = []
+    for i in near[np.argsort(scores[near])]:
+        if i == best:
+            continue
+        same = _angle(normals[i], normals[best]) < SAME
+        (equal if same else rivals).append(tried[i].remedy())
+    equal.sort(key=len)
+    remedy = " (or, which is the same here: ".join(equal[:2]) + ")" * (len(equal) > 1)
+    if rivals:
+        remedy += f"; hardly less likely: {rivals[0]}"
+    flipped = bool(tried[best].flip)
+    return [
+        TrustWarning(
+            "lamps-flipped" if flipped else "lamps-order",
+            f"the lights do not fit the face: its normals would be those of a face, "
+            f"{_angle(normals[best], normals[0]):.0f} degrees away, with other lights",
+            remedy,
+        )
+    ]
+
+
+def _shape(
+    normals: np.ndarray, pixels: FacePixels, face: MeanFace
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn (3,) of the mean face to these normals (3, P), and how much steeper it is, (2,)."""
+    mean = face.mean.reshape(3, -1)[:, pixels.places].astype(np.float64)
+    mean /= np.maximum(np.linalg.norm(mean, axis=0), 1e-6)
+    near = (normals * mean).sum(axis=0) > np.cos(np.radians(OUTLIER))
+    if near.sum() < FEWEST // 2:
+        return np.full(3, np.nan), np.full(2, np.nan)
+    seen, mean = normals[:, near], mean[:, near]
+    u, _, vt = np.linalg.svd(mean @ seen.T)
+    upright = (u @ np.diag([1, 1, np.sign(np.linalg.det(u @ vt))]) @ vt) @ seen
+    root = [np.linalg.cholesky(n @ n.T / n.shape[1]) for n in (mean, upright)]
+    steeper = np.diag(root[0] @ np.linalg.inv(root[1]))
+    return turn_between(mean, seen), np.log(steeper[:2] / steeper[2])
+
+
+def _shape_warnings(
+    pixels: FacePixels,
+    given: np.ndarray,
+    face: MeanFace,
+    score: float,
+    turn: np.ndarray,
+    stretch: np.ndarray,
+) -> list[TrustWarning]:
+    total = float(stretch.sum())
+    if total > FLAT and score - _decoded_score(pixels, given, face) > LINEAR_SCORE:
+        return [
+            TrustWarning(
+                "not-linear",
+                f"the face is {np.exp(total / 2):.1f} times too flat, as in frames with a "
+                "camera's curve",
+                "record linear frames, or set the rig's camera.response (srgb for most)",
+            )
+        ]
+    if not STEEP < total < FLAT:
+        how, why = ("flat", "nearer to") if total > 0 else ("steep", "farther from")
+        return [
+            TrustWarning(
+                "lamps-stale",
+                f"the face is {np.exp(abs(total) / 2):.1f} times too {how}: the lamps seem "
+                f"{why} the camera's axis than the rig says",
+                "calibrate the rig again",
+            )
+        ]
+    if np.abs(turn).max() > TURNED:
+        return [
+            TrustWarning(
+                "lamps-stale",
+                f"the face's normals are turned by {np.abs(turn).max():.0f} degrees",
+                "calibrate the rig again, unless the head is turned or bowed that far",
+            )
+        ]
+    return []
+
+
+def _decoded_score(pixels: FacePixels, given: np.ndarray, face: MeanFace) -> float:
+    """Score of the lights as given, on the frames with a usual camera's curve undone."""
+    decoded = pixels.intensity**DECODED
+    used = pixels.used & (decoded >= 0.1 * decoded.max(axis=0))
+    enough = used.sum(axis=0) > 2
+    if enough.sum() < FEWEST:
+        return float("inf")
+    kept = FacePixels(decoded[:, enough], used[:, enough], pixels.places[enough])
+    normals, misfit = normals_under(kept, given[None])
+    return float(_scores(normals, misfit, kept, face, ROUNDS)[0])
