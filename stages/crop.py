@@ -17,6 +17,7 @@ from psface.detect.detectors import DETECTORS
 from psface.errors import UserError
 from psface.faces.crop_params import CropParams
 from psface.faces.packing import Packed, Previous, form_of, packed_crop
+from psface.faces.trust_findings import Findings
 from psface.files import digest_of, replacing
 from psface.fingerprint import code_digest
 from psface.parallel import map_in_processes
@@ -38,7 +39,8 @@ def crop(
     Row i of the table is entry i of each array. ``frames`` has as many channels as the capture with
     the fewest lights has frames, in the order of their lights about the axis; ``raw`` has three,
     RGB, with ``params.colour``. Pictures, which have no lights, have only ``raw``. Crops whose
-    maps, frames, parameters and code have not changed are kept from the last run. ``sheet`` shows
+    maps, frames, parameters and code have not changed are kept from the last run. ``trust.csv`` has
+    what the checks of stereo, of the face and of all captures of a rig found. ``sheet`` shows
     an evenly spread sample of faces.
 
     Returns
@@ -66,6 +68,7 @@ def crop(
     made = map_in_processes(work, new, "crop", todo)
 
     failures: list[Refusal] = []
+    findings = Findings(maps)
     with Packed(out, form) as packed:
         for capture, mark in marked():
             result = before.get(mark) if mark in before.index else next(made)
@@ -76,8 +79,10 @@ def crop(
                 continue
             row = {"identity": capture.identity, "session": capture.name, "fingerprint": mark}
             packed.add(result, {**capture.attributes, **row})
+            findings.add(capture, result.found["trust"])
         list(made)  # let the pool close and the bar finish
         write_refusals(out / "failures.csv", failures)
+        of_rigs = findings.write(out / "trust.csv")
         if not packed.count:
             raise UserError(
                 f"crop: no face in any of {len(kept)} captures; check the frames, or set "
@@ -85,6 +90,10 @@ def crop(
             )
     with replacing(sheet) as path:
         draw_faces(out, path)
+    for warning in of_rigs:
+        print(f"crop: the rig: {warning}")
+    if findings.doubtful:
+        print(f"crop: {len(findings.doubtful)} captures to be doubted ({out / 'trust.csv'})")
     return todo - len(failures), len(kept) - todo, len(failures)
 
 

@@ -13,6 +13,7 @@ from psface.files import digest_of, replacing
 from psface.fingerprint import code_digest
 from psface.parallel import map_in_processes
 from psface.running import PATH, run
+from psface.simulate.calibrated_rig import calibrate_by_targets
 from psface.simulate.calibration_targets import write_rig_files
 from psface.simulate.recording import simulate_session
 from psface.simulate.simulate_params import SimulateParams
@@ -37,11 +38,11 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
         Emptied, then filled with ``Photometric_DB/<id>/<session>/``. Beside the rig's files
         each capture has ``truth.exr``, ``truth.json`` and ``landmarks.csv`` of frame 0. A rig
         that is not ideal has its true file in ``rig/`` instead of ``LightSource.m`` in every
-        capture, and pictures to calibrate it by in ``calibration/``. A run with the same
-        parameters and code continues a killed one.
+        capture, pictures of balls in ``calibration/``, and what they tell in ``rig.json``. A run
+        with the same parameters and code continues a killed one.
     """
     begun = out / ".partial-of"  # present while captures are missing: what is being made
-    code = code_digest("psface.simulate.recording", "psface.simulate.calibration_targets")
+    code = code_digest("psface.simulate.recording", "psface.simulate.calibrated_rig")
     mark = digest_of(params.model_dump_json(), str(seed), code)
     if not begun.is_file() or begun.read_bytes() != mark.encode():
         shutil.rmtree(out, ignore_errors=True)
@@ -49,6 +50,7 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
             path.write_text(mark)
     if not params.rig.ideal:
         write_rig_files(params, seed, out)
+        calibrate_by_targets(out)
     captures = [(i, s) for i in range(params.identities) for s in range(params.sessions)]
     render = partial(simulate_session, params, seed, out)
     count = sum(1 for _ in map_in_processes(render, captures, "simulate"))

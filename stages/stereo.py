@@ -16,6 +16,7 @@ from psface.files import digest_of, replacing
 from psface.fingerprint import code_digest
 from psface.parallel import map_in_processes
 from psface.registry import module_of
+from psface.report.rigs_used import draw_rigs
 from psface.running import PATH, run
 from psface.stereo.accuracy import truth_metrics
 from psface.stereo.compute import compute_maps
@@ -106,8 +107,10 @@ def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refu
 @click.option("--captures", type=PATH, required=True, help="the table of captures")
 @click.option("--out", type=PATH, required=True, help="output folder, a map file per capture")
 @click.option("--report", type=PATH, required=True, help="errors against the truth, as JSON")
-def main(captures: Path, out: Path, report: Path) -> None:
+@click.option("--rig", type=PATH, required=True, help="image of the lamps about the face")
+def main(captures: Path, out: Path, report: Path, rig: Path) -> None:
     """Compute normals, albedo and depth of every capture."""
+    draw_rigs(read_captures(captures), rig)
     made, kept, failed, doubtful = stereo(load(Sections).stereo, captures, out, report)
     print(f"stereo: {made} captures computed, {kept} kept, {failed} failed ({out})", end="")
     print(f", {doubtful} to be doubted (reasons: {out / 'trust.csv'})" if doubtful else "")

@@ -33,20 +33,21 @@ from psface.faces.mean_face import (
     read_mean_face,
     turn_between,
 )
+from psface.stereo.normals import SHADOW
 from psface.stereo.trust.trust_warning import TrustWarning
 
 FEWEST = 80  # pixels: with fewer, nothing is said
 TYPICAL = 0.8  # quantile of pixels by which a hypothesis is judged: the worst are hair and shadows
 MISFIT_WEIGHT, STRANGE_WEIGHT, LEAST_MISFIT = 0.4, 0.5, 0.003
 SHORTLIST = 8  # hypotheses that are fitted robustly
-MARGIN = 0.1  # of a score, by which other lights must explain the face better
+MARGIN = 0.13  # of a score, by which other lights must explain the face better
 RIVAL = 0.04  # another remedy within this of the best one is named as well
 SAME = 5.0  # degrees: hypotheses whose normals differ by less are one
 OUTLIER = 45.0  # degrees between a normal and the mean face's
-FLAT, STEEP = 0.6, -0.85  # log of how much the normals are too flat or steep, summed over x and y
+FLAT, STEEP = 0.45, -0.85  # log of how much the normals are too flat or steep, summed over x and y
 TURNED = 28.0  # degrees
 DECODED = 2.2  # exponent that undoes a usual camera's curve
-LINEAR_SCORE = -0.45  # score as recorded minus score decoded: below, decoding does not help
+CURVED = -0.62  # log of the misfit over that after decoding: above, a curve is likelier than lamps
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ def check_lamps(
         best, margin = 0, 0.0
     warnings = _order_warnings(tried, scores, normals, best, margin)
     if not warnings:
-        warnings = _shape_warnings(pixels, given, face, float(scores[0]), turn, stretch)
+        warnings = _shape_warnings(pixels, given, turn, stretch)
     return LampTrust(
         lights=_plain(given),
         pixels=pixels.places.size,
@@ -211,7 +212,7 @@ def _order_warnings(
         return []
     near = np.flatnonzero((scores < scores[best] + RIVAL) & (np.arange(len(scores)) != 0))
     equal = [tried[best].remedy()]
-    rivals = []
+    rivals: list[str] = []
     for i in near[np.argsort(scores[near])]:
         if i == best:
             continue
@@ -250,51 +251,38 @@ def _shape(
 
 
 def _shape_warnings(
-    pixels: FacePixels,
-    given: np.ndarray,
-    face: MeanFace,
-    score: float,
-    turn: np.ndarray,
-    stretch: np.ndarray,
+    pixels: FacePixels, given: np.ndarray, turn: np.ndarray, stretch: np.ndarray
 ) -> list[TrustWarning]:
     total = float(stretch.sum())
-    if total > FLAT and score - _decoded_score(pixels, given, face) > LINEAR_SCORE:
-        return [
-            TrustWarning(
-                "not-linear",
-                f"the face is {np.exp(total / 2):.1f} times too flat, as in frames with a "
-                "camera's curve",
-                "record linear frames, or set the rig's camera.response (srgb for most)",
-            )
-        ]
-    if not STEEP < total < FLAT:
-        how, why = ("flat", "nearer to") if total > 0 else ("steep", "farther from")
-        return [
-            TrustWarning(
-                "lamps-stale",
-                f"the face is {np.exp(abs(total) / 2):.1f} times too {how}: the lamps seem "
-                f"{why} the camera's axis than the rig says",
-                "calibrate the rig again",
-            )
-        ]
+    times = f"{np.exp(abs(total) / 2):.1f} times too"
+    if total > FLAT:
+        message = f"the face is {times} flat"
+        curve = "set the rig's camera.response (srgb for most) or record linear frames"
+        if _is_curved(pixels, given):
+            remedy = f"{curve}; if they are linear, calibrate the rig again"
+            return [TrustWarning("not-linear", message, remedy)]
+        remedy = f"calibrate the rig again: its lamps seem nearer to the axis; or {curve}"
+        return [TrustWarning("lamps-stale", message, remedy)]
+    if total < STEEP:
+        remedy = "calibrate the rig again: its lamps seem farther from the camera's axis"
+        return [TrustWarning("lamps-stale", f"the face is {times} steep", remedy)]
     if np.abs(turn).max() > TURNED:
-        return [
-            TrustWarning(
-                "lamps-stale",
-                f"the face's normals are turned by {np.abs(turn).max():.0f} degrees",
-                "calibrate the rig again, unless the head is turned or bowed that far",
-            )
-        ]
+        message = f"the face's normals are turned by {np.abs(turn).max():.0f} degrees"
+        remedy = "calibrate the rig again, unless the head is turned or bowed that far"
+        return [TrustWarning("lamps-stale", message, remedy)]
     return []
 
 
-def _decoded_score(pixels: FacePixels, given: np.ndarray, face: MeanFace) -> float:
-    """Score of the lights as given, on the frames with a usual camera's curve undone."""
+def _is_curved(pixels: FacePixels, given: np.ndarray) -> bool:
+    """Whether undoing a usual camera's curve does not make the frames contradict each other.
+
+    Three lamps cannot: any three frames can be explained.
+    """
     decoded = pixels.intensity**DECODED
-    used = pixels.used & (decoded >= 0.1 * decoded.max(axis=0))
-    enough = used.sum(axis=0) > 2
-    if enough.sum() < FEWEST:
-        return float("inf")
-    kept = FacePixels(decoded[:, enough], used[:, enough], pixels.places[enough])
-    normals, misfit = normals_under(kept, given[None])
-    return float(_scores(normals, misfit, kept, face, ROUNDS)[0])
+    lit = decoded >= SHADOW * decoded.max(axis=0)
+    _, before = normals_under(pixels, given[None])
+    _, after = normals_under(FacePixels(decoded, pixels.used & lit, pixels.places), given[None])
+    if np.isfinite(before).sum() < FEWEST // 2 or np.isfinite(after).sum() < FEWEST // 2:
+        return True
+    misfit, decoded_misfit = (np.nanquantile(m, TYPICAL) + LEAST_MISFIT for m in (before, after))
+    return bool(np.log(misfit / decoded_misfit) > CURVED)

@@ -127,17 +127,19 @@ def simulate_balls(
     if camera.width_px is None or camera.height_px is None:
         raise ValueError("the camera needs a size")
     origins, rays = _rays(camera, camera.width_px, camera.height_px)
-    hit, point, normal = _first_hit(balls, origins, rays)
-    light = _normalised([_light(lamp, point) for lamp in lamps])
-    images = [
-        _radiance(balls, hit, point, normal, -rays, to_lamp, strength, look)
-        for to_lamp, strength in light
-    ]
+    number = _first_hit(balls, origins, rays)
+    on = number >= 0
+    hit = _Hit.of(balls, number[on], origins[on], rays[on])
+    light = _normalised([_light(lamp, hit.point) for lamp in lamps])
     height, width = camera.height_px, camera.width_px
     shape = (height, SAMPLES, width, SAMPLES)
     rng = np.random.default_rng(seed)
-    frames = [_developed(image.reshape(shape).mean(axis=(1, 3)), look, rng) for image in images]
-    covered = (hit >= 0).reshape(shape).mean(axis=(1, 3)) > 0.5
+    frames = []
+    for to_lamp, strength in light:
+        image = np.zeros(len(rays))
+        image[on] = _radiance(balls, hit, to_lamp, strength, look)
+        frames.append(_developed(image.reshape(shape).mean(axis=(1, 3)), look, rng))
+    covered = on.reshape(shape).mean(axis=(1, 3)) > 0.5
     return BallFrames(np.stack(frames), covered)
 
 
@@ -163,22 +165,38 @@ def _rays(camera: Camera, width: int, height: int) -> tuple[np.ndarray, np.ndarr
     return np.zeros_like(rays), rays / np.linalg.norm(rays, axis=1, keepdims=True)
 
 
-def _first_hit(
-    balls: Sequence[SimulatedBall], origins: np.ndarray, rays: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Number of the ball that each ray meets first (-1 for none), where, and its normal there."""
+@dataclass(frozen=True)
+class _Hit:
+    """Where rays meet balls: the ball's number (P,), the point, its normal, the way back (P, 3)."""
+
+    number: np.ndarray
+    point: np.ndarray
+    normal: np.ndarray
+    to_camera: np.ndarray
+
+    @staticmethod
+    def of(
+        balls: Sequence[SimulatedBall], number: np.ndarray, origins: np.ndarray, rays: np.ndarray
+    ) -> _Hit:
+        distance = np.zeros(len(rays))
+        centre, radius = np.zeros_like(rays), np.ones(len(rays))
+        for k, ball in enumerate(balls):
+            on = number == k
+            distance[on] = _distance(ball, origins[on], rays[on])
+            centre[on], radius[on] = ball.centre_mm, ball.radius_mm
+        point = origins + distance[:, None] * rays
+        return _Hit(number, point, (point - centre) / radius[:, None], -rays)
+
+
+def _first_hit(balls: Sequence[SimulatedBall], origins: np.ndarray, rays: np.ndarray) -> np.ndarray:
+    """Number of the ball that each ray meets first (P,); -1 for none."""
     nearest = np.full(len(rays), np.inf)
     hit = np.full(len(rays), -1)
     for number, ball in enumerate(balls):
         distance = _distance(ball, origins, rays)
         closer = distance < nearest
         nearest[closer], hit[closer] = distance[closer], number
-    point = origins + np.where(hit >= 0, nearest, 0)[:, None] * rays
-    normal = np.zeros_like(rays)
-    for number, ball in enumerate(balls):
-        on = hit == number
-        normal[on] = (point[on] - ball.centre_mm) / ball.radius_mm
-    return hit, point, normal
+    return hit
 
 
 def _distance(ball: SimulatedBall, origins: np.ndarray, rays: np.ndarray) -> np.ndarray:
@@ -207,19 +225,19 @@ def _light(lamp: Lamp, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _normalised(light: list[tuple[np.ndarray, np.ndarray]]) -> list[tuple[np.ndarray, np.ndarray]]:
-    top = max(float(strength.max()) for _, strength in light)
+    top = max(float(strength.max(initial=1e-12)) for _, strength in light)
     return [(to_lamp, strength / top) for to_lamp, strength in light]
 
 
 def _radiance(
-    balls: Sequence[SimulatedBall], hit: np.ndarray, point: np.ndarray, normal: np.ndarray,
-    to_camera: np.ndarray, to_lamp: np.ndarray, strength: np.ndarray, look: BallLook,
+    balls: Sequence[SimulatedBall], hit: _Hit, to_lamp: np.ndarray, strength: np.ndarray,
+    look: BallLook,
 ) -> np.ndarray:  # fmt: skip
     """What the camera sees along each ray (P,)."""
-    image = np.zeros(len(hit))
+    image = np.zeros(len(to_lamp))
     for number, ball in enumerate(balls):
-        on = hit == number
-        n, v, light = normal[on], to_camera[on], to_lamp[on]
+        on = hit.number == number
+        n, v, light = hit.normal[on], hit.to_camera[on], to_lamp[on]
         reflected = 2 * (n * v).sum(axis=1, keepdims=True) * n - v
         if ball.mirror:
             size = np.radians(look.lamp_degrees)
@@ -229,7 +247,7 @@ def _radiance(
             continue
         lit = np.ones(len(n))
         for other in (*balls[:number], *balls[number + 1 :]):
-            lit[np.isfinite(_distance(other, point[on], light))] = 0
+            lit[np.isfinite(_distance(other, hit.point[on], light))] = 0
         half = light + v
         half /= np.linalg.norm(half, axis=1, keepdims=True)
         incidence = np.maximum((n * light).sum(axis=1), 0)

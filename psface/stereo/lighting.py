@@ -74,8 +74,8 @@ def near_light(rig: Rig, points: np.ndarray) -> np.ndarray:
     >>> camera = Camera(width_px=9, height_px=9, focal_px=(10, 10))
     >>> lamp = Lamp(position_mm=(1000, 0, 0), intensity=4.0)
     >>> rig = Rig(camera=camera, lamps=[lamp], distance_mm=1000)
-    >>> near_light(rig, np.array([0, 0, -1e-6], np.float32)).ravel().round(9).tolist()
-    [4e-06, 0.0, 0.0]
+    >>> (1e6 * near_light(rig, np.zeros(3, np.float32))).ravel().round(3).tolist()
+    [4.0, 0.0, 0.0]
     """
     return np.stack([_lamp_light(rig, number, points) for number in range(len(rig.lamps))])
 

@@ -13,7 +13,7 @@ class StereoParams(Section):
 
     register_frames: bool
     exclude_shadows: bool
-    robust: bool = True
+    robust: bool = False
     semi_calibrated: bool = False
     colour_albedo: bool = False
     untrusted: Literal["warn", "refuse"] = "warn"

@@ -13,7 +13,7 @@ from psface.errors import UserError
 from psface.rig.rig import Camera, Lamp, Rig, write_rig
 from tests.shapes import FOUR_LIGHTS
 from tests.written_captures import capture_frames, ingested, write_capture
-from tests.written_pictures import exposed, saved, write
+from tests.written_pictures import exposed, exr, saved, write
 
 pytestmark = pytest.mark.usefixtures("one_process")
 CAMERA = Camera(width_px=64, height_px=64, focal_px=(100.0, 100.0))
@@ -377,3 +377,14 @@ def test_ambient_light_is_compared_at_one_exposure(aides):
     timed(aides.folder, "ambient.png", grey(1), None)
     timed(aides.folder, "im1.png", capture_frames()[1], 20)
     assert "ambient.png: no exposure time in its header" in aides.run().reason
+
+
+def test_float_frames_up_to_the_camera_s_white(aides):
+    for number, frame in enumerate(aides.frames):
+        (aides.folder / f"im{number}.bmp").unlink()
+        write(aides.folder / f"im{number}.exr", exr({"Y": frame / np.float32(40)}))
+    assert "im0.exr: values up to" in aides.run().reason
+    write_rig(aides.folder / "rig.yaml", Rig(camera=Camera(white=8.0)))
+    np.testing.assert_allclose(
+        aides.run().pixels().grey, np.float32(aides.frames) / 320, rtol=1e-5, atol=1e-7
+    )

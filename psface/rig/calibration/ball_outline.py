@@ -84,8 +84,8 @@ def check_ball(ball: Ball, shape: tuple[int, ...], path: Path, on_border: bool =
         )
 
 
-def sharpened(ball: Ball, frames: np.ndarray, mirror: bool) -> Ball:
-    """Correct a ball of a mask by the pictures, where they show another outline clearly.
+def sharpened(ball: Ball, frames: np.ndarray) -> Ball:
+    """Correct a mirror ball of a mask by the pictures, where they show another outline clearly.
 
     Masks drawn by hand are often a pixel off, which turns directions by a degree; one that is exact
     to half a pixel is left as it is.
@@ -95,8 +95,7 @@ def sharpened(ball: Ball, frames: np.ndarray, mirror: bool) -> Ball:
     frames : (n, H, W)
         Linear, one per lamp.
     """
-    image = _dim_parts(frames) if mirror else _bright_parts(frames)
-    found = _refined(image, ball, ball.camera, darker_outside=not mirror)
+    found = _refined(_dim_parts(frames), ball, ball.camera, darker_outside=False)
     if found is None:
         return ball
     shift = np.hypot(found.x - ball.x, found.y - ball.y) + abs(found.radius - ball.radius)

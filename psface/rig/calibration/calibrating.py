@@ -13,16 +13,12 @@ from psface.errors import UserError
 from psface.rig.calibration.ball_geometry import Ball
 from psface.rig.calibration.ball_outline import balls_of_mask, find_balls, sharpened
 from psface.rig.calibration.ball_pictures import BallPictures
-from psface.rig.calibration.calibrated_lights import (
-    Lights,
-    Sight,
-    checked_by,
-    lights_by_mattes,
-    lights_by_mirrors,
-)
+from psface.rig.calibration.calibrated_lights import Lights, Sight
 from psface.rig.calibration.calibration_score import angles, score
 from psface.rig.calibration.matte_ball import calibrate_matte, channel_lights, matte_shading
+from psface.rig.calibration.matte_lights import lights_by_mattes
 from psface.rig.calibration.mirror_ball import is_mirror
+from psface.rig.calibration.mirror_lights import checked_by, lights_by_mirrors
 from psface.rig.calibration.reflectance import radiance
 from psface.rig.rig import Rig, parse_rig
 from psface.rig.rig_parts import Camera
@@ -195,8 +191,9 @@ def _balls(
                 )
             kind = "mirror" if told == {True} else "matte"
         for ball in rough:
-            if pictures.mask is not None:
-                ball = sharpened(ball, pictures.frames, kind == "mirror")
+            # The outline of a matte ball is uneven with its light; its mask is to be trusted.
+            if pictures.mask is not None and kind == "mirror":
+                ball = sharpened(ball, pictures.frames)
             seen.append((pictures, ball))
     assert kind is not None
     return seen, kind

@@ -158,8 +158,10 @@ def _highlight(
 def is_mirror(pictures: BallPictures, ball: Ball) -> bool | None:
     """Tell a mirror ball from a matte one by how much of it is bright; None if unclear."""
     x0, x1, y0, y1 = _box(ball, pictures.frames.shape)
-    cut = pictures.frames[:, y0:y1, x0:x1]
-    area = np.pi * ball.radius**2
-    top = np.minimum(np.percentile(cut, 99.95, axis=(1, 2)), CLIPPED)
-    share = float(np.median((cut > 0.3 * top[:, None, None]).sum(axis=(1, 2)) / area))
-    return True if share < COMPACT else False if share > 5 * COMPACT else None
+    y, x = np.mgrid[y0:y1, x0:x1]
+    within = np.hypot(x - ball.x, y - ball.y) < 0.95 * ball.radius
+    values = pictures.frames[:, y0:y1, x0:x1][:, within]
+    # The highlight of a glossy matte ball may be thirty times brighter than its surface.
+    top = np.minimum(np.percentile(values, 99.95, axis=1), CLIPPED)
+    share = float(np.median((values > 0.03 * top[:, None]).mean(axis=1)))
+    return True if share < 0.1 else False if share > 0.4 else None

@@ -69,7 +69,7 @@ def test_pictures_have_no_maps_but_crops(params, settings, tmp_path, shared_data
         (root / path.name).write_bytes(path.read_bytes())
     assert len(run(params, tmp_path)[0]) == 2
     sessions, maps, faces = (tmp_path / n for n in ("sessions.parquet", "stereo", "faces"))
-    assert stereo(settings.stereo, sessions, maps, tmp_path / "stereo.json") == (0, 0, 0)
+    assert stereo(settings.stereo, sessions, maps, tmp_path / "stereo.json") == (0, 0, 0, 0)
     assert (tmp_path / "stereo.json").read_text() == "{}\n"
 
     faces.mkdir()
