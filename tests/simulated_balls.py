@@ -11,7 +11,7 @@ from psface.rig.rig import Camera, Lamp
 from psface.simulate.balls import BallFrames, BallLook, SimulatedBall, simulate_balls
 
 CAMERA = Camera(width_px=240, height_px=200)
-NEAR_CAMERA = Camera(width_px=480, height_px=360, focal_px=(900.0, 900.0))
+NEAR_CAMERA = Camera(width_px=360, height_px=220, focal_px=(900.0, 900.0))
 STRENGTHS = np.array([1.1, 0.9, 1.0, 1.15, 0.85, 1.05, 0.95, 1.0])
 NAMES = tuple(f"lamp{number}" for number in range(8))
 

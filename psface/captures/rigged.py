@@ -45,7 +45,7 @@ def read_placed_rig(path: Path) -> Rig:
 
 
 def rig_of(root: Path, stated: str) -> Path | None:
-    """Where the rig of a folder of captures is: as stated, or a rig file at the top of the folder."""
+    """Where the rig of a folder of captures is: as stated, or a rig file at its top."""
     if stated:
         return Path(stated)
     return root if any((root / name).is_file() for name in NAMES) else None

@@ -15,7 +15,8 @@ import numpy as np
 from psface.files import replacing
 
 ASSET = Path(__file__).with_name("mean_normals.npz")
-ASSET_DIGEST = ""  # SHA-256, so that the digest of code changes with the asset
+# SHA-256 of the asset, so that the digest of code changes with it.
+ASSET_DIGEST = "5542aff77c6709dfdd3e07152976e0a58196dab107a564fd8de6925b2f7d14a6"
 SIDE = 32  # px
 COMPONENTS = 10
 SEEN = 0.5  # share of the faces that show a surface at a pixel

@@ -176,10 +176,18 @@ def usable_lights(relative: np.ndarray, saturated: np.ndarray) -> np.ndarray:
 
 
 def _spans(used: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Whether the used lights are far enough from coplanar, (P,) bool."""
-    full = np.linalg.det(np.swapaxes(light, -1, -2) @ light) / light.shape[-2] ** 3
-    determinant = _determinant(_normal_matrix(used, light))
-    return determinant > MIN_SPAN * full * used.sum(axis=1) ** 3
+    """Whether the used lights are far enough from coplanar, (P,) bool.
+
+    If their lengths differ, they need not replace a stronger light that is left out: it is enough
+    that they span space as well for their own lengths.
+    """
+    gram = np.swapaxes(light, -1, -2) @ light
+    full = np.linalg.det(gram)
+    matrix = _normal_matrix(used, light)
+    squares = matrix[:, 0] + matrix[:, 3] + matrix[:, 5]  # sum of the squared lengths
+    per_light = used.sum(axis=1) / light.shape[-2]
+    per_square = squares / np.maximum(np.trace(gram, axis1=-2, axis2=-1), 1e-12)
+    return _determinant(matrix) > MIN_SPAN * full * np.minimum(per_light, per_square) ** 3
 
 
 def _normal_matrix(weight: np.ndarray, light: np.ndarray) -> np.ndarray:

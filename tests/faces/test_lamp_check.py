@@ -1,5 +1,6 @@
 """Lights in the wrong order or with wrong signs, found from the faces; and stale rigs."""
 
+import hashlib
 import itertools
 import pickle
 
@@ -9,7 +10,7 @@ import pytest
 from psface.faces.alignment import crop_image, similarity
 from psface.faces.lamp_check import LampTrust, check_lamps, turned_lights
 from psface.faces.lamp_hypotheses import FLIPS, Lights, candidates, face_pixels, normals_under
-from psface.faces.mean_face import ASSET, SIDE, learn_mean_face, read_mean_face
+from psface.faces.mean_face import ASSET, ASSET_DIGEST, SIDE, learn_mean_face, read_mean_face
 from psface.faces.rig_check import check_rig
 from psface.stereo.normals import photometric_stereo
 from psface.stereo.registration import align, register
@@ -156,6 +157,7 @@ def test_a_learned_face_is_read_as_written(tmp_path):
 
 def test_the_package_s_face_is_small_and_a_face():
     assert ASSET.stat().st_size < 60_000
+    assert hashlib.sha256(ASSET.read_bytes()).hexdigest() == ASSET_DIGEST
     face = read_mean_face()
     right, left = face.mean[0, :, 24][face.seen[:, 24]], face.mean[0, :, 7][face.seen[:, 7]]
     assert right.mean() > 0.3 and left.mean() < -0.3

@@ -107,6 +107,18 @@ def test_strong_lamps_are_no_highlights_and_weak_ones_no_shadows():
     np.testing.assert_allclose(albedo[mask], 0.4, rtol=1e-3)
 
 
+def test_a_shadow_of_a_strong_lamp_is_left_out():
+    """What scatters into it is little of that lamp, and may be much beside the others."""
+    normal, _, mask = sphere(61, 28)
+    lights = random_lights(5, 2) * np.array([1, 1, 1, 1, 4])[:, None]
+    frames = lit(normal, lights, 0.2)
+    in_shadow = mask & (frames[4] == 0) & (frames[:4] > 0.02).all(axis=0)
+    frames[4, in_shadow] = 0.04
+    assert in_shadow.sum() > 50
+    found, _ = photometric_stereo(frames, lights)
+    assert angle(found, normal, in_shadow) < 0.1
+
+
 def test_saturation_told_apart_from_brightness():
     """As of frames whose response was undone: 1 is no limit, and less may be saturated."""
     normal, _, mask = sphere(41, 60)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from psface.rig.calibration.reflectance import TERMS, Points, radiance, slopes
 
 STEPS = 40  # at most
-SETTLED = 1e-5  # relative change of the lamps
+SETTLED = 1e-4  # relative change of the lamps
 GRAZING = 0.03  # cosine of light below which a point counts as unlit
 OUTLIER = 12.0  # times the spread: where gloss, shadow or dirt weigh a quarter
 FLOOR = 0.05  # of the light: errors grow with brightness plus this
@@ -78,7 +78,8 @@ def fit_matte(
     weights, precision = _weights(values, usable, points, lamps, shape)
     for _ in range(STEPS):
         by_lamp, by_shape, seen = slopes(lamps, shape, points)
-        normal = _Normal(by_lamp, by_shape, weights * precision, values - seen, shape)
+        normal = _Normal.of(by_lamp, by_shape, weights * precision, values - seen)
+        normal = normal.with_prior(shape, values.shape[1])
         moves, turn = normal.solve(damping)
         better = radiance(lamps + moves, shape + turn, points)[0]
         cost = [float((weights * precision * (values - m) ** 2).sum()) for m in (seen, better)]
@@ -120,24 +121,44 @@ def _weights(
     return weights, 1 / (typical * spread) ** 2
 
 
+@dataclass(frozen=True)
 class _Normal:
     """The normal equations: a block per lamp, and the shape that all share."""
 
-    def __init__(
-        self, by_lamp: np.ndarray, by_shape: np.ndarray, weights: np.ndarray, rest: np.ndarray,
-        shape: np.ndarray,
-    ) -> None:  # fmt: skip
-        weighted = weights[..., None] * by_lamp
-        self.lamp = np.einsum("npa,npb->nab", weighted, by_lamp)
-        self.mixed = np.einsum("npa,npk->nak", weighted, by_shape)
-        self.lamp_side = np.einsum("npa,np->na", weighted, rest)
-        weighted = weights[..., None] * by_shape
-        self.shape = np.einsum("npk,npl->kl", weighted, by_shape)
-        self.shape_side = np.einsum("npk,np->k", weighted, rest)
+    lamp: np.ndarray
+    lamp_side: np.ndarray
+    mixed: np.ndarray
+    shape: np.ndarray
+    shape_side: np.ndarray
+
+    @staticmethod
+    def of(
+        by_lamp: np.ndarray, by_shape: np.ndarray, weights: np.ndarray, rest: np.ndarray
+    ) -> _Normal:
+        weighted = (weights[..., None] * by_lamp).swapaxes(1, 2)
+        turned = (weights[..., None] * by_shape).swapaxes(1, 2)
+        return _Normal(
+            weighted @ by_lamp,
+            (weighted @ rest[..., None])[..., 0],
+            weighted @ by_shape,
+            (turned @ by_shape).sum(axis=0),
+            (turned @ rest[..., None])[..., 0].sum(axis=0),
+        )
+
+    def with_prior(self, shape: np.ndarray, points: int) -> _Normal:
+        """Add what is known of the shape."""
         # Neighbouring points err alike, so that they count for far fewer.
-        prior = weights.shape[1] / PRIOR_POINTS / SHAPE_PRIOR**2
-        self.shape += prior * np.eye(len(shape))
-        self.shape_side -= prior * shape
+        prior = points / PRIOR_POINTS / SHAPE_PRIOR**2
+        return replace(
+            self,
+            shape=self.shape + prior * np.eye(len(shape)),
+            shape_side=self.shape_side - prior * shape,
+        )
+
+    def without(self, part: _Normal) -> _Normal:
+        """Leave out the points of a part."""
+        mine, other = vars(self), vars(part)
+        return _Normal(**{name: mine[name] - other[name] for name in mine})
 
     def solve(self, damping: float) -> tuple[np.ndarray, np.ndarray]:
         """Steps of the lamps (n, k) and of the shape, by the shape's Schur complement."""
@@ -161,13 +182,12 @@ def _jackknife(
 
     Efron and Stein 1981. Parts, not points, since errors of neighbours are alike.
     """
+    whole = _Normal.of(by_lamp, by_shape, weights, rest).with_prior(shape, len(parts))
     numbers = np.unique(parts)
     moves = []
     for number in numbers:
-        kept = parts != number
-        normal = _Normal(
-            by_lamp[:, kept], by_shape[:, kept], weights[:, kept], rest[:, kept], shape
-        )
-        moves.append(normal.solve(0)[0])
+        on = parts == number
+        part = _Normal.of(by_lamp[:, on], by_shape[:, on], weights[:, on], rest[:, on])
+        moves.append(whole.without(part).solve(0)[0])
     spread = np.array(moves) - np.mean(moves, axis=0)
     return np.einsum("bna,bnc->nac", spread, spread) * (len(numbers) - 1) / len(numbers)

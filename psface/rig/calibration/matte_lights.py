@@ -18,7 +18,7 @@ from psface.rig.calibration.matte_ball import (
     matte_shading,
     shadow_light,
 )
-from psface.rig.calibration.matte_fit import MatteFit
+from psface.rig.calibration.matte_fit import MatteFit, first_guess
 from psface.rig.calibration.reflectance import Points, radiance
 
 DETERMINED = 0.05  # relative error of the distance, up to which a lamp's fall-off tells it
@@ -40,40 +40,23 @@ def lights_by_mattes(
         If the shading is not that of a matte ball under one lamp.
     """
     notes = []
-    places = [matte_shading([one], diameter_mm) for one in seen]
-    distant = [calibrate_matte(shading) for shading in places]
-    shading, fit = places[0], distant[0]
-    positions, errors = None, matte_errors(fit, seen[0][1].radius)
-    if len(seen) > 1 and diameter_mm is None:
-        shading = matte_shading(seen)
-        fit = calibrate_matte(shading)
-        notes.append("directions only: for positions, give --focal-px and --ball-diameter-mm")
-    elif diameter_mm is not None:
-        shading = matte_shading(seen, diameter_mm)
-        guess = _first_positions(seen, distant, diameter_mm)
-        near = calibrate_matte(shading, guess)
-        if len(seen) > 1 and _unevenness(near) <= UNEVEN:
-            even = replace(shading, points=replace(shading.points, places=None))
-            together = np.column_stack([near.lamps[:, :3], near.lamps[:, 3:].mean(axis=1)])
-            shading, near = even, calibrate_matte(even, together)
-        middle = np.mean([ball.centre_mm(diameter_mm) for _, ball in seen], axis=0)
-        to_lamps = near.lamps[:, :3] - middle
-        distances = np.linalg.norm(to_lamps, axis=1)
-        along = to_lamps / distances[:, None]
-        spread = np.einsum("na,nab,nb->n", along, near.covariances[:, :3, :3], along)
-        # The fall-off over a ball is the smaller the farther the lamp, unlike the model's error.
-        model = FALL_OFF_ERROR * float(np.median(distances)) / diameter_mm
-        uncertain = float(np.hypot(np.sqrt(np.median(spread / distances**2)), model))
+    shading = matte_shading(seen[:1] if diameter_mm is not None else seen)
+    fit = calibrate_matte(shading)
+    errors = matte_errors(fit, seen[0][1].radius)
+    positions = None
+    if diameter_mm is not None:
+        near_shading, near, uncertain = _near(seen, diameter_mm)
         if len(seen) > 1 or uncertain < DETERMINED:
-            fit, positions = near, near.lamps[:, :3]
-            if len(seen) == 1:
-                notes.append(f"distances by the fall-off of light, within {uncertain:.1%}")
+            shading, fit, positions = near_shading, near, near.lamps[:, :3]
+            if len(seen) == 1 or uncertain > DETERMINED:
+                notes.append(f"distances of lamps within about {uncertain:.0%}")
         else:
-            shading = places[0]
             notes.append(
                 "directions only: the fall-off over one ball leaves distances open (within "
                 f"{min(uncertain, 9.99):.0%}); take pictures with the ball in two places or more"
             )
+    elif len(seen) > 1:
+        notes.append("directions only: for positions, give --focal-px and --ball-diameter-mm")
     glow = shadow_light(shading, fit)
     if glow > GLOW:
         errors = np.hypot(errors, GLOW_DEG * glow)
@@ -81,35 +64,53 @@ def lights_by_mattes(
             f"{glow:.1%} of the lamps' light is in the shadow side of the ball, which turns "
             "directions; darken the room, or give --ambient"
         )
-    if positions is None:
-        directions = fit.lamps / np.linalg.norm(fit.lamps, axis=1, keepdims=True)
-        strengths = np.linalg.norm(fit.lamps, axis=1)
-    else:
-        directions, strengths = along, np.exp(fit.lamps[:, 3:].mean(axis=1))
+    size = None
+    towards, strengths = fit.lamps, np.linalg.norm(fit.lamps, axis=1)
+    if positions is not None and diameter_mm is not None:
+        size = diameter_mm
+        towards = positions - np.mean([ball.centre_mm(size) for _, ball in seen], axis=0)
+        strengths = np.exp(fit.lamps[:, 3:].mean(axis=1))
         if (uneven := _unevenness(fit)) > UNEVEN:
             notes.append(
                 f"lamps shine up to {np.expm1(uneven):.0%} more to one place than to another: they "
                 "weaken off their axes, which is not calibrated"
             )
-    intensities = strengths[:, None] * channel_lights(shading, fit)
-    size = None if positions is None else diameter_mm
     sights = tuple(
-        Sight(
-            pictures, ball, None, None,
-            _rest(pictures, ball, _at_place(fit, place), size),
-        )
+        Sight(pictures, ball, None, None, _rest(pictures, ball, _at_place(fit, place), size))
         for place, (pictures, ball) in enumerate(seen)
+    )
+    lights = Lights(
+        towards / np.linalg.norm(towards, axis=1, keepdims=True), positions,
+        strengths[:, None] * channel_lights(shading, fit), fit.residuals, errors, sights,
+        tuple(notes),
     )  # fmt: skip
-    lights = Lights(directions, positions, intensities, fit.residuals, errors, sights, tuple(notes))
     return lights, shading, fit
 
 
-def _first_positions(
-    seen: Sequence[tuple[BallPictures, Ball]], fits: Sequence[MatteFit], diameter_mm: float
-) -> np.ndarray:
+def _near(
+    seen: Sequence[tuple[BallPictures, Ball]], diameter_mm: float
+) -> tuple[MatteShading, MatteFit, float]:
+    """A fit of positions, and the relative error of their distances."""
+    shading = matte_shading(seen, diameter_mm)
+    fit = calibrate_matte(shading, _first_positions(seen, diameter_mm))
+    middle = np.mean([ball.centre_mm(diameter_mm) for _, ball in seen], axis=0)
+    to_lamps = fit.lamps[:, :3] - middle
+    squares = (to_lamps**2).sum(axis=1)
+    along = np.einsum("na,nab,nb->n", to_lamps, fit.covariances[:, :3, :3], to_lamps)
+    uncertain = float(np.sqrt(np.median(along)) / np.median(squares))
+    if len(seen) == 1:
+        # The fall-off over a ball is the smaller the farther the lamp, unlike the model's error.
+        model = FALL_OFF_ERROR * float(np.sqrt(np.median(squares))) / diameter_mm
+        uncertain = float(np.hypot(uncertain, model))
+    return shading, fit, uncertain
+
+
+def _first_positions(seen: Sequence[tuple[BallPictures, Ball]], diameter_mm: float) -> np.ndarray:
     """Lamps (n, 3 + places) where the directions from balls meet, or a few diameters from one."""
     centres = np.array([ball.centre_mm(diameter_mm) for _, ball in seen])
-    rays = np.array([fit.lamps / np.linalg.norm(fit.lamps, axis=1, keepdims=True) for fit in fits])
+    places = [matte_shading([one]) for one in seen]
+    lights = np.array([first_guess(place.values, place.points) for place in places])
+    rays = lights / np.linalg.norm(lights, axis=2, keepdims=True)
     middle = centres.mean(axis=0)
     if len(seen) == 1:
         positions = middle + rays[0] * BY_FALL_OFF * diameter_mm
@@ -121,19 +122,22 @@ def _first_positions(
         behind = ((positions - middle) * rays.mean(axis=0)).sum(axis=1) < diameter_mm
         positions[behind] = middle + rays.mean(axis=0)[behind] * BY_FALL_OFF * diameter_mm
     squares = ((positions - centres[0]) ** 2).sum(axis=1)
-    lights = np.linalg.norm(fits[0].lamps, axis=1)
-    strengths = np.log(lights * squares)
+    strengths = np.log(np.linalg.norm(lights[0], axis=1) * squares)
     return np.column_stack([positions, np.repeat(strengths[:, None], len(seen), axis=1)])
 
 
 def _unevenness(fit: MatteFit) -> float:
-    """Range of the logarithms of a near lamp's light to the places, the widest of all lamps."""
-    return float(np.ptp(fit.lamps[:, 3:], axis=1).max())
+    """How differently near lamps shine to the places: the widest range of logarithms.
+
+    What all lamps share, such as another exposure, does not count.
+    """
+    light = fit.lamps[:, 3:]
+    return float(np.ptp(light - light.mean(axis=0), axis=1).max())
 
 
 def _at_place(fit: MatteFit, place: int) -> MatteFit:
     """The fit with each near lamp's light at one of the places."""
-    if fit.lamps.shape[1] <= 4:
+    if fit.lamps.shape[1] == 3:
         return fit
     return replace(fit, lamps=fit.lamps[:, [0, 1, 2, 3 + place]])
 

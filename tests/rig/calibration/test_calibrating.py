@@ -49,7 +49,7 @@ def test_two_mirror_balls_in_one_picture_give_positions():
     calibrated = calibrate_rig([taken], NEAR_CAMERA, sizes=SIZES)
     assert calibrated.rig.near
     assert calibrated.rig.calibration.method == "mirror balls"
-    assert position_errors(calibrated).mean() < 0.01
+    assert position_errors(calibrated).mean() < 0.02  # of balls of 55 px
     assert calibrated.residuals.max() < 0.5
     assert calibrated.rig.distance_mm == pytest.approx(980, rel=0.01)
     assert any("taken as equal" in note for note in calibrated.notes)
@@ -59,17 +59,24 @@ def test_a_mirror_ball_in_two_places_and_a_matte_one_give_intensities_too():
     matte = pictures([SimulatedBall((0, 0, -1020), 60)], near_lamps(), NEAR_CAMERA, folder="matte")
     calibrated = calibrate_rig(near(True, near_lamps()), NEAR_CAMERA, matte=matte, sizes=SIZES)
     strengths = np.array([lamp.strength for lamp in calibrated.rig.lamps])
-    assert np.abs(strengths / STRENGTHS - 1).max() < 0.03
+    assert np.abs(strengths / STRENGTHS - 1).max() < 0.05  # of positions to 2%
     assert calibrated.rig.calibration.method == "mirror balls and a matte ball"
 
 
-@pytest.mark.parametrize(("anisotropy", "within"), [(0.0, 0.01), (1.0, 0.03)])
+@pytest.mark.parametrize(("anisotropy", "within"), [(0.0, 0.01), (1.0, 0.02)])
 def test_a_matte_ball_in_two_places_gives_positions_and_intensities(anisotropy, within):
     calibrated = calibrate_rig(near(False, near_lamps(anisotropy)), NEAR_CAMERA, sizes=SIZES)
     assert position_errors(calibrated).mean() < within
     strengths = np.array([lamp.strength for lamp in calibrated.rig.lamps])
-    assert np.abs(strengths / STRENGTHS - 1).mean() < 0.02
-    assert any("off their axes" in note for note in calibrated.notes) == bool(anisotropy)
+    assert np.abs(strengths / STRENGTHS - 1).mean() < 0.03
+
+
+def test_lamps_that_shine_unevenly_are_noted():
+    taken = near(False, near_lamps())
+    taken[1].frames[2] *= 0.8
+    calibrated = calibrate_rig(taken, NEAR_CAMERA, sizes=SIZES)
+    assert any("weaken off their axes" in note for note in calibrated.notes)
+    assert position_errors(calibrated).mean() < 0.01
 
 
 def test_fall_off_over_one_small_ball_leaves_the_distance_open():
@@ -121,7 +128,7 @@ def test_lamps_in_a_plane_are_refused():
 def test_balls_of_which_one_is_in_shadow_are_refused():
     balls = [replace(place, mirror=True) for place in PLACES]
     taken = pictures(balls, near_lamps(), NEAR_CAMERA)
-    taken.frames[5, :, :240] = taken.frames[:, :, :240].min(axis=0)
+    taken.frames[5, :, :180] = taken.frames[:, :, :180].min(axis=0)
     with pytest.raises(UserError, match=r"lamp5\.png: no highlight"):
         calibrate_rig([taken], NEAR_CAMERA, sizes=SIZES)
 
@@ -132,8 +139,8 @@ def test_folders_of_other_lamps_are_refused():
     with pytest.raises(UserError, match="not named as those of place0"):
         calibrate_rig([first, other], NEAR_CAMERA, sizes=SIZES)
     with pytest.raises(UserError, match="--focal-px"):
-        calibrate_rig([first], CAMERA.model_copy(update={"width_px": 480, "height_px": 360}), sizes=SIZES)
-    with pytest.raises(UserError, match="480x360 pixels, and the camera has 100x100"):
+        calibrate_rig([first], Camera(), sizes=SIZES)
+    with pytest.raises(UserError, match="360x220 pixels, and the camera has 100x100"):
         calibrate_rig([first], Camera(width_px=100, height_px=100))
 
 

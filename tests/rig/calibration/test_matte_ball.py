@@ -97,7 +97,7 @@ def test_a_ball_that_a_lamp_does_not_light_is_refused():
 def test_what_is_no_matte_ball_is_refused():
     taken = shading()
     taken.values[2] = taken.values[2].mean() * (1 + np.sin(taken.pixels[:, 0] / 4))
-    with pytest.raises(UserError, match=r"lamp2\.png: (one lamp does not explain|half of the ball)"):
+    with pytest.raises(UserError, match=r"lamp2\.png: (one lamp|half of the ball)"):
         calibrate_matte(taken)
 
 
