@@ -154,7 +154,7 @@ class Capture:
         ]
         exposures = relative_exposures(stated, paths)
         same = exposures is None or bool((exposures == 1).all())
-        if same and not dark and (self.rig is None or not _corrects(self.rig, images)):
+        if same and not dark and (self.rig is None or not _corrects(self.rig)):
             white = self.rig.camera.white if self.rig else 1.0
             channels = [rgb(image, white) for image in images] if colours else []
             return np.stack([grey(image, white) for image in images]), None, channels
@@ -172,12 +172,12 @@ class Capture:
         return grey(decode(read_bytes(Path(self.mask)), Path(self.mask))) > 0.5
 
 
-def _corrects(rig: Rig, images: list[np.ndarray]) -> bool:
-    """Whether frames differ from what a linear grey camera takes under such lamps."""
+def _corrects(rig: Rig) -> bool:
+    """Whether frames differ from what a linear camera takes under lamps of one colour."""
     camera = rig.camera
     return (
         camera.response != "linear"
-        or any(image.ndim == 3 for image in images)
+        or camera.channel_weights is not None
         or any(lamp.flat_field or np.ndim(lamp.intensity) for lamp in rig.lamps)
     )
 

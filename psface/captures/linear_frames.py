@@ -24,7 +24,7 @@ def linear_frames(
 
     A channel's value v of frame i becomes ``(f(v) / t_i - f(v_ambient) / t_ambient) / (c F)``: f
     undoes the response, t is the exposure, c the channel's share of the lamp's strength and F its
-    flat field, whose median is 1. Grey is the mean of the channels by ``camera.channel_weights``.
+    flat field, whose median is 1. Grey is the mean of the channels by ``camera.grey_weights``.
 
     Parameters
     ----------
@@ -71,8 +71,7 @@ def weighted(light: np.ndarray, camera: Camera) -> np.ndarray:
     """Grey (H, W) of a picture (H, W, 1) or (H, W, 3)."""
     if light.shape[-1] == 1:
         return light[..., 0]
-    weights = np.array(camera.channel_weights, dtype=np.float32)
-    return light @ (weights / weights.sum())
+    return light @ np.array(camera.grey_weights, dtype=np.float32)
 
 
 def _values(image: np.ndarray, camera: Camera) -> np.ndarray:

@@ -44,9 +44,10 @@ class Camera(Section):
         How a frame's values grow with light.
     white : float
         Value of a saturated pixel in frames of floating-point numbers.
-    channel_weights : (3,)
-        Shares of red, green and blue in grey. Green alone by default: skin scatters red light, which
-        flattens its shading, and most sensors have twice as many green pixels.
+    channel_weights : (3,) or None
+        Shares of red, green and blue in grey. If None, all alike for a linear camera, and green
+        alone for another: its processing mixes the channels, and skin scatters red light, which
+        flattens its shading.
     """
 
     width_px: Annotated[int, Field(ge=1)] | None = None
@@ -55,17 +56,24 @@ class Camera(Section):
     centre_px: Annotated[tuple[float, float], Field(strict=False)] | None = None
     response: Response = "linear"
     white: Positive = 1.0
-    channel_weights: Annotated[
-        tuple[NonNegative, NonNegative, NonNegative], Field(strict=False)
-    ] = (0.0, 1.0, 0.0)
+    channel_weights: (
+        Annotated[tuple[NonNegative, NonNegative, NonNegative], Field(strict=False)] | None
+    ) = None
 
     @model_validator(mode="after")
     def _complete(self) -> Camera:
         if (self.width_px is None) != (self.height_px is None):
             raise ValueError("give both width_px and height_px, or neither")
-        if not any(self.channel_weights):
+        if self.channel_weights is not None and not any(self.channel_weights):
             raise ValueError("channel_weights are all zero")
         return self
+
+    @property
+    def grey_weights(self) -> tuple[float, float, float]:
+        """Shares of red, green and blue in grey, of sum 1."""
+        given = self.channel_weights or ((1, 1, 1) if self.response == "linear" else (0, 1, 0))
+        red, green, blue = (weight / sum(given) for weight in given)
+        return red, green, blue
 
 
 class Lamp(Section):

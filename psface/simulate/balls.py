@@ -121,7 +121,7 @@ def simulate_balls(
     ...     [SimulatedBall((0, 0, 0), 20)], [Lamp(direction=(0, 0, 1))], camera
     ... )
     >>> pictures.frames.shape, int(pictures.mask.sum())
-    ((1, 48, 64), 1256)
+    ((1, 48, 64), 1264)
     """
     look = look or BallLook()
     if camera.width_px is None or camera.height_px is None:

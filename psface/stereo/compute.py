@@ -74,8 +74,10 @@ def _solved(pixels: Pixels, params: StereoParams) -> tuple[Maps, np.ndarray]:
     region = foreground(frames) if pixels.mask is None else pixels.mask
     saturated = frames >= SATURATED if pixels.saturated is None else pixels.saturated
 
-    def solve(f: np.ndarray, light: np.ndarray, s: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return photometric_stereo(f, light, params.exclude_shadows, params.robust, s)
+    def solve(
+        f: np.ndarray, light: np.ndarray, s: np.ndarray, where: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        return photometric_stereo(f, light, params.exclude_shadows, params.robust, s, where)
 
     integrate = integrator(params.integrator)
     light = pixels.lights
@@ -84,7 +86,7 @@ def _solved(pixels: Pixels, params: StereoParams) -> tuple[Maps, np.ndarray]:
     if params.semi_calibrated:
         scales = lamp_scales(frames, light, usable(frames, light, saturated), region)
         light = light * scales.reshape(-1, *[1] * (light.ndim - 1)).astype(light.dtype)
-    normal, albedo = solve(frames, light, saturated)
+    normal, albedo = solve(frames, light, saturated, region)
     colour = None
     if pixels.colours is not None:
         used = usable(frames, light, saturated)

@@ -20,8 +20,8 @@ COARSE = 120  # px of the shorter side: where depth and lights are found in turn
 ROUNDS = 4
 MIN_FACING = 0.05  # cosine between a normal and the ray to the camera; below, a slope is noise
 
-# From frames (n, H, W), light (n, 3, H, W) and saturation (n, H, W) to normals and albedo.
-Solver = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
+# From frames (n, H, W), light (n, 3, H, W), saturation (n, H, W) and mask to normals and albedo.
+Solver = Callable[[np.ndarray, np.ndarray, np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]
 Integrator = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
@@ -60,7 +60,7 @@ def near_light_at_surface(
     distance = np.full(inside.shape, rig.distance_mm, np.float32)
     for _ in range(ROUNDS):
         light = scaled_light(rig, rays * distance, inside)
-        normal, _ = solve(small, light, clipped)
+        normal, _ = solve(small, light, clipped, inside)
         distance = distances(normal, inside, view, rig.distance_mm, integrate)
     full = cv2.resize(distance, shape[::-1], interpolation=cv2.INTER_LINEAR)
     return scaled_light(rig, view_of(rig, shape).rays(shape) * full, mask)

@@ -27,13 +27,15 @@ def photometric_stereo(
     exclude_shadows: bool = True,
     robust: bool = False,
     saturated: np.ndarray | None = None,
+    where: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Estimate the normal and albedo of every pixel.
 
     With ``exclude_shadows``, lights under which a pixel is shadowed or saturated are left out of
     its least squares, as long as three lights that span space remain. With four lights this is the
     useful part of robust photometric stereo: one extra light is all the redundancy there is. With
-    ``robust`` and at least `ROBUST_LIGHTS` lights, what remains is reweighted by its residuals.
+    ``robust``, pixels of which at least `ROBUST_LIGHTS` lights remain are reweighted by their
+    residuals.
 
     Parameters
     ----------
@@ -43,6 +45,8 @@ def photometric_stereo(
         Vectors from the surface to the light, as long as the light is strong; about 1.
     saturated : (n, H, W) bool, optional
         Where a frame is saturated; where it is brighter than `SATURATED`, if not given.
+    where : (H, W) bool, optional
+        Pixels that matter; at others the result may be cheaper, or (0, 0, 1) and 0.
 
     Returns
     -------
@@ -66,16 +70,17 @@ def photometric_stereo(
     n, height, width = frames.shape
     intensity = frames.reshape(n, -1).T.astype(np.float32)  # (P, n)
     clipped = intensity >= SATURATED if saturated is None else saturated.reshape(n, -1).T
-    robust = robust and n >= ROBUST_LIGHTS
+    chosen = np.ones(height * width, bool) if where is None else where.ravel()
     if light.ndim == 2:
-        scaled = _solved(intensity, clipped, light, exclude_shadows, robust)
+        scaled = _solved(intensity, clipped, light, exclude_shadows, chosen & robust)
     else:
-        at_pixels = np.moveaxis(light.reshape(n, 3, -1), -1, 0).astype(np.float32)  # (P, n, 3)
-        scaled = np.empty((height * width, 3), np.float32)
-        for start in range(0, len(scaled), BLOCK):
-            block = slice(start, start + BLOCK)
+        scaled = np.zeros((height * width, 3), np.float32)
+        every = np.flatnonzero(chosen)
+        for start in range(0, len(every), BLOCK):
+            block = every[start : start + BLOCK]
+            at_pixels = np.moveaxis(light.reshape(n, 3, -1)[..., block], -1, 0).astype(np.float32)
             scaled[block] = _solved(
-                intensity[block], clipped[block], at_pixels[block], exclude_shadows, robust
+                intensity[block], clipped[block], at_pixels, exclude_shadows, chosen[block] & robust
             )
     albedo = np.linalg.norm(scaled, axis=1)
     normal = scaled / np.maximum(albedo, 1e-12)[:, None]
@@ -84,9 +89,10 @@ def photometric_stereo(
 
 
 def _solved(
-    intensity: np.ndarray, clipped: np.ndarray, light: np.ndarray, exclude: bool, robust: bool
+    intensity: np.ndarray, clipped: np.ndarray, light: np.ndarray, exclude: bool, robust: np.ndarray
 ) -> np.ndarray:
-    """Solve for rho n of P pixels, (P, 3), under lights (n, 3) or (P, n, 3)."""
+    """Solve for rho n of P pixels, (P, 3), under lights (n, 3) or (P, n, 3); those that are
+    ``robust`` (P,) are reweighted."""
     n = intensity.shape[1]
     used = np.ones(intensity.shape, bool)
     if exclude and n > MIN_LIGHTS:
@@ -100,12 +106,21 @@ def _solved(
         scaled[fewer] = _solve(intensity[fewer], light, used[fewer])
     else:
         scaled = _solve(intensity, light, used)
-    if robust:
-        tolerated = TOLERATED * intensity.mean(axis=1, keepdims=True) + 1e-6
-        for _ in range(ROUNDS):
-            residual = intensity - np.maximum(_dot(light, scaled), 0)
-            weight = used / (1 + (residual / tolerated) ** 2)
-            scaled = _solve(intensity, light, weight)
+    many = np.flatnonzero(robust & (used.sum(axis=1) >= ROBUST_LIGHTS))
+    if len(many):
+        at_many = light if light.ndim == 2 else light[many]
+        scaled[many] = _reweighted(intensity[many], at_many, used[many], scaled[many])
+    return scaled
+
+
+def _reweighted(
+    intensity: np.ndarray, light: np.ndarray, used: np.ndarray, scaled: np.ndarray
+) -> np.ndarray:
+    """Solve again with Cauchy weights of the residuals (Holland & Welsch, 1977)."""
+    tolerated = TOLERATED * intensity.mean(axis=1, keepdims=True) + 1e-6
+    for _ in range(ROUNDS):
+        residual = intensity - np.maximum(_dot(light, scaled), 0)
+        scaled = _solve(intensity, light, used / (1 + (residual / tolerated) ** 2))
     return scaled
 
 

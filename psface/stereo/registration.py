@@ -66,7 +66,8 @@ def align(frames: np.ndarray, shifts: np.ndarray) -> np.ndarray:
         moved = cv2.warpAffine(
             frame, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
         )
-        out[index] = np.clip(moved, 0, 1)  # cubic weights overshoot at edges
+        # Cubic weights overshoot at edges.
+        out[index] = np.clip(moved, 0, max(1.0, float(frame.max())))
     return out
 
 

@@ -99,7 +99,7 @@ def test_a_lamp_without_a_flat_field_is_left_as_it_is():
     images, flats = list(pictures(4, 1)), [None, *pictures(2, 3, 120, 250), None]
     rig = Rig(lamps=lamps())
     found, _, _ = linear_frames(images, rig, flat_fields=flats)
-    wanted = expected(images, CURVES["linear"], (0, 1, 0), INTENSITIES, flats=flats)
+    wanted = expected(images, CURVES["linear"], (1, 1, 1), INTENSITIES, flats=flats)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
@@ -171,7 +171,7 @@ def test_the_rig_s_ambient_frame_is_for_captures_without_their_own(tmp_path):
         (Capture("p", "s", own.frames, FOUR_LIGHTS, rig=rig), other),
         (Capture("p", "s", own.frames, FOUR_LIGHTS, rig=rig, ambient=own.ambient), made.dark),
     ):
-        wanted = expected(made.images, CURVES["linear"], (0, 1, 0), [(1, 1, 1)] * 4, dark)
+        wanted = expected(made.images, CURVES["linear"], (1, 1, 1), [(1, 1, 1)] * 4, dark)
         np.testing.assert_allclose(capture.pixels().grey, wanted, rtol=1e-4, atol=1e-5)
 
 
@@ -183,7 +183,7 @@ def test_flat_fields_of_some_lamps_belong_to_their_frames(tmp_path):
     ]
     made = Written(tmp_path, Rig(lamps=tuple(chosen)))
     flats = [None, None, flat, None]
-    wanted = expected(made.images, CURVES["linear"], (0, 1, 0), INTENSITIES, flats=flats)
+    wanted = expected(made.images, CURVES["linear"], (1, 1, 1), INTENSITIES, flats=flats)
     np.testing.assert_allclose(made.capture.pixels().grey, wanted, rtol=1e-4, atol=1e-5)
 
 

@@ -142,8 +142,8 @@ def test_a_wrong_distance_scales_the_depth_but_leaves_a_face(scene, rig, frames,
 def test_the_light_at_the_surface_is_about_one(scene, rig, frames, params):
     integrate = integrator(params.integrator)
 
-    def solve(images, light, saturated):
-        return photometric_stereo(images, light, saturated=saturated)
+    def solve(images, light, saturated, where):
+        return photometric_stereo(images, light, saturated=saturated, where=where)
 
     saturated = np.zeros(frames.shape, bool)
     found = near_light_at_surface(frames, saturated, scene.mask, rig, solve, integrate)

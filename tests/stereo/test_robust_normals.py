@@ -58,6 +58,8 @@ def test_robust_weights_are_those_of_the_rule(n, exclude):
             span = np.linalg.det(lights[used].T @ lights[used]) / used.sum() ** 3
             used |= span <= 0.2 * whole
         light_counts.append(used.sum())
+        if used.sum() < 6:
+            continue
         wanted = reweighted(intensity, lights, used)
         found = albedo[row, column] * normal[:, row, column]
         np.testing.assert_allclose(found, wanted, rtol=0.01, atol=5e-3)

@@ -20,6 +20,7 @@ from psface.rig.rig_parts import Camera
 
 FEWEST = 3  # lamps
 CLIPPED = 0.985  # of the range, in any channel
+COLOURED = 1e-3  # of the brightness: mean difference of the channels
 SAME = 0.003  # of the mean brightness: typical difference of two copies of a picture
 MASK, AMBIENT = "mask", "ambient"  # names of pictures that are of no lamp
 
@@ -70,7 +71,7 @@ def read_ball_pictures(
     ------
     UserError
         If there are fewer than three, they differ in size, two are the same picture, or one cannot
-        be read.
+        be read or is darker than the ambient light.
     """
     paths, mask, ambient = _sorted_out(folder, mask, ambient)
     read = [*paths, *([ambient] if ambient else [])]
@@ -78,28 +79,46 @@ def read_ball_pictures(
     stated = [exposure_of(data, path) for data, path in zip(encoded, read, strict=True)]
     exposures = relative_exposures(stated, read)
     factors = np.ones(len(read)) if exposures is None else np.asarray(exposures)
-    light: list[np.ndarray] = []
-    clipped: list[np.ndarray] = []
-    for data, path, factor in zip(encoded, read, factors, strict=True):
-        values = rgb(decode(data, path, bits, white=camera.white), camera.white)
-        if light and values.shape != light[0].shape:
-            raise UserError(
-                f"{path}: {_size(values)} pixels, and {read[0].name} has {_size(light[0])}; take "
-                "all pictures with one camera and do not crop them"
-            )
-        clipped.append(np.asarray((values >= CLIPPED).any(axis=-1)))
-        light.append(linear_light(values, camera.response) / np.float32(factor))
-    colours = np.stack(light[: len(paths)])
+    dark: np.ndarray | float = 0.0
     if ambient:
-        colours = np.maximum(colours - light[-1], 0)
-    frames = colours.mean(axis=-1, dtype=np.float32)
-    _check_different(frames, paths)
-    shape = frames.shape[1:]
-    coloured = np.abs(colours - frames[..., None]).mean() > 1e-3 * frames.mean()
+        dark = _linear(encoded[-1], ambient, camera, bits)[0] / np.float32(factors[-1])
+    frames: list[np.ndarray] = []
+    clipped: list[np.ndarray] = []
+    colours: list[np.ndarray] = []
+    for data, path, factor in zip(encoded, paths, factors, strict=False):
+        light, saturated = _linear(data, path, camera, bits)
+        shape = np.shape(dark) if ambient else (*(frames[0] if frames else light).shape[:2], 3)
+        if light.shape != shape:
+            raise UserError(
+                f"{path}: {_size(light)} pixels, and {(ambient or paths[0]).name} has "
+                f"{shape[1]}x{shape[0]}; take all pictures with one camera and do not crop them"
+            )
+        light = light / np.float32(factor)
+        if light.mean() < 0.95 * np.mean(dark):
+            raise UserError(
+                f"{path}: darker than the ambient light; is {(ambient or path).name} the frame "
+                "with all lamps off?"
+            )
+        light = np.maximum(light - dark, 0)
+        frame = light.mean(axis=-1, dtype=np.float32)
+        frames.append(frame)
+        clipped.append(saturated)
+        if np.abs(light - frame[..., None]).mean() > COLOURED * frame.mean():
+            colours.append(light)
+    _check_different(np.stack(frames), paths)
     return BallPictures(
-        folder, tuple(paths), frames, np.stack(clipped[: len(paths)]),
-        colours if coloured else None, _read_mask(mask, shape) if mask else None, mask,
+        folder, tuple(paths), np.stack(frames), np.stack(clipped),
+        np.stack(colours) if len(colours) == len(frames) else None,
+        _read_mask(mask, frames[0].shape) if mask else None, mask,
     )  # fmt: skip
+
+
+def _linear(
+    data: bytes, path: Path, camera: Camera, bits: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Light (H, W, 3) of a picture, and where a channel is saturated (H, W)."""
+    values = rgb(decode(data, path, bits, white=camera.white), camera.white)
+    return linear_light(values, camera.response), np.asarray((values >= CLIPPED).any(axis=-1))
 
 
 def _sorted_out(
@@ -133,7 +152,7 @@ def _sorted_out(
     return paths, mask, ambient
 
 
-def natural(name: str) -> list[tuple[int, str]]:
+def natural(name: str) -> list[tuple[int, int, str]]:
     """Key by which 2.png is before 10.png.
 
     Examples
@@ -142,7 +161,9 @@ def natural(name: str) -> list[tuple[int, str]]:
     ['2.png', '10.png', 'a.png']
     """
     parts = re.split(r"([0-9]+)", name)
-    return [(int(part), "") if part.isdigit() else (-1, part.lower()) for part in parts if part]
+    return [
+        (0, int(part), "") if part.isdigit() else (1, 0, part.lower()) for part in parts if part
+    ]
 
 
 def _read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:

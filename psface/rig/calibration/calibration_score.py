@@ -58,4 +58,4 @@ def score(errors: np.ndarray, disagreement: np.ndarray | None = None) -> float:
     estimated = float(np.sqrt(np.mean(errors**2) + MODEL_DEG**2))
     if disagreement is None:
         return estimated
-    return max(estimated, float(np.median(disagreement)) / np.sqrt(2))
+    return max(estimated, float(np.median(disagreement) / np.sqrt(2)))

@@ -59,6 +59,10 @@ def test_colours_are_kept(folder):
         (lambda f: (f / "1.jpg").write_bytes((f / "3.png").read_bytes()), "two pictures called 1"),
         (lambda f: (f / "4.hdr").write_bytes(b""), r"4\.hdr: cannot be read"),
         (lambda f: (f / "2.png").write_bytes(b"no picture"), r"2\.png: truncated"),
+        (
+            lambda f: cv2.imwrite(str(f / "ambient.png"), np.full((200, 240), 200, np.uint8)),
+            "darker than the ambient light",
+        ),
     ],
 )
 def test_folders_that_cannot_be_used(folder, change, said):
