@@ -50,7 +50,8 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
             path.write_text(mark)
     if not params.rig.ideal:
         write_rig_files(params, seed, out)
-        calibrate_by_targets(out)
+        if reason := calibrate_by_targets(out):
+            print(f"simulate: {reason}; rig.json is the true rig")
     captures = [(i, s) for i in range(params.identities) for s in range(params.sessions)]
     render = partial(simulate_session, params, seed, out)
     count = sum(1 for _ in map_in_processes(render, captures, "simulate"))

@@ -13,6 +13,7 @@ from psface.commands.survey.survey_params import SurveyParams
 from psface.commands.train_detector.train_detector_params import TrainMtcnnParams
 from psface.config import load
 from psface.simulate.recording import simulate_session
+from psface.simulate.simulate_params import RigParams
 from stages.params import Params
 from tests.written_captures import ingested
 
@@ -52,11 +53,12 @@ def one_process(monkeypatch) -> None:
 
 @pytest.fixture(scope="session")
 def simulated(settings, tmp_path_factory) -> Path:
-    """Eight sessions of four people by the simulator, with their truth."""
+    """Eight sessions of four people by the simulator's ideal rig, with their truth."""
     root = tmp_path_factory.mktemp("simulated")
+    params = settings.simulate.model_copy(update={"rig": RigParams()})
     for person in range(4):
         for session in range(2):
-            simulate_session(settings.simulate, 5, root, (person, session))
+            simulate_session(params, 5, root, (person, session))
     return root
 
 
