@@ -23,8 +23,12 @@ from psface.fingerprint import code_digest
 from psface.parallel import map_in_processes
 from psface.registry import module_of
 from psface.report.face_sheet import draw_faces
+from psface.report.trust_picture import DoubtedCapture, draw_doubted
 from psface.running import PATH, run
-from psface.stereo.map_files import map_path, read_notes
+from psface.stereo.map_files import map_path, read_maps, read_notes
+from psface.stereo.trust.trust_warning import TrustWarning
+
+SHOWN = 8  # captures in doubt
 
 
 class Sections(Selection):
@@ -32,7 +36,7 @@ class Sections(Selection):
 
 
 def crop(
-    params: CropParams, table: Path, maps: Path, out: Path, sheet: Path
+    params: CropParams, table: Path, maps: Path, out: Path, sheet: Path, doubts: Path
 ) -> tuple[int, int, int]:
     """Write ``out/<map>.npy`` (N, C, size, size) float16, ``faces.parquet`` and ``failures.csv``.
 
@@ -41,7 +45,7 @@ def crop(
     RGB, with ``params.colour``. Pictures, which have no lights, have only ``raw``. Crops whose
     maps, frames, parameters and code have not changed are kept from the last run. ``trust.csv`` has
     what the checks of stereo, of the face and of all captures of a rig found. ``sheet`` shows
-    an evenly spread sample of faces.
+    an evenly spread sample of faces, ``doubts`` the captures with most warnings.
 
     Returns
     -------
@@ -90,11 +94,24 @@ def crop(
             )
     with replacing(sheet) as path:
         draw_faces(out, path)
+    draw_doubted(doubted(findings.worst(SHOWN), maps), doubts)
     for warning in of_rigs:
         print(f"crop: the rig: {warning}")
     if findings.doubtful:
         print(f"crop: {len(findings.doubtful)} captures to be doubted ({out / 'trust.csv'})")
     return todo - len(failures), len(kept) - todo, len(failures)
+
+
+def doubted(
+    captures: list[tuple[Capture, tuple[TrustWarning, ...]]], maps: Path
+) -> list[DoubtedCapture]:
+    """What is drawn of captures in doubt."""
+    drawn = []
+    for capture, warnings in captures:
+        found = read_maps(map_path(maps, capture))
+        frames = capture.pixels().visible
+        drawn.append(DoubtedCapture(capture.key, frames, found.normal, found.albedo, warnings))
+    return drawn
 
 
 def _code(params: CropParams) -> str:
@@ -116,9 +133,10 @@ def _fingerprint(capture: Capture, maps: Path, params: CropParams, code: str) ->
 @click.option("--maps", type=PATH, required=True, help="the folder of their map files")
 @click.option("--out", type=PATH, required=True, help="output folder, an array per map")
 @click.option("--sheet", type=PATH, required=True, help="image of sample crops")
-def main(captures: Path, maps: Path, out: Path, sheet: Path) -> None:
+@click.option("--doubts", type=PATH, required=True, help="image of the captures most in doubt")
+def main(captures: Path, maps: Path, out: Path, sheet: Path, doubts: Path) -> None:
     """Find the face in every capture and crop its maps."""
-    made, kept, failed = crop(load(Sections).crop, captures, maps, out, sheet)
+    made, kept, failed = crop(load(Sections).crop, captures, maps, out, sheet, doubts)
     print(f"crop: {made} faces cut, {kept} kept, {failed} not found", end="")
     print(f" (reasons: {out / 'failures.csv'})" if failed else "")
 

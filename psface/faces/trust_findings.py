@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from psface.stereo.trust_table import trust_of
 from psface.user_tables import safe_cell
 
 COLUMNS = ("identity", "session", "checked_by", "code", "message", "remedy")
+WRONG_FRAMES = ("failed-lamp", "same-lamp")
 ALL = "(all)"  # in the columns identity and session, for a rig
 
 
@@ -43,6 +45,8 @@ class Findings:
             return
         stereo = _restored(StereoTrust, trust_of(map_path(self.maps, capture)))
         lamps = _restored(LampTrust, json.loads(lamp_text or "{}"))
+        if stereo and lamps and any(w.code in WRONG_FRAMES for w in stereo.warnings):
+            lamps = replace(lamps, warnings=())  # what the face tells is then of the wrong light
         warnings: list[TrustWarning] = []
         for by, found in (("stereo", stereo), ("face", lamps)):
             for warning in found.warnings if found else ():
@@ -51,6 +55,10 @@ class Findings:
         if warnings:
             self.doubtful.append((capture, tuple(warnings)))
         self.rigs.setdefault(capture.lights.tobytes(), []).append((stereo, lamps))
+
+    def worst(self, count: int) -> list[tuple[Capture, tuple[TrustWarning, ...]]]:
+        """The captures with most warnings."""
+        return sorted(self.doubtful, key=lambda item: -len(item[1]))[:count]
 
     def write(self, path: Path) -> list[TrustWarning]:
         """Write a row per warning, the rigs' first; return those of the rigs."""

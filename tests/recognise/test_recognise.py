@@ -35,7 +35,11 @@ def packed(captures: list[Capture], card: Card, folder: Path) -> np.ndarray:
     table, maps, faces = (folder / name for name in ("captures.parquet", "stereo", "faces"))
     write_captures(table, captures)
     stereo(card.stereo, table, maps, folder / "stereo.json")
-    assert crop(card.crop, table, maps, faces, folder / "faces.png") == (len(captures), 0, 0)
+    assert crop(card.crop, table, maps, faces, folder / "faces.png", folder / "doubts.png") == (
+        len(captures),
+        0,
+        0,
+    )
     return np.concatenate([np.load(faces / f"{name}.npy") for name in card.maps], axis=1)
 
 

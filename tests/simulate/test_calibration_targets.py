@@ -59,7 +59,9 @@ def test_a_rig_of_distant_lamps_tells_directions(params):
 
 
 def test_the_layout_of_the_targets(made):
-    assert sorted(p.name for p in made.iterdir()) == ["Photometric_DB", "calibration", "rig"]
+    assert sorted(p.name for p in made.iterdir()) == [
+        "Photometric_DB", "calibration", "rig", "rig.json",
+    ]  # fmt: skip
     for kind in ("matte", "mirror"):
         assert sorted(p.name for p in (made / "calibration" / kind).iterdir()) == PICTURES
 

@@ -37,7 +37,14 @@ class Stage:
 
     def run(self, **changes) -> tuple[int, int, int]:
         params = self.params.model_copy(update=changes)
-        return crop(params, self.sessions, self.maps, self.out, self.picture)
+        return crop(
+            params,
+            self.sessions,
+            self.maps,
+            self.out,
+            self.picture,
+            self.picture.with_name("d.png"),
+        )
 
     def arrays(self) -> dict[str, np.ndarray]:
         return {name: np.load(self.out / f"{name}.npy") for name in MAPS}

@@ -76,8 +76,9 @@ def test_pictures_have_no_maps_but_crops(params, settings, tmp_path, shared_data
     for name in MAPS:  # of captures that were here before
         (faces / f"{name}.npy").write_bytes(b"old")
     cropping = settings.crop.model_copy(update={"padding": 0.3, "min_face_size": 20})
-    assert crop(cropping, sessions, maps, faces, tmp_path / "faces.png") == (2, 0, 0)
-    assert crop(cropping, sessions, maps, faces, tmp_path / "faces.png") == (0, 2, 0)
+    pictures = (tmp_path / "faces.png", tmp_path / "doubts.png")
+    assert crop(cropping, sessions, maps, faces, *pictures) == (2, 0, 0)
+    assert crop(cropping, sessions, maps, faces, *pictures) == (0, 2, 0)
     assert sorted(path.name for path in faces.glob("*.npy")) == ["raw.npy"]
     raw = np.load(faces / "raw.npy")
     assert raw.shape == (2, 1, cropping.size, cropping.size) and raw.std() > 0.05
