@@ -205,7 +205,9 @@ def faces(number: int) -> tuple[Packable, dict[str, str]]:
     rng = np.random.default_rng(number)
     planes = {n: rng.normal(size=FORM.shape(n)).astype(np.float16) for n in FORM.channels}
     row = {"identity": f"p{number}", "session": "s", "fingerprint": f"f{number}"}
-    return Packable(planes, {"found_on": "raw", "score": 0.5, "landmarks": [1.0] * 10}), row
+    return Packable(
+        planes, {"found_on": "raw", "score": 0.5, "landmarks": [1.0] * 10, "trust": ""}
+    ), row
 
 
 def killed_after(folder: Path, numbers: Sequence[int]) -> None:

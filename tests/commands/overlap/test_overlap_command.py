@@ -151,7 +151,7 @@ def test_one_person_under_two_names_by_a_model(simulated_captures, run, settings
     with Packed(tmp_path / "faces", Form(48, {"raw": 1}, ())) as packed:
         for s in sessions:
             crop = faces[s.identity] + rng.normal(0, 0.01, (1, 48, 48))
-            found = {"found_on": "", "score": 1.0, "landmarks": []}
+            found = {"found_on": "", "score": 1.0, "landmarks": [], "trust": ""}
             row = {"identity": s.identity, "session": s.name, "fingerprint": ""}
             packed.add(Packable({"raw": crop.astype(np.float16)}, found), row)
 
