@@ -54,6 +54,10 @@ class Findings:
                 warnings.append(warning)
         if warnings:
             self.doubtful.append((capture, tuple(warnings)))
+        if lamps and capture.rig is not None and capture.rig.near:
+            # The face is judged by one light per lamp; near ones differ over it, and it looks
+            # steeper than it is.
+            lamps = replace(lamps, stretch=(math.nan, math.nan))
         self.rigs.setdefault(capture.lights.tobytes(), []).append((stereo, lamps))
 
     def worst(self, count: int) -> list[tuple[Capture, tuple[TrustWarning, ...]]]:
