@@ -6,13 +6,13 @@ import codecs
 import csv
 import io
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psface.errors import UserError
-from psface.files import check_regular
+from psface.files import check_regular, replacing
 from psface.paths import one_form
 
 if TYPE_CHECKING:
@@ -153,6 +153,14 @@ def decode_text(data: bytes, path: Path) -> str:
 def whole(text: str) -> int | None:
     """Parse a number of plain digits, at most 18 of them; None if it is not one."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None
+
+
+def write_safe_rows(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV table whose text cells are safe to open in a spreadsheet; see `safe_cell`."""
+    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(columns)
+        table.writerows([safe_cell(cell) for cell in row] for row in rows)
 
 
 def safe(table: pd.DataFrame) -> pd.DataFrame:

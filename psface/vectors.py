@@ -1,8 +1,20 @@
-"""Unit embeddings, and people's mean directions."""
+"""Angles between vectors, unit embeddings, and people's mean directions."""
 
 from __future__ import annotations
 
 import numpy as np
+
+
+def angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Angles (n,) in degrees between vectors (n, 3).
+
+    Examples
+    --------
+    >>> angles(np.array([[0.0, 0, 2]]), np.array([[0.0, 1, 1]])).round(3).tolist()
+    [45.0]
+    """
+    cross = np.linalg.norm(np.cross(first, second), axis=1)
+    return np.degrees(np.arctan2(cross, (first * second).sum(axis=1)))
 
 
 def unit(embeddings: np.ndarray) -> np.ndarray:

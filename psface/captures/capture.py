@@ -103,6 +103,11 @@ class Capture:
         return read_bytes(Path(self.frames[number]))
 
     @property
+    def white(self) -> float:
+        """Value of a saturated pixel in frames of floating-point numbers."""
+        return self.rig.camera.white if self.rig else 1.0
+
+    @property
     def dark(self) -> str:
         """Frame with all lamps off: the capture's own, or the rig's."""
         return self.ambient or (self.rig.ambient if self.rig else "")
@@ -125,13 +130,12 @@ class Capture:
             state differ and cannot be compared.
         """
         encoded = [self.encoded(number) for number in range(len(self.frames))]
-        white = self.rig.camera.white if self.rig else 1.0
         images = [
-            decode(data, Path(name), self.bits, None, white)
+            decode(data, Path(name), self.bits, None, self.white)
             for data, name in zip(encoded, self.frames, strict=True)
         ]
         mask = self._mask()
-        first = rgb(images[0], white) if colour else None
+        first = rgb(images[0], self.white) if colour else None
         if self.is_picture:
             return Pixels(grey(images[0])[None], first, self.lights, self.landmarks)
         if colours and any(image.ndim == 2 for image in images):
@@ -155,16 +159,15 @@ class Capture:
         exposures = relative_exposures(stated, paths)
         same = exposures is None or bool((exposures == 1).all())
         if same and not dark and (self.rig is None or not _corrects(self.rig)):
-            white = self.rig.camera.white if self.rig else 1.0
-            channels = [rgb(image, white) for image in images] if colours else []
-            return np.stack([grey(image, white) for image in images]), None, channels
+            channels = [rgb(image, self.white) for image in images] if colours else []
+            return np.stack([grey(image, self.white) for image in images]), None, channels
         rig = self.rig or Rig()
-        ambient = self._aide(dark, rig) if dark else None
-        flats = [self._aide(name, rig) if name else None for name in self.flat_fields]
+        ambient = self._aide(dark) if dark else None
+        flats = [self._aide(name) if name else None for name in self.flat_fields]
         return linear_frames(images, rig, ambient, flats, None if same else exposures)
 
-    def _aide(self, name: str, rig: Rig) -> np.ndarray:
-        return decode(read_bytes(Path(name)), Path(name), self.bits, None, rig.camera.white)
+    def _aide(self, name: str) -> np.ndarray:
+        return decode(read_bytes(Path(name)), Path(name), self.bits, None, self.white)
 
     def _mask(self) -> np.ndarray | None:
         if not self.mask:

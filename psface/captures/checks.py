@@ -123,15 +123,14 @@ def _check_frames(
     digest, stated, means = hashlib.sha256(), [], []
     first_shape: tuple[int, ...] | None = None
     seen: dict[bytes, str] = {}
-    white = capture.rig.camera.white if capture.rig else 1.0
     for number, name in enumerate(capture.frames):
         path = Path(name)
         data = capture.encoded(number)
         digest.update(data)
         _check_linear(data, path, capture)
         stated.append(exposure_of(data, path))
-        image = decode(data, path, limits.bits, limits.max_pixels, white)
-        frame = grey(image, white)
+        image = decode(data, path, limits.bits, limits.max_pixels, capture.white)
+        frame = grey(image, capture.white)
         if first_shape is None:
             first_shape = frame.shape
             _check_rig_size(frame.shape, path, capture)
@@ -200,7 +199,6 @@ def _check_aides(
     capture: Capture, limits: CaptureLimits, digest: Any, shape: Any, darkest: float
 ) -> str:
     """Check the pictures beside the frames; return the hash of all."""
-    white = capture.rig.camera.white if capture.rig else 1.0
     for name, role in _roles(capture):
         path = Path(name)
         data = read_bytes(path)
@@ -213,7 +211,9 @@ def _check_aides(
             image = grey(decode(data, path, None, limits.max_pixels))
         else:
             _check_linear(data, path, capture)
-            image = grey(decode(data, path, limits.bits, limits.max_pixels, white), white)
+            image = grey(
+                decode(data, path, limits.bits, limits.max_pixels, capture.white), capture.white
+            )
         if image.shape != shape:
             sizes = " and ".join(f"{w}x{h}" for h, w in (shape, image.shape))
             raise UserError(f"{path}: not of the frames' size, {sizes}; take it like the frames")

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from psface.captures.capture import Capture, Refusal
-from psface.captures.rigged import read_placed_rig, rigged
+from psface.captures.rigged import has_rig, read_placed_rig, rigged
 from psface.errors import UserError
-from psface.paths import exists
 from psface.rig.rig import NAMES, Rig
 
 
@@ -51,7 +50,7 @@ class RigLookup:
 
     def files(self, folder: Path) -> set[str]:
         """The names of the rig file in a folder and its pictures; none if it cannot be read."""
-        if not _has_rig(folder):
+        if not has_rig(folder):
             return set()
         try:
             rig = self._read(_absolute(folder))
@@ -86,7 +85,7 @@ class RigLookup:
         """The nearest folder with a rig file."""
         if folder not in self._nearest:
             above = None if folder.parent == folder else self._above(folder.parent)
-            self._nearest[folder] = folder if _has_rig(folder) else above
+            self._nearest[folder] = folder if has_rig(folder) else above
         return self._nearest[folder]
 
     def _read(self, folder: Path) -> Rig:
@@ -95,10 +94,6 @@ class RigLookup:
             shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
             self._rigs[folder] = read_placed_rig(shown)
         return self._rigs[folder]
-
-
-def _has_rig(folder: Path) -> bool:
-    return any(exists(folder / name) for name in NAMES)
 
 
 def _absolute(folder: Path) -> Path:

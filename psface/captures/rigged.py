@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from psface.captures.capture import Capture, Refusal
 from psface.errors import UserError
+from psface.paths import exists
 from psface.rig.rig import NAMES, Rig, read_rig, rig_path
+from psface.vectors import angles
 
 DISAGREEMENT = 5.0  # degrees between two statements of one lamp
 
@@ -48,7 +48,12 @@ def rig_of(root: Path, stated: str) -> Path | None:
     """Where the rig of a folder of captures is: as stated, or a rig file at its top."""
     if stated:
         return Path(stated)
-    return root if any((root / name).is_file() for name in NAMES) else None
+    return root if has_rig(root) else None
+
+
+def has_rig(folder: Path) -> bool:
+    """Whether a rig file lies in a folder."""
+    return any(exists(folder / name) for name in NAMES)
 
 
 def with_rig(
@@ -93,7 +98,7 @@ def rigged(capture: Capture, rig: Rig, name: str = "the rig") -> Capture:
         )
     lights = rig.lights()
     if len(capture.lights):
-        apart = _angles(lights, capture.lights)
+        apart = angles(lights, capture.lights).round(6)  # of equal ones, the first is named
         if len(apart) and apart.max() > DISAGREEMENT:
             worst = int(apart.argmax())
             raise UserError(
@@ -101,9 +106,3 @@ def rigged(capture: Capture, rig: Rig, name: str = "the rig") -> Capture:
                 "that the capture gives; remove whichever is wrong"
             )
     return replace(capture, rig=rig, lights=lights)
-
-
-def _angles(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """Angles (n,) in degrees between lights (n, 3)."""
-    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
-    return np.degrees(np.arccos(np.clip((one * other).sum(axis=1) / lengths, -1, 1)))

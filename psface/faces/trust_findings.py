@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from dataclasses import replace
@@ -12,12 +11,11 @@ from typing import Any
 from psface.captures.capture import Capture
 from psface.faces.lamp_check import LampTrust
 from psface.faces.rig_check import Checked, check_rig
-from psface.files import replacing
 from psface.stereo.map_files import map_path
 from psface.stereo.trust.stereo_check import StereoTrust
 from psface.stereo.trust.trust_warning import TrustWarning
 from psface.stereo.trust_table import trust_of
-from psface.user_tables import safe_cell
+from psface.user_tables import write_safe_rows
 
 COLUMNS = ("identity", "session", "checked_by", "code", "message", "remedy")
 WRONG_FRAMES = ("failed-lamp", "same-lamp")
@@ -68,10 +66,7 @@ class Findings:
         """Write a row per warning, the rigs' first; return those of the rigs."""
         of_rigs = [w for checked in self.rigs.values() for w in check_rig(checked)]
         rows = [(ALL, ALL, "rig", *_cells(warning)) for warning in of_rigs] + self.rows
-        with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerow(COLUMNS)
-            table.writerows([safe_cell(cell) for cell in row] for row in rows)
+        write_safe_rows(path, COLUMNS, rows)
         return of_rigs
 
 

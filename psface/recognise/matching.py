@@ -137,12 +137,11 @@ def _looked_at(
 def _capture(capture: Capture, card: Card) -> tuple[Picture, list[Crop]] | Refusal:
     try:
         crop = crop_for(capture, card)
-        white = capture.rig.camera.white if capture.rig else 1.0
         path = Path(capture.frames[0])
-        first = decode(capture.encoded(0), path, card.limits.bits, white=white)
+        first = decode(capture.encoded(0), path, card.limits.bits, white=capture.white)
     except UserError as error:
         return Refusal(capture.identity, capture.name, str(error))
-    return Picture(capture.place, None, to_uint8(rgb(first, white))), [crop]
+    return Picture(capture.place, None, to_uint8(rgb(first, capture.white))), [crop]
 
 
 def _media(path: Path, card: Card) -> Iterator[tuple[Picture, list[Crop]] | Refusal]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Iterable
@@ -10,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from psface.captures.capture import Capture
-from psface.files import replacing
 from psface.stereo.map_files import map_path, read_notes
-from psface.user_tables import safe_cell
+from psface.user_tables import write_safe_rows
 
 NUMBERS = (
     "residual", "left_out_mean", "few_lamps", "motion_px", "clipped", "ambient", "evenness",
@@ -41,8 +39,5 @@ def write_trust(path: Path, captures: Iterable[Capture], maps: Path) -> int:
         ]
         rows.append([capture.identity, capture.name, *shown, " | ".join(warnings)])
     rows.sort(key=lambda row: row[-1] == "")
-    with replacing(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
-        table = csv.writer(file, lineterminator="\n")
-        table.writerow(COLUMNS)
-        table.writerows([safe_cell(cell) for cell in row] for row in rows)
+    write_safe_rows(path, COLUMNS, rows)
     return sum(row[-1] != "" for row in rows)

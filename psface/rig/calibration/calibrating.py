@@ -14,7 +14,7 @@ from psface.rig.calibration.ball_geometry import Ball
 from psface.rig.calibration.ball_outline import balls_of_mask, find_balls, sharpened
 from psface.rig.calibration.ball_pictures import BallPictures
 from psface.rig.calibration.calibrated_lights import Lights, Sight
-from psface.rig.calibration.calibration_score import angles, score
+from psface.rig.calibration.calibration_score import score
 from psface.rig.calibration.matte_ball import calibrate_matte, channel_lights, matte_shading
 from psface.rig.calibration.matte_lights import lights_by_mattes
 from psface.rig.calibration.mirror_ball import is_mirror
@@ -22,6 +22,7 @@ from psface.rig.calibration.mirror_lights import checked_by, lights_by_mirrors
 from psface.rig.calibration.reflectance import radiance
 from psface.rig.rig import Rig, parse_rig
 from psface.rig.rig_parts import Camera
+from psface.vectors import angles
 
 Kind = Literal["mirror", "matte"]
 FLAT = 0.03  # of the directions' largest singular value: lamps in a plane

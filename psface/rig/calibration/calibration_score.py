@@ -10,18 +10,6 @@ OUTLINE_PX = 0.3  # error of a ball's middle and radius
 MODEL_DEG = 0.2  # what else is not as assumed: the ball's roundness, light from walls
 
 
-def angles(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Angles (n,) in degrees between vectors (n, 3).
-
-    Examples
-    --------
-    >>> angles(np.array([[0.0, 0, 2]]), np.array([[0.0, 1, 1]])).round(3).tolist()
-    [45.0]
-    """
-    cross = np.linalg.norm(np.cross(first, second), axis=1)
-    return np.degrees(np.arctan2(cross, (first * second).sum(axis=1)))
-
-
 def sideways(vectors: np.ndarray, covariances: np.ndarray) -> np.ndarray:
     """Errors (n,) in degrees of the directions of vectors (n, 3) with covariances (n, 3, 3)."""
     squares = (vectors**2).sum(axis=1)

@@ -8,9 +8,9 @@ from psface.captures.images import read_frame
 from psface.errors import UserError
 from psface.rig.calibration.ball_pictures import read_ball_pictures
 from psface.rig.calibration.calibrating import BallSizes, calibrate_rig
-from psface.rig.calibration.calibration_score import angles
 from psface.rig.rig import Camera
 from psface.simulate.balls import BallLook, SimulatedBall
+from psface.vectors import angles
 from tests.simulated_balls import (
     CAMERA,
     NEAR_CAMERA,

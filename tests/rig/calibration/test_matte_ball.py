@@ -5,7 +5,7 @@ import pytest
 
 from psface.errors import UserError
 from psface.rig.calibration.ball_outline import balls_of_mask
-from psface.rig.calibration.calibration_score import angles, matte_errors
+from psface.rig.calibration.calibration_score import matte_errors
 from psface.rig.calibration.matte_ball import (
     calibrate_matte,
     channel_lights,
@@ -14,6 +14,7 @@ from psface.rig.calibration.matte_ball import (
 )
 from psface.rig.calibration.reflectance import Points, radiance, slopes
 from psface.simulate.balls import BallLook, SimulatedBall
+from psface.vectors import angles
 from tests.simulated_balls import CAMERA, STRENGTHS, ball, directions, distant_lamps, pictures
 
 

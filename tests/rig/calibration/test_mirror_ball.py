@@ -3,10 +3,10 @@ import pytest
 
 from psface.errors import UserError
 from psface.rig.calibration.ball_outline import balls_of_mask
-from psface.rig.calibration.calibration_score import angles
 from psface.rig.calibration.mirror_ball import find_highlights, is_mirror
 from psface.rig.rig import Lamp
 from psface.simulate.balls import BallLook
+from psface.vectors import angles
 from tests.simulated_balls import CAMERA, STRENGTHS, ball, directions, distant_lamps, pictures
 
 
