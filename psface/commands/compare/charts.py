@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ParamSpec
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,19 @@ STYLE: Any = {
 }
 COLOURS = [plt.get_cmap("tab20")(i) for i in (0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 1, 3, 5, 7, 9)]
 
+P = ParamSpec("P")
 
+
+def _styled(chart: Callable[P, str]) -> Callable[P, str]:
+    @functools.wraps(chart)
+    def styled(*args: P.args, **kwargs: P.kwargs) -> str:
+        with plt.rc_context(STYLE):
+            return chart(*args, **kwargs)
+
+    return styled
+
+
+@_styled
 def roc_chart(runs: Mapping[str, Sequence[Result]]) -> str:
     """Draw the ROC of every run's first seed, with false accept rate on a logarithmic axis."""
     figure, axes = _figure()
@@ -49,6 +62,7 @@ def roc_chart(runs: Mapping[str, Sequence[Result]]) -> str:
     return _finish(figure, axes)
 
 
+@_styled
 def training_chart(runs: Mapping[str, Sequence[Result]]) -> str:
     """Draw validation AUC against epoch, averaged over seeds."""
     figure, axes = _figure()
@@ -61,6 +75,7 @@ def training_chart(runs: Mapping[str, Sequence[Result]]) -> str:
     return _finish(figure, axes)
 
 
+@_styled
 def leakage_chart(leaks: pd.DataFrame) -> str:
     """Draw the probes' mean AUC per attribute and run; columns run, attribute, linear, mlp."""
     figure, axes = _figure()
@@ -77,6 +92,7 @@ def leakage_chart(leaks: pd.DataFrame) -> str:
     return _finish(figure, axes)
 
 
+@_styled
 def reject_chart(rejects: pd.DataFrame) -> str:
     """Draw the error-versus-reject curves of one result."""
     figure, axes = _figure()
@@ -85,7 +101,6 @@ def reject_chart(rejects: pd.DataFrame) -> str:
 
 
 def _figure() -> tuple[plt.Figure, plt.Axes]:
-    plt.rcParams.update(STYLE)
     return plt.subplots(figsize=(7, 4.6), layout="constrained")
 
 
@@ -96,7 +111,6 @@ def _finish(figure: plt.Figure, axes: plt.Axes) -> str:
     out = io.StringIO()
     figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None})
     plt.close(figure)
-    plt.rcdefaults()
     svg = out.getvalue()
     head, _, rest = svg[svg.index("<svg") :].replace(INK, "currentColor").partition(">")
     return re.sub(r' (width|height)="[^"]*"', "", head) + ">" + rest  # the page sets the size

@@ -18,6 +18,7 @@ from psface.measures.conditions import by_condition
 from psface.measures.identification import rank_gallery
 from psface.measures.paired import measure
 from psface.measures.quality import curves_table, reject_curve
+from psface.report.plotting import plt
 from tests.commands.compare.test_statistics import NAMES, embeddings
 from tests.measures.scored_people import scores_of
 
@@ -161,6 +162,15 @@ def test_charts_take_the_pages_colour(results):
     assert "width=" not in svg.partition(">")[0]
     for name in ("good", "bad"):
         assert f">{name}</text>" in svg
+
+
+def test_charts_print_names_as_they_are_and_leave_the_settings_of_plots(results):
+    before = dict(plt.rcParams)
+    named = {"ba$$in": results[:1], "$x^2$": results[1:2]}
+    for _ in range(2):
+        svg = roc_chart(named)
+        assert all(f">{name}</text>" in svg for name in named)
+    assert dict(plt.rcParams) == before
 
 
 def test_nothing_done(settings, monkeypatch, tmp_path):
