@@ -81,6 +81,7 @@ def evaluate(
         embedded.attributes,
         floor_metrics(faces, card.scale, rows, train_rows, scores.identity),
         read_captures(table),
+        doubts_of(test, faces_folder),
         params.evaluate.resamples,
         params.seed,
     )
@@ -91,6 +92,14 @@ def evaluate(
 
     write_report(out, card.modality, scores, summary, images_of, params.evaluate)
     return card.modality, summary.metrics, summary.details
+
+
+def doubts_of(captures: pd.DataFrame, faces: Path) -> np.ndarray:
+    """Codes of what the checks found in each capture (N,) str, separated by spaces."""
+    found = read_table(faces / "trust.csv", "crop").groupby(["identity", "session"])["code"]
+    codes = {name: " ".join(dict.fromkeys(of)) for name, of in found}
+    keys = zip(captures["identity"], captures["session"], strict=True)
+    return np.array([codes.get(key, "") for key in keys], dtype=str)
 
 
 @click.command("python -m stages.evaluate")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from psface.config import parse_yaml
 from psface.faces.modalities import Map
+from psface.faces.trust_findings import COLUMNS
 from stages.params import Params
 
 SIDE = 32
@@ -45,6 +46,9 @@ def write_faces(folder: Path, people: int = 12, sessions: int = 4, seed: int = 0
         np.save(folder / f"{name}.npy", np.array(faces, dtype=np.float16))
     table = pd.DataFrame(rows)
     table.to_parquet(folder / "faces.parquet")
+    doubts = [("(all)", "(all)", "rig", "rig-stale", "turned", "calibrate")]
+    doubts += [("p01", "s0", by, code, "m", "r") for by, code in (("face", "a"), ("stereo", "b"))]
+    pd.DataFrame(doubts, columns=COLUMNS).to_csv(folder / "trust.csv", index=False)
     return table
 
 

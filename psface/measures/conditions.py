@@ -12,42 +12,62 @@ from psface.tasks import UNKNOWN
 FAR = 1e-2
 
 
-def by_condition(scores: Scores, ranking: Ranking) -> pd.DataFrame:
-    """Compare, for each attribute, pairs that agree in it with pairs that differ.
+def by_condition(
+    scores: Scores, ranking: Ranking, doubted: np.ndarray | None = None
+) -> pd.DataFrame:
+    """Compare, for each attribute, pairs that agree in it with pairs that differ; and, if any
+    captures are in doubt, pairs of trusted captures with the rest.
 
-    Columns: ``genuine`` and ``impostors`` (numbers of pairs), ``auc`` among these pairs alone,
-    ``tar`` at the threshold that gives FAR 1e-2 over *all* pairs, as in a deployed system, and
-    ``probes`` and ``rank1`` of those whose own gallery capture agrees or differs. A value is
-    missing where it cannot be computed: nobody's gender differs between two captures.
+    Parameters
+    ----------
+    doubted : (N,) bool, optional
+        Captures that the checks of stereo and crop doubt.
+
+    Returns
+    -------
+    DataFrame
+        Columns: ``attribute``, ``condition``; ``genuine`` and ``impostors`` (numbers of pairs),
+        ``auc`` among these pairs alone, ``tar`` at the threshold that gives FAR 1e-2 over *all*
+        pairs, as in a deployed system; ``probes`` and ``rank1`` of those whose own gallery capture
+        agrees or differs. A value is missing where it cannot be computed: nobody's gender differs
+        between two captures.
     """
-    same = scores.same
-    pairs = scores.verification
-    threshold = pairs.threshold_at(FAR)
+    threshold = scores.verification.threshold_at(FAR)
     rows = []
+
+    def add(attribute: str, condition: str, pairs: np.ndarray, probes: np.ndarray) -> None:
+        """Add what ``pairs`` (P,) bool and ``probes`` (probes,) bool give."""
+        genuine, impostors = pairs & scores.same, pairs & ~scores.same
+        accepted = scores.cosine[genuine]
+        rows.append(
+            {
+                "attribute": attribute,
+                "condition": condition,
+                "genuine": int(genuine.sum()),
+                "impostors": int(impostors.sum()),
+                "auc": scores.verification.among(pairs).auc
+                if genuine.any() and impostors.any()
+                else None,
+                "tar": float((accepted >= threshold).mean())
+                if genuine.any() and threshold is not None
+                else None,
+                "probes": int(probes.sum()),
+                "rank1": float(ranking.hits[probes].mean()) if probes.any() else None,
+            }
+        )
+
     for name, labels in scores.labels.items():
         a, b = labels[scores.first], labels[scores.second]
-        pairs_known = (a != UNKNOWN) & (b != UNKNOWN)
+        known = (a != UNKNOWN) & (b != UNKNOWN)
         probe, enrolled = labels[~scores.gallery], own_gallery_labels(scores, labels)
         probes_known = (probe != UNKNOWN) & (enrolled != UNKNOWN)
-        for condition in ("agrees", "differs"):
-            selected = pairs_known & ((a == b) == (condition == "agrees"))
-            chosen = probes_known & ((probe == enrolled) == (condition == "agrees"))
-            genuine, impostors = int((selected & same).sum()), int((selected & ~same).sum())
-            accepted = scores.cosine[selected & same]
-            rows.append(
-                {
-                    "attribute": name,
-                    "condition": condition,
-                    "genuine": genuine,
-                    "impostors": impostors,
-                    "auc": pairs.among(selected).auc if genuine and impostors else None,
-                    "tar": float((accepted >= threshold).mean())
-                    if genuine and threshold is not None
-                    else None,
-                    "probes": int(chosen.sum()),
-                    "rank1": float(ranking.hits[chosen].mean()) if chosen.any() else None,
-                }
-            )
+        add(name, "agrees", known & (a == b), probes_known & (probe == enrolled))
+        add(name, "differs", known & (a != b), probes_known & (probe != enrolled))
+    if doubted is not None and doubted.any():
+        either = doubted[scores.first] | doubted[scores.second]
+        involved = doubted[~scores.gallery] | (own_gallery_labels(scores, doubted) == 1)
+        add("capture", "trusted", ~either, ~involved)
+        add("capture", "doubted", either, involved)
     return pd.DataFrame(rows)
 
 

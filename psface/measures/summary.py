@@ -48,6 +48,7 @@ def summarise(
     probabilities: Mapping[str, np.ndarray],
     floors: Metrics,
     captures: Iterable[Capture],
+    doubts: np.ndarray,
     resamples: int,
     seed: int,
 ) -> Summary:
@@ -63,6 +64,8 @@ def summarise(
         Metrics of recognition without training.
     captures : iterable of Capture
         Including those of ``scores``, for their true conditions if known.
+    doubts : (N,) str
+        Codes of what the checks of stereo and crop found in each capture, empty if nothing.
     resamples : int
         Of people, for the intervals.
     """
@@ -78,13 +81,14 @@ def summarise(
     details: Metrics = {
         "test_people": int(scores.gallery.sum()),
         "test_captures": len(scores.identity),
+        "doubted_captures": int((doubts != "").sum()),
         **quality.details,
     }
     tables = {
         "roc": scores.verification.roc.table,
-        "conditions": by_condition(scores, ranking),
+        "conditions": by_condition(scores, ranking, doubts != ""),
         "leakage": leaks,
-        "quality": quality.captures,
+        "quality": quality.captures.assign(doubts=doubts),
         "reject": quality.rejects,
     }
     return Summary(_rounded({**metrics, **floors}), _rounded(details), tables, ranking)

@@ -22,6 +22,23 @@ def scores():
     return scores_of(embeddings, people, {"glasses": list(glasses), "gender": list(gender)})
 
 
+def test_trusted_and_doubted_against_counting(scores):
+    ranking = rank_gallery(scores)
+    doubted = np.random.default_rng(1).random(100) < 0.1
+    table = by_condition(scores, ranking, doubted).set_index(["attribute", "condition"])
+    both = [(i, j) for i in range(100) for j in range(i + 1, 100) if not doubted[[i, j]].any()]
+    same = sum(scores.identity[i] == scores.identity[j] for i, j in both)
+    trusted, rest = table.loc[("capture", "trusted")], table.loc[("capture", "doubted")]
+    assert (trusted["genuine"], trusted["impostors"]) == (same, len(both) - same)
+    assert trusted["genuine"] + rest["genuine"] == scores.same.sum()
+    own = {scores.identity[i]: doubted[i] for i in np.flatnonzero(scores.gallery)}
+    probes = np.flatnonzero(~scores.gallery)
+    involved = np.array([doubted[i] or own[scores.identity[i]] for i in probes])
+    assert trusted["probes"] == (~involved).sum() and rest["probes"] == involved.sum()
+    assert rest["rank1"] == ranking.hits[involved].mean()
+    assert "capture" not in by_condition(scores, ranking, doubted & False)["attribute"].tolist()
+
+
 def test_against_counting(scores):
     ranking = rank_gallery(scores)
     table = by_condition(scores, ranking).set_index(["attribute", "condition"])

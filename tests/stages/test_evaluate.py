@@ -11,7 +11,7 @@ from psface.errors import UserError
 from psface.measures.floors import project, small_faces
 from psface.measures.pairs import cosine_auc
 from psface.training.loop import train
-from stages.evaluate import evaluate
+from stages.evaluate import doubts_of, evaluate
 from stages.split import split
 from tests.packed_faces import small_params, write_faces
 
@@ -57,11 +57,24 @@ def test_reports(run):
     points = pd.read_csv(reports / "roc.csv")
     area = np.trapezoid(points["tar"], points["far"])
     assert area == pytest.approx(metrics["identity_auc"], abs=1e-3)
-    assert len(pd.read_csv(reports / "quality.csv")) == details["test_captures"]
+    quality = pd.read_csv(reports / "quality.csv", keep_default_na=False)
+    assert len(quality) == details["test_captures"]
+    doubts = quality.set_index(["identity", "session"])["doubts"]
+    assert doubts[doubts != ""].to_dict() in ({}, {("p01", "s0"): "a b"})
+    assert details["doubted_captures"] == (doubts != "").sum()
     conditions = pd.read_csv(reports / "conditions.csv")
-    assert set(conditions["attribute"]) == set(params.attributes)
+    assert set(conditions["attribute"]) - {"capture"} == set(params.attributes)
     for picture in ("roc.png", "probes.png", "conditions.png", "quality.png"):
         assert cv2.imread(str(reports / picture)).std() > 5
+
+
+def test_captures_in_doubt(tmp_path):
+    write_faces(tmp_path)
+    captures = pd.DataFrame({"identity": ["p01", "p01", "p02"], "session": ["s0", "s1", "s0"]})
+    assert doubts_of(captures, tmp_path).tolist() == ["a b", "", ""]
+    (tmp_path / "trust.csv").unlink()
+    with pytest.raises(UserError, match=r"trust\.csv: missing; run `dvc repro crop`"):
+        doubts_of(captures, tmp_path)
 
 
 def test_crops_of_another_size_are_refused(run, tmp_path):
