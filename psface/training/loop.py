@@ -166,7 +166,7 @@ def train_epoch(
     network.train()
     freeze_parts(network, params.frozen_parts)
     shards = Shards(network)
-    sums: dict[str, float] = {}
+    sums: dict[str, Tensor] = {}
     magnitudes: list[Tensor] = []
     batches = _batches(params, data, state.generator)
     for step, chosen in enumerate(batches, start=first_step):
@@ -188,11 +188,11 @@ def train_epoch(
         state.schedule.step()
         magnitudes.append(out.identity.detach().float().norm(dim=1))
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + value.item() / len(batches)
+            sums[name] = sums.get(name, 0.0) + value.detach().double() / len(batches)
         bar.update()
     spread = torch.cat(magnitudes).cpu().quantile(torch.tensor([*QUANTILES.values()]))
     return {
-        **{f"loss/{name}": value for name, value in sums.items()},
+        **{f"loss/{name}": value.item() for name, value in sums.items()},
         **{name: value.item() for name, value in zip(QUANTILES, spread, strict=True)},
     }
 

@@ -20,11 +20,11 @@ SHARD = 16  # faces; the mean and variance of fewer are too noisy for batch norm
 class Shards:
     """Forward and backward passes of a network's branches, over shards of a batch.
 
-    These take most of a step's time. The shards share the weights; each is normalised by its own
-    mean and variance ("ghost batch normalisation": Hoffer et al., "Train longer, generalize
-    better", NeurIPS 2017), and the running ones are averaged over all shards. The shards depend
-    only on the batch, and sums have a fixed order, so the result is the same on any number of
-    threads.
+    These take most of a step's time. The shards share the weights, in half precision where autocast
+    would convert them. Each is normalised by its own mean and variance ("ghost batch
+    normalisation": Hoffer et al., "Train longer, generalize better", NeurIPS 2017), and the running
+    ones are averaged over all shards. The shards depend only on the batch, and sums have a fixed
+    order, so the result is the same on any number of threads.
 
     Parameters
     ----------
@@ -35,6 +35,7 @@ class Shards:
     def __init__(self, network: Network) -> None:
         self.network = network
         self.on_gpu = next(network.parameters()).device.type != "cpu"
+        self.half = {} if self.on_gpu else _half_precision(network)
         self.replicas: list[list[Branch]] = []
         self.done: list[tuple[int, int, list[Tensor]]] = []
         self.joined: list[list[Tensor]] = []
@@ -47,6 +48,10 @@ class Shards:
         count = -(-len(batch) // SHARD)
         groups = batch.split(self.network.channels, dim=1)
         self._replicate(count)
+        if self.half:
+            weights, copies = zip(*self.half.values(), strict=True)
+            with torch.no_grad():
+                torch._foreach_copy_(copies, weights)
         work = [
             (branch, number, shard)
             for branch, group in enumerate(groups)
@@ -78,6 +83,7 @@ class Shards:
             return
         branches = list(self.network.branches)
         weights = [[p for p in b.parameters() if p.requires_grad] for b in branches]
+        leaves = [[p for p in b.parameters() if p.requires_grad] for b in self.replicas[0]]
 
         def run(item: tuple[int, int, list[Tensor]]) -> Gradients:
             branch, number, outputs = item
@@ -89,7 +95,7 @@ class Shards:
             if not pairs or not weights[branch]:
                 return [None] * len(weights[branch])
             tensors, gradients = zip(*pairs, strict=True)
-            return torch.autograd.grad(tensors, weights[branch], gradients, allow_unused=True)
+            return torch.autograd.grad(tensors, leaves[branch], gradients, allow_unused=True)
 
         count = len(self.done) // len(branches)
         results = list(map_in_threads(run, self.done))
@@ -100,24 +106,37 @@ class Shards:
         self._average_statistics(count)  # last: the passes above read them
 
     def _replicate(self, count: int) -> None:
+        shared: dict[int, Tensor] = {id(weight): weight for weight in self.network.parameters()}
+        shared |= {key: half for key, (_, half) in self.half.items()}
         while len(self.replicas) < count:
-            if not self.replicas:
-                self.replicas.append(list(self.network.branches))  # type: ignore[arg-type]
-                continue
-            shared = {id(weight): weight for weight in self.network.parameters()}
-            self.replicas.append([copy.deepcopy(b, dict(shared)) for b in self.replicas[0]])
+            copies = copy.deepcopy(list(self.network.branches), dict(shared))
+            self.replicas.append(copies)  # type: ignore[arg-type]
 
     def _average_statistics(self, count: int) -> None:
-        if count == 1:
-            return
+        own = _buffers(list(self.network.branches))
+        shards = [_buffers(replica) for replica in self.replicas]
         with torch.no_grad():
-            per_replica = [_statistics(replica) for replica in self.replicas]
-            sums = per_replica[0]
-            for other in per_replica[1:count]:
-                sums = list(torch._foreach_add(sums, other))
-            means = torch._foreach_div(sums, count)
-            for statistics in per_replica:
-                torch._foreach_copy_(statistics, means)
+            for buffer, *copies in zip(own, *shards, strict=True):
+                if buffer.is_floating_point():
+                    mean = torch.stack(copies[:count]).mean(dim=0)
+                    for each in (buffer, *copies):
+                        each.copy_(mean)
+                else:  # the number of batches
+                    buffer.copy_(copies[0])
+
+
+def _half_precision(network: Network) -> dict[int, tuple[Tensor, Tensor]]:
+    """The weights that autocast would convert for every shard, each with a copy in its precision,
+    by the weights' addresses; empty in full precision."""
+    context = autocast(torch.device("cpu"))
+    if not context._enabled:
+        return {}
+    return {
+        id(weight): (weight, nn.Parameter(weight.to(context.fast_dtype), weight.requires_grad))
+        for branch in network.branches
+        for weight in branch.parameters()
+        if weight.ndim > 1 and weight.dtype == torch.float32
+    }
 
 
 def set_gradients(weights: Sequence[nn.Parameter], shards: Sequence[Gradients]) -> None:
@@ -132,5 +151,7 @@ def set_gradients(weights: Sequence[nn.Parameter], shards: Sequence[Gradients]) 
             weight.grad = total
 
 
-def _statistics(branches: Sequence[nn.Module]) -> list[Tensor]:
-    return [b for branch in branches for b in branch.buffers() if b.is_floating_point()]
+def _buffers(branches: Sequence[nn.Module]) -> list[Tensor]:
+    """Statistics of all that the shards run; the network runs the necks."""
+    parts = [part for b in branches for name, part in b.named_children() if name != "neck"]
+    return [buffer for part in parts for buffer in part.buffers()]

@@ -3,9 +3,9 @@ import torch
 from torch import nn
 
 from psface.model.network import attention
-from psface.model.network.attention import Attention, _average_matrix, reverse_gradient
+from psface.model.network.attention import Attention, _largest, _pooling, reverse_gradient
 from psface.model.network.iresnet import Block, IResNet
-from psface.model.network.layers import PReLU
+from psface.model.network.layers import Conv3x3, PReLU
 from psface.model.network.multitask import Network
 
 CLASSES = {"spectacles": 2, "pose": 3}
@@ -57,17 +57,54 @@ def test_prelu_is_torchs():
     assert torch.allclose(mine(x), theirs(x))
 
 
-@pytest.mark.parametrize("size", [(3, 3), (4, 4), (8, 6), (2, 2)])
-def test_average_matrix_is_adaptive_pooling(size):
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_prelus_gradients_are_torchs(layout):
+    x = torch.randn(2, 3, 4, 4, dtype=torch.float64).to(memory_format=layout).requires_grad_()
+    slopes = torch.tensor([0.1, 0.5, -0.2], dtype=torch.float64, requires_grad=True)
+    mine, theirs = PReLU(3).double(), nn.PReLU(3).double()
+    for each in (mine, theirs):
+        each.weight.data[:] = slopes
+    outputs = [each(x).cos().sum() for each in (mine, theirs)]
+    found, expected = (
+        torch.autograd.grad(out, [x, each.weight])
+        for out, each in zip(outputs, (mine, theirs), strict=True)
+    )
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("size", [(3, 3), (4, 4), (6, 5), (1, 1), (16, 16)])
+def test_convolutions_gradients_are_torchs(size, stride):
+    mine = Conv3x3(4, 6, stride).double().to(memory_format=torch.channels_last)
+    theirs = nn.Conv2d(4, 6, 3, stride, padding=1, bias=False).double()
+    theirs.load_state_dict(mine.state_dict())
+    x = torch.randn(2, 4, *size, dtype=torch.float64, requires_grad=True)
+    outputs = [each(x).cos().sum() for each in (mine, theirs)]
+    found, expected = (
+        torch.autograd.grad(out, [x, each.weight])
+        for out, each in zip(outputs, (mine, theirs), strict=True)
+    )
+    assert outputs[0].item() == pytest.approx(outputs[1].item())
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("size", [(3, 3), (4, 4), (8, 6), (2, 2), (7, 7)])
+def test_pooling_is_adaptive_pooling(size):
     x = torch.randn(2, 5, *size)
-    expected = torch.cat([nn.AdaptiveAvgPool2d(s)(x).flatten(2) for s in (1, 2, 3)], dim=2)
-    assert torch.allclose(x.flatten(2) @ _average_matrix(*size), expected, atol=1e-6)
+    average, *windows = _pooling(*size)
+    pixels = x.permute(0, 2, 3, 1).flatten(1, 2)
+    for pooled, layer in (
+        (average @ pixels, nn.AdaptiveAvgPool2d),
+        (_largest(pixels, windows), nn.AdaptiveMaxPool2d),
+    ):
+        expected = torch.cat([layer(s)(x).flatten(2) for s in (1, 2, 3)], dim=2)
+        assert torch.allclose(pooled, expected.transpose(1, 2), atol=1e-6)
 
 
 def test_attention_takes_a_share():
     torch.manual_seed(0)
     attention = Attention(32).eval()
-    x = torch.randn(2, 32, 3, 3)
+    x = torch.randn(2, 3, 3, 32)
     share = attention(x) / x
     assert (share > 0).all()
     assert (share < 1).all()
@@ -76,15 +113,15 @@ def test_attention_takes_a_share():
 def test_chain_passes_on_what_was_not_taken():
     branch = network().branches[0].eval()
     x = torch.randn(2, 3, 64, 64)
-    features = branch.backbone(x)
+    features = branch.backbone(x).permute(0, 2, 3, 1)
     mine = branch.attention["spectacles"](features)
     rest = features - mine
     out = branch(x)
     taken, passed_on = out.taken, out.passed_on
     assert list(branch.attention) == ["spectacles", "pose", "identity"]
-    assert torch.allclose(taken["spectacles"], mine.mean(dim=(2, 3)), atol=1e-5)
-    assert torch.allclose(passed_on["spectacles"], rest.mean(dim=(2, 3)), atol=1e-5)
-    assert torch.allclose(taken["pose"], branch.attention["pose"](rest).mean(dim=(2, 3)), atol=1e-5)
+    assert torch.allclose(taken["spectacles"], mine.mean(dim=(1, 2)), atol=1e-5)
+    assert torch.allclose(passed_on["spectacles"], rest.mean(dim=(1, 2)), atol=1e-5)
+    assert torch.allclose(taken["pose"], branch.attention["pose"](rest).mean(dim=(1, 2)), atol=1e-5)
 
 
 def test_no_attention_is_shared():
@@ -158,7 +195,7 @@ def test_no_tasks_is_a_plain_recogniser():
 
 def test_a_network_that_has_judged_can_still_learn():
     """What is computed once must not be bound to inference."""
-    attention._average_matrix.cache_clear()
+    attention._pooling.cache_clear()
     network = Network([1], 32, {"gender": 2}, 8, 0.0)
     with torch.inference_mode():
         network.eval()(torch.zeros(2, 1, 32, 32))

@@ -46,7 +46,7 @@ def packed(captures: list[Capture], card: Card, folder: Path) -> np.ndarray:
 @pytest.fixture
 def no_truth(monkeypatch) -> None:
     """Maps are not compared with the truth, which takes longer than their making."""
-    monkeypatch.setattr("stages.stereo.truth_metrics", lambda captures, params: {})
+    monkeypatch.setattr("stages.stereo.truth_metrics", lambda *_: {})
 
 
 def assert_same_bytes(crops: list[Crop], card: Card, arrays: np.ndarray) -> None:
@@ -280,7 +280,7 @@ def test_an_exported_model_is_the_same_model(settings, simulated_captures, tmp_p
     faces.mkdir()
     np.save(faces / "normalmap.npy", np.stack(crops)[:, :3])
     np.save(faces / "albedo.npy", np.stack(crops)[:, 3:])
-    attention._average_matrix.cache_clear()  # as in a process that has done nothing else
+    attention._pooling.cache_clear()  # as in a process that has done nothing else
     alike = export(tmp_path / "model", tmp_path / "onnx", faces)
     assert alike > 0.9999
     first, second = Recogniser(tmp_path / "model"), Recogniser(tmp_path / "onnx")

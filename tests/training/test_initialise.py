@@ -57,9 +57,13 @@ def test_every_tensor_of_a_published_checkpoint_is_taken(tmp_path, backbone, wra
     assert all(torch.equal(value, weights[name]) for name, value in stem.items())
 
 
+def packed(weights):
+    return {name: weight.contiguous() for name, weight in weights.items()}
+
+
 def test_other_channels_sizes_and_several_branches(tmp_path):
     weights = published("ir18")
-    save_file(weights, tmp_path / "w.safetensors")
+    save_file(packed(weights), tmp_path / "w.safetensors")
     net = network(channels=(3, 1), side=96, embedding=256)
     match = initialise(net, tmp_path / "w.safetensors")
     assert match.converted == ["branches.1.backbone.conv1.weight"]
@@ -85,7 +89,7 @@ def test_a_model_of_our_own(tmp_path):
     trained = network(backbone="iresnet18", side=64, embedding=16)
     for p in trained.parameters():
         p.data.normal_()
-    save_file(trained.state_dict(), tmp_path / "w.safetensors")
+    save_file(packed(trained.state_dict()), tmp_path / "w.safetensors")
     net = network(backbone="iresnet18", side=64, embedding=16)
     match = initialise(net, tmp_path / "w.safetensors")
     assert not match.fresh and not match.misfits and not match.unused

@@ -72,6 +72,8 @@ def test_shards_against_a_plain_loop(attention):
     name = "branches.0.backbone.layers.1.running_mean"
     means = torch.stack([dict(net.named_buffers())[name] for net in alone]).mean(dim=0)
     torch.testing.assert_close(dict(ours.named_buffers())[name], means)
+    for name in ("branches.0.neck.bn2.running_mean", "branches.1.neck.features.running_var"):
+        torch.testing.assert_close(*(dict(net.named_buffers())[name] for net in (ours, plain)))
 
 
 @pytest.mark.parametrize("threads", ["1", "2", "3"])

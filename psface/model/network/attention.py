@@ -12,14 +12,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 POOL_SIZES = (1, 2, 3)
 REDUCTION = 16
 
 
 class Attention(nn.Module):
-    """``x * (channel + spatial) / 2``: the share of ``x`` (B, C, H, W) that one task needs."""
+    """``x * (channel + spatial) / 2``: the share of ``x`` (B, H, W, C) that one task needs."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -35,42 +34,52 @@ class Attention(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        height, width = x.shape[-2:]
-        average = x.flatten(2) @ _average_matrix(height, width).to(x)
-        channel = self.channel((average + _largest(x)).flatten(1))
-        extremes = torch.cat([x.amax(dim=1, keepdim=True), x.mean(dim=1, keepdim=True)], dim=1)
-        return x * (channel[:, :, None, None] + self.spatial(extremes)) / 2
+        pixels = x.flatten(1, 2)
+        average, *windows = _pooling(*x.shape[1:3])
+        pooled = average.to(x) @ pixels + _largest(pixels, [w.to(x) for w in windows])
+        channel = self.channel(pooled.transpose(1, 2).flatten(1))[:, None, None]
+        extremes = torch.cat([x.amax(dim=-1, keepdim=True), x.mean(dim=-1, keepdim=True)], dim=-1)
+        spatial = self.spatial(extremes.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
+        return x * (channel / 2 + spatial / 2)
 
 
-def _largest(x: Tensor) -> Tensor:
-    """Adaptive maximum pooling to all `POOL_SIZES`: (B, C, cells)."""
-    if not torch.compiler.is_exporting():
-        pooled = [functional.adaptive_max_pool2d(x, size).flatten(2) for size in POOL_SIZES]
-        return torch.cat(pooled, dim=2)
-    # ONNX has no adaptive pooling, so pool over its windows.
-    cells = [
-        x[..., top:bottom, left:right].amax(dim=(2, 3))
-        for size in POOL_SIZES
-        for top, bottom in _windows(x.shape[2], size)
-        for left, right in _windows(x.shape[3], size)
+def _largest(pixels: Tensor, windows: list[Tensor]) -> Tensor:
+    """Adaptive maximum pooling of (B, H * W, C) to all `POOL_SIZES`: (B, cells, C)."""
+    pooled = [
+        (window @ pixels).unflatten(1, (size * size, -1)).amax(dim=2)
+        if len(window) > pixels.shape[1] or size * size != pixels.shape[1]
+        else pixels  # each pixel is a cell
+        for window, size in zip(windows, POOL_SIZES, strict=True)
     ]
-    return torch.stack(cells, dim=2)
+    return torch.cat(pooled, dim=1)
+
+
+@cache
+def _pooling(height: int, width: int) -> tuple[Tensor, ...]:
+    """Adaptive pooling as matrices, since torch's own takes most of the attention's time on the
+    CPU, and ONNX has none: the averages of all `POOL_SIZES` (cells, height * width), and for each
+    size the pixels of its windows (cells * n, height * width), with one repeated in windows that
+    have fewer than n.
+    """
+    pixels = torch.arange(height * width).reshape(height, width)
+    averages, windows = [], []
+    with torch.inference_mode(False):  # training may reuse the matrices
+        one_hot = torch.eye(height * width)
+        for size in POOL_SIZES:
+            cells = [
+                pixels[top:bottom, left:right].flatten()
+                for top, bottom in _windows(height, size)
+                for left, right in _windows(width, size)
+            ]
+            most = max(map(len, cells))
+            filled = [torch.cat([cell, cell[:1].repeat(most - len(cell))]) for cell in cells]
+            averages += [one_hot[cell].mean(dim=0) for cell in cells]
+            windows.append(one_hot[torch.cat(filled)])
+        return torch.stack(averages), *windows
 
 
 def _windows(length: int, count: int) -> list[tuple[int, int]]:
     return [(i * length // count, -(-(i + 1) * length // count)) for i in range(count)]
-
-
-@cache
-def _average_matrix(height: int, width: int) -> Tensor:
-    """Adaptive average pooling to all `POOL_SIZES` as one (height * width, cells) matrix.
-
-    torch's adaptive pooling takes most of the attention's time on the CPU.
-    """
-    with torch.inference_mode(False):  # training may reuse the matrix
-        each_pixel = torch.eye(height * width).reshape(height * width, 1, height, width)
-        pooled = [functional.adaptive_avg_pool2d(each_pixel, size) for size in POOL_SIZES]
-        return torch.cat([p.flatten(1) for p in pooled], dim=1)
 
 
 class _Reverse(torch.autograd.Function):

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from torch import Tensor, nn
 
-from psface.model.network.layers import PReLU, initialise_convolutions
+from psface.model.network.layers import Conv3x3, PReLU, initialise_convolutions
 
 STEM, STEM_LAYERS = 64, 3
 WIDTHS = (64, 128, 256, 512)
@@ -72,10 +72,10 @@ class Block(nn.Module):
 
 def _basic(inputs: int, width: int, outputs: int, stride: int) -> list[nn.Module]:
     return [
-        nn.Conv2d(inputs, width, 3, stride, padding=1, bias=False),
+        Conv3x3(inputs, width, stride),
         nn.BatchNorm2d(width),
         PReLU(width),
-        nn.Conv2d(width, outputs, 3, padding=1, bias=False),
+        Conv3x3(width, outputs),
     ]
 
 
@@ -84,7 +84,7 @@ def _bottleneck(inputs: int, width: int, outputs: int, stride: int) -> list[nn.M
         nn.Conv2d(inputs, width, 1, bias=False),
         nn.BatchNorm2d(width),
         PReLU(width),
-        nn.Conv2d(width, width, 3, stride, padding=1, bias=False),
+        Conv3x3(width, width, stride),
         nn.BatchNorm2d(width),
         PReLU(width),
         nn.Conv2d(width, outputs, 1, bias=False),

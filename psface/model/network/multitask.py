@@ -93,23 +93,22 @@ class Branch(nn.Module):
         self.tasks = tasks
         chain = [*tasks, "identity"] if attention and tasks else []
         self.attention = nn.ModuleDict({name: Attention(self.width) for name in chain})
-        self.pool = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         cells = math.ceil(side / self.backbone.stride) ** 2
         self.neck = Neck(self.width, cells, embedding, dropout)
 
     def forward(self, x: Tensor) -> Separated:
         """Return the features of each task and of identity, from (B, C, side, side)."""
-        # The fastest layout for convolutions on the CPU.
-        x = self.backbone(x.contiguous(memory_format=torch.channels_last))
-        if not self.attention:
-            return Separated(x, dict.fromkeys(self.tasks, self.pool(x)), {})
+        x = self.backbone(x).permute(0, 2, 3, 1)  # a view: channels are last in memory
         taken: dict[str, Tensor] = {}
         passed_on: dict[str, Tensor] = {}
+        if not self.attention:
+            taken = dict.fromkeys(self.tasks, x.mean((1, 2)))
+            return Separated(x.permute(0, 3, 1, 2), taken, passed_on)
         for task in self.tasks:
             claimed = self.attention[task](x)
             x = x - claimed
-            taken[task], passed_on[task] = self.pool(claimed), self.pool(x)
-        return Separated(self.attention["identity"](x), taken, passed_on)
+            taken[task], passed_on[task] = claimed.mean((1, 2)), x.mean((1, 2))
+        return Separated(self.attention["identity"](x).permute(0, 3, 1, 2), taken, passed_on)
 
 
 class Network(nn.Module):
@@ -163,6 +162,9 @@ class Network(nn.Module):
         )
         directions = sum(count - 1 for count in classes.values())
         self.register_buffer("erased", torch.zeros(embedding * len(channels), directions))
+        for weight in self.parameters():  # the fastest layout for convolutions
+            if weight.ndim == 4:
+                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, reversal: float = 0.0) -> Outputs:
         """Return the `Outputs` for (B, sum of channels, side, side); ``reversal`` scales the
