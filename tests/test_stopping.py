@@ -33,9 +33,18 @@ def main():
     for _ in map_in_processes(time.sleep, [0.2] * 1000, "work"):
         print("one", flush=True)
 if __name__ == "__main__":
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, which ignores it
     run(main, alone_as="work")
 """
+
+
+@pytest.fixture(autouse=True)
+def heard():
+    """The tests may run in the background or under nohup, where processes ignore these signals."""
+    signals = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {sign: signal.signal(sign, handler) for sign, handler in signals.items()}
+    yield
+    for sign, handler in before.items():
+        signal.signal(sign, handler)
 
 
 def start(folder: Path) -> subprocess.Popen[str]:

@@ -46,7 +46,7 @@ def photometric_stereo(
     saturated : (n, H, W) bool, optional
         Where a frame is saturated; where it is brighter than `SATURATED`, if not given.
     where : (H, W) bool, optional
-        Pixels that matter; at others the result may be cheaper, or (0, 0, 1) and 0.
+        Pixels that matter; at others the result is (0, 0, 1) and 0.
 
     Returns
     -------
@@ -68,31 +68,33 @@ def photometric_stereo(
     (True, 0.5)
     """
     n, height, width = frames.shape
-    intensity = frames.reshape(n, -1).T.astype(np.float32)  # (P, n)
-    clipped = intensity >= SATURATED if saturated is None else saturated.reshape(n, -1).T
-    chosen = np.ones(height * width, bool) if where is None else where.ravel()
-    if light.ndim == 2:
-        scaled = _solved(intensity, clipped, light, exclude_shadows, chosen & robust)
-    else:
-        scaled = np.zeros((height * width, 3), np.float32)
-        every = np.flatnonzero(chosen)
-        for start in range(0, len(every), BLOCK):
-            block = every[start : start + BLOCK]
+    every = np.arange(height * width) if where is None else np.flatnonzero(where)
+    normal = np.zeros((3, height * width), np.float32)
+    normal[2] = 1
+    albedo = np.zeros(height * width, np.float32)
+    for start in range(0, len(every), BLOCK):
+        block = every[start : start + BLOCK]
+        # Transposed (n, P) in memory: sums over the lights run along the pixels.
+        intensity = frames.reshape(n, -1).take(block, axis=1).T.astype(np.float32, copy=False)
+        if saturated is None:
+            clipped = intensity >= SATURATED
+        else:
+            clipped = saturated.reshape(n, -1).take(block, axis=1).T
+        at_pixels = light
+        if light.ndim > 2:
             at_pixels = np.moveaxis(light.reshape(n, 3, -1)[..., block], -1, 0).astype(np.float32)
-            scaled[block] = _solved(
-                intensity[block], clipped[block], at_pixels, exclude_shadows, chosen[block] & robust
-            )
-    albedo = np.linalg.norm(scaled, axis=1)
-    normal = scaled / np.maximum(albedo, 1e-12)[:, None]
-    normal[albedo == 0] = (0, 0, 1)
-    return normal.T.reshape(3, height, width), albedo.reshape(height, width)
+        scaled = _solved(intensity, clipped, at_pixels, exclude_shadows, robust)
+        length = np.sqrt(np.einsum("pi,pi->p", scaled, scaled))
+        scaled /= np.maximum(length, 1e-12)[:, None]
+        scaled[length == 0] = (0, 0, 1)
+        normal[:, block], albedo[block] = scaled.T, length
+    return normal.reshape(3, height, width), albedo.reshape(height, width)
 
 
 def _solved(
-    intensity: np.ndarray, clipped: np.ndarray, light: np.ndarray, exclude: bool, robust: np.ndarray
+    intensity: np.ndarray, clipped: np.ndarray, light: np.ndarray, exclude: bool, robust: bool
 ) -> np.ndarray:
-    """Solve for rho n of P pixels, (P, 3), under lights (n, 3) or (P, n, 3); those that are
-    ``robust`` (P,) are reweighted."""
+    """Solve for rho n of P pixels, (P, 3), under lights (n, 3) or (P, n, 3)."""
     n = intensity.shape[1]
     used = np.ones(intensity.shape, bool)
     if exclude and n > MIN_LIGHTS:
@@ -106,7 +108,7 @@ def _solved(
         scaled[fewer] = _solve(intensity[fewer], light, used[fewer])
     else:
         scaled = _solve(intensity, light, used)
-    many = np.flatnonzero(robust & (used.sum(axis=1) >= ROBUST_LIGHTS))
+    many = np.flatnonzero(used.sum(axis=1) >= ROBUST_LIGHTS) if robust else ()
     if len(many):
         at_many = light if light.ndim == 2 else light[many]
         scaled[many] = _reweighted(intensity[many], at_many, used[many], scaled[many])

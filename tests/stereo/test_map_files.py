@@ -55,6 +55,22 @@ def test_maps_as_stored_are_those_that_are_read_back(maps, tmp_path):
         assert one.dtype == other.dtype and np.array_equal(one, other)
 
 
+def test_halves_are_those_of_numpy():
+    """Of every size: infinite, too large, too small for a half, halfway between two."""
+    rng = np.random.default_rng(0)
+    plane = rng.normal(size=(40, 50)) * 10.0 ** rng.integers(-9, 6, (40, 50))
+    plane[0, :6] = 0, -0.0, np.inf, -np.inf, 65519, 65520
+    plane[1, :3] = 1 + 2.0**-11, 1 + 3 * 2.0**-11, 2.0**-25
+    plane = plane.astype(np.float32)
+    stored = as_stored(Maps(np.stack([plane] * 3), plane.T, plane[:, ::2], plane > 0))
+    with np.errstate(over="ignore"):
+        half = plane.astype(np.float16).astype(np.float32)
+    for found, wanted in (
+        (stored.normal[1], half), (stored.albedo, half.T), (stored.depth, half[:, ::2])
+    ):  # fmt: skip
+        assert found.dtype == np.float32 and np.array_equal(found, wanted)
+
+
 def test_a_size_in_mm_and_colours_come_back(maps, tmp_path):
     rng = np.random.default_rng(1)
     colour = rng.random((3, *maps.mask.shape)).astype(np.float32) * maps.mask

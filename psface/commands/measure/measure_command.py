@@ -21,6 +21,10 @@ COMMANDS = {
         "psface.commands.measure.rivals:rivals",
         "Speed of our MTCNN against other implementations.",
     ),
+    "stereo": (
+        "psface.commands.measure.stereo_cost:stereo_cost",
+        "What stereo spends its time on.",
+    ),
     "trust": (
         "psface.commands.measure.trust_faults:trust_faults",
         "Share of planted faults that the trust checks find, and false alarms.",
