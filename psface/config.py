@@ -79,9 +79,18 @@ def read_yaml(path: Path) -> Any:
     """
     check_regular(path)
     try:
-        return parse_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path}: missing; run this in the project's root folder") from None
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path}: not readable as YAML: {error}") from error
+    return yaml_of(text, path)
+
+
+def yaml_of(text: str, path: Path) -> Any:
+    """Parse the YAML of a file; `UserError` if it is not YAML."""
+    try:
+        return parse_yaml(text)
     except Exception as error:  # the parser can raise anything on odd text
         reason = " ".join(str(error).split())[:300]
         raise UserError(f"{path}: not readable as YAML: {reason}") from error

@@ -81,6 +81,11 @@ def _mean(image: np.ndarray) -> np.ndarray:
     return total
 
 
+def brightest_channel(image: np.ndarray) -> np.ndarray:
+    """Largest value (H, W) of the channels of an image (H, W, 3), as decoded."""
+    return np.maximum(np.maximum(image[..., 0], image[..., 1]), image[..., 2])
+
+
 def rgb(image: np.ndarray, white: float = 1.0) -> np.ndarray:
     """Convert an image of `decode` to (H, W, 3) float32 in [0, 1]; parameters as of `grey`."""
     colours = image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)

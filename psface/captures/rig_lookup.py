@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from psface.captures.capture import Capture, Refusal
-from psface.captures.rigged import has_rig, read_placed_rig, rigged
+from psface.captures.rigged import has_rig, joined_or_refused, read_placed_rig, rigged
 from psface.errors import UserError
 from psface.rig.rig import NAMES, Rig
 
@@ -65,10 +65,7 @@ class RigLookup:
         """Yield the captures of a folder with their rig; those it does not fit are refused."""
         for item in captures:
             self.used = self.used or isinstance(item, Refusal) or not item.is_picture
-            try:
-                yield item if isinstance(item, Refusal) else self._join(item, folder)
-            except UserError as error:
-                yield Refusal(item.identity, item.name, str(error))
+            yield joined_or_refused(item, lambda capture: self._join(capture, folder))
 
     def _join(self, capture: Capture, folder: Path) -> Capture:
         if not capture.frames:

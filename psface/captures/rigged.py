@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from psface.captures.capture import Capture, Refusal
 from psface.errors import UserError
@@ -64,27 +64,49 @@ def with_rig(
     Raises
     ------
     UserError
-        If the rig cannot be read.
+        If the rig cannot be read, or there are pictures, which no rig helps.
     """
     rig = None if path is None else read_placed_rig(path)
     for item in captures:
-        try:
-            yield item if isinstance(item, Refusal) or rig is None else rigged(item, rig, str(path))
-        except UserError as error:
-            yield Refusal(item.identity, item.name, str(error))
+        if rig is None:
+            yield item
+            continue
+        if isinstance(item, Capture) and item.is_picture:
+            raise UserError(
+                f"{path}: a rig, but {item.frames[0]} is an ordinary picture, of one frame; set "
+                "ingest.source to a layout of captures, or leave the rig out"
+            )
+        yield joined_or_refused(item, lambda capture: rigged(capture, rig, str(path)))
 
 
-def rigged(capture: Capture, rig: Rig, name: str = "the rig") -> Capture:
+def joined_or_refused(
+    item: Capture | Refusal, join: Callable[[Capture], Capture]
+) -> Capture | Refusal:
+    """Join a capture with its rig; the refusal, if that does not fit it."""
+    if isinstance(item, Refusal):
+        return item
+    try:
+        return join(item)
+    except UserError as error:
+        return Refusal(item.identity, item.name, str(error))
+
+
+def rigged(capture: Capture, rig: Rig, name: str = "the rig", chosen: bool = False) -> Capture:
     """Join a capture with a rig, whose lamps are in the order of the frames.
 
     A capture that has a rig of its own keeps it. A rig without lamps adds what is known of the
     camera to the capture's own lights.
 
+    Parameters
+    ----------
+    chosen : bool
+        Whether the capture itself names the lamp of each frame.
+
     Raises
     ------
     UserError
-        If the rig has another number of lamps than the capture frames, or the capture gives its
-        lights and they are others.
+        If the rig has another number of lamps than the capture frames, its lamps are named as the
+        frames but in another order, or the capture gives its lights and they are others.
     """
     if capture.is_picture or capture.rig is not None:
         return capture
@@ -96,6 +118,8 @@ def rigged(capture: Capture, rig: Rig, name: str = "the rig") -> Capture:
             f"{where}: {len(capture.frames)} frames, but {name} has {len(rig.lamps)} lamps; name "
             "the rig that took them, or list the frames with their lamps in a manifest.csv"
         )
+    if not chosen:
+        _check_order(capture, rig, name)
     lights = rig.lights()
     if len(capture.lights):
         apart = angles(lights, capture.lights).round(6)  # of equal ones, the first is named
@@ -106,3 +130,15 @@ def rigged(capture: Capture, rig: Rig, name: str = "the rig") -> Capture:
                 "that the capture gives; remove whichever is wrong"
             )
     return replace(capture, rig=rig, lights=lights)
+
+
+def _check_order(capture: Capture, rig: Rig, name: str) -> None:
+    """Refuse lamps that are named as the frames, but not in their order."""
+    frames = [Path(frame).stem for frame in capture.frames]
+    lamps = [PureWindowsPath(lamp.name).stem for lamp in rig.lamps]
+    if frames != lamps and sorted(frames) == sorted(lamps):
+        number = next(i for i, frame in enumerate(frames) if frame != lamps[i])
+        raise UserError(
+            f"{capture.frames[number]}: lamp {number + 1} of {name} is called {lamps[number]}; put "
+            "its lamps in the order of the frames, or call them otherwise"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from psface.stereo.stereo_params import StereoParams
 from psface.tasks import Tasks
 
 TRAIN = "run `dvc repro train`"
+# Fields with a default that are part of every digest so far, whatever their value.
+ALWAYS_COUNTED = {"bits", "max_pixels", "epoch", "val_auc", "weights"}
 
 
 class Card(BaseModel):
@@ -58,8 +60,13 @@ class Card(BaseModel):
 
     @property
     def digest(self) -> str:
-        """Hash of the card, which includes the hash of its weights."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Hash of the card, which includes the hash of its weights.
+
+        Fields at their default do not count: one that a later version adds leaves the digests of
+        older cards, and with them the galleries enrolled, as they are.
+        """
+        text = self.model_dump_json(exclude=_at_default(self))
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def stacked(self, planes: dict[Map, np.ndarray]) -> np.ndarray:
         """Stack a crop's planes, by map, as the network's input: (C, side, side) float16."""
@@ -79,6 +86,19 @@ class Card(BaseModel):
             self.backbone,
             self.attention,
         )
+
+
+def _at_default(section: BaseModel) -> dict[str, Any]:
+    """The fields that do not count in a digest, as pydantic's ``exclude``."""
+    found: dict[str, Any] = {}
+    for name, info in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            if inner := _at_default(value):
+                found[name] = inner
+        elif name not in ALWAYS_COUNTED and not info.is_required() and value == info.default:
+            found[name] = True
+    return found
 
 
 def crops_for(card: Card, folder: Path, remedy: str) -> Faces:

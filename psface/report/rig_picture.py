@@ -41,7 +41,7 @@ def lamp_table(rig: Rig) -> pd.DataFrame:
     azimuth, slant = _angles(rig.directions())
     table = pd.DataFrame(
         {
-            "lamp": lamp_names(rig),
+            "lamp": rig.names,
             "azimuth": azimuth.round(1) % 360,
             "slant": slant.round(1),
             "intensity": [float(f"{lamp.strength:.4g}") for lamp in rig.lamps],
@@ -54,11 +54,6 @@ def lamp_table(rig: Rig) -> pd.DataFrame:
         for axis, values in zip("xyz", positions.T.round(1), strict=True):
             table[f"{axis}_mm"] = values
     return table
-
-
-def lamp_names(rig: Rig) -> list[str]:
-    """Names of the lamps; the number from 1 of one without."""
-    return [lamp.name or str(number) for number, lamp in enumerate(rig.lamps, 1)]
 
 
 def draw_rig(rig: Rig, path: Path, name: str = "") -> None:
@@ -129,7 +124,7 @@ def _face(rig: Rig) -> np.ndarray:
 
 def _labels(rig: Rig) -> list[str]:
     """Short names: without a suffix that all share."""
-    names = lamp_names(rig)
+    names = rig.names
     suffixes = {PurePath(name).suffix for name in names}
     shared = next(iter(suffixes)) if len(suffixes) == 1 else ""
     return [name.removesuffix(shared)[:16] if shared else name[:16] for name in names]

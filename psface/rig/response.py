@@ -11,9 +11,9 @@ from psface.config import Section
 
 
 class Gamma(Section):
-    """Values are light to the power 1/gamma."""
+    """Values are light to the power 1/gamma; one under 1 would darken, as no camera does."""
 
-    gamma: Annotated[float, Field(ge=0.3, le=4)]
+    gamma: Annotated[float, Field(ge=1, le=4)]
 
 
 class Table(Section):

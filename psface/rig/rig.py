@@ -13,18 +13,36 @@ from typing import Annotated, Any, Final, Literal
 import numpy as np
 from pydantic import Field, ValidationError, model_validator
 
-from psface.config import Positive, Section, read_yaml
+from psface.config import Positive, Section, yaml_of
 from psface.errors import UserError
 from psface.files import replacing
 from psface.paths import exists
 from psface.rig.rig_parts import Calibration, Camera, Lamp
+from psface.user_tables import read_text
 
-__all__ = ["Calibration", "Camera", "Lamp", "Rig", "parse_rig", "read_rig", "rig_path", "write_rig"]
+__all__ = [
+    "Calibration",
+    "Camera",
+    "Lamp",
+    "Rig",
+    "parse_camera",
+    "parse_rig",
+    "read_rig",
+    "rig_path",
+    "write_rig",
+]
 
 SCHEMA: Final = "psface-rig-1"
 NAMES = ("rig.yaml", "rig.yml", "rig.json")  # in a rig's folder
 FARTHEST = 1e6  # mm to a lamp or face
+UNEQUAL = 1000.0  # times: lamps of more unlike strengths are of no use together, or mistyped
 NEAREST = 50.0  # mm between a lamp and a face; nearer, the numbers are not mm
+WORDS = {  # for pydantic's types of faults
+    "extra_forbidden": "unknown key; remove it or correct its name",
+    "tuple_type": "give a list", "model_type": "give keys with values",
+    "string_type": "give text, in quotes", "int_type": "give a whole number",
+    "float_type": "give a number", "finite_number": "give a finite number",
+}  # fmt: skip
 
 
 class Rig(Section):
@@ -52,9 +70,22 @@ class Rig(Section):
     def _consistent(self) -> Rig:
         if len({lamp.position_mm is None for lamp in self.lamps}) > 1:
             raise ValueError("some lamps have a direction and some a position_mm; give all alike")
-        names = [lamp.name for lamp in self.lamps if lamp.name]
-        if len(set(names)) < len(names):
-            raise ValueError("two lamps of one name; rename one")
+        called: set[str] = set()
+        for name in self.names:
+            if name in called:
+                raise ValueError(
+                    f"two lamps are called {name}, as one without a name is by its number; rename "
+                    "one"
+                    if any(not lamp.name for lamp in self.lamps)
+                    else f"two lamps of one name, {name}; rename one"
+                )
+            called.add(name)
+        strengths = [lamp.strength for lamp in self.lamps]
+        if strengths and max(strengths) > UNEQUAL * min(strengths):
+            raise ValueError(
+                f"intensities of {min(strengths):.3g} to {max(strengths):.3g}; correct them, or "
+                "leave out lamps so faint"
+            )
         if self.near:
             if self.camera.focal_px is None:
                 raise ValueError("lamps with positions need camera.focal_px")
@@ -68,29 +99,34 @@ class Rig(Section):
     def _check_distances(self) -> None:
         if self.distance_mm is not None and self.distance_mm < NEAREST:
             raise ValueError(f"distance_mm {self.distance_mm:g}: are these metres? give mm")
-        for lamp, to_lamp in zip(self.lamps, self._from_face(), strict=True):
+        for name, lamp, to_lamp in zip(self.names, self.lamps, self._from_face(), strict=True):
             if np.abs(to_lamp).max() > FARTHEST:
                 raise ValueError(
-                    f"lamp {lamp.name} is {np.abs(to_lamp).max():.3g} mm from the face; give mm"
+                    f"lamp {name} is {np.abs(to_lamp).max():.3g} mm from the face; give mm"
                 )
             if np.linalg.norm(lamp.position_mm or 0) < NEAREST / 5 and len(self.lamps) > 1:
                 raise ValueError(
-                    f"lamp {lamp.name} is {np.linalg.norm(lamp.position_mm or 0):.3g} mm from the "
+                    f"lamp {name} is {np.linalg.norm(lamp.position_mm or 0):.3g} mm from the "
                     "camera: are these metres? give mm"
                 )
             if np.linalg.norm(to_lamp) < NEAREST or to_lamp[2] <= 0:
                 raise ValueError(
-                    f"lamp {lamp.name} at {lamp.position_mm} mm is not in front of a face at "
+                    f"lamp {name} at {lamp.position_mm} mm is not in front of a face at "
                     f"distance_mm {self.distance_mm:g}; positions have z towards the camera"
                 )
             if lamp.weakened(to_lamp) <= 0:
                 raise ValueError(
-                    f"lamp {lamp.name} points away from the face; its axis has z towards the camera"
+                    f"lamp {name} points away from the face; its axis has z towards the camera"
                 )
 
     def _from_face(self) -> np.ndarray:
         face = np.array([0, 0, -(self.distance_mm or 0)])
         return np.array([lamp.position_mm for lamp in self.lamps], dtype=np.float64) - face
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What the lamps are called: by their numbers from 1, where they have no name."""
+        return tuple(lamp.name or str(number) for number, lamp in enumerate(self.lamps, 1))
 
     @property
     def near(self) -> bool:
@@ -168,7 +204,7 @@ def read_rig(path: Path) -> Rig:
     file = rig_path(path)
     if not exists(file):
         raise UserError(f"{file}: missing; give the rig's folder or file")
-    return parse_rig(read_yaml(file), file)
+    return parse_rig(yaml_of(read_text(file), file), file)
 
 
 def parse_rig(content: Any, path: Path) -> Rig:
@@ -182,6 +218,11 @@ def parse_rig(content: Any, path: Path) -> Rig:
         raise UserError(f"{path}: {'; '.join(list(dict.fromkeys(faults))[:3])}") from None
 
 
+def parse_camera(content: Any, path: Path) -> Camera:
+    """Check a camera as `parse_rig` does that of a rig."""
+    return parse_rig({"schema": SCHEMA, "camera": content}, path).camera
+
+
 def write_rig(path: Path, rig: Rig) -> None:
     """Write a rig as JSON."""
     with replacing(path) as partial:
@@ -190,13 +231,14 @@ def write_rig(path: Path, rig: Rig) -> None:
 
 def _name(loc: tuple[int | str, ...]) -> str:
     loc = loc[:2] if loc[:2] == ("camera", "response") else loc
+    loc = loc[:3] if loc[2:3] == ("intensity",) else loc
     parts = [f"{part + 1}" if isinstance(part, int) else str(part) for part in loc]
     return f"{'.'.join(parts)}: " if parts else ""
 
 
 def _message(item: Any) -> str:
-    if item["type"] == "extra_forbidden":
-        return "unknown key; remove it or correct its name"
     if item["loc"][:2] == ("camera", "response"):
-        return "linear, srgb, {gamma: 2.2}, or {table: [0, ..., 1]} that rises"
-    return str(item["msg"]).removeprefix("Value error, ")
+        return "linear, srgb, {gamma: 2.2} (1 to 4), or {table: [0, ..., 1]} that rises"
+    if item["loc"][2:3] == ("intensity",):
+        return "give a number above 0, or three of them for red, green and blue"
+    return WORDS.get(item["type"], str(item["msg"]).removeprefix("Value error, "))

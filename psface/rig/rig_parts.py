@@ -6,11 +6,16 @@ from datetime import date
 from typing import Annotated, Any
 
 import numpy as np
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from psface.config import NonNegative, Positive, Section
+from psface.paths import one_form
 from psface.rig.response import Response
 
+# Of a focal length in pixels, relative to the picture's longer side; others are mm, or mistyped.
+SHORTEST, LONGEST = 0.25, 1000.0
+LONGEST_NAME = 200  # characters
+OFF_CENTRE = 0.4  # of the size: a principal point farther from the middle is not in pixels
 LENGTH_TOLERANCE = 0.02  # of a direction's length, which should be 1
 
 Vector = Annotated[tuple[float, float, float], Field(strict=False)]
@@ -27,6 +32,13 @@ def _day(value: Any) -> Any:
         except (TypeError, ValueError):
             raise ValueError("not a date YYYY-MM-DD") from None
     return text
+
+
+def _called(name: str) -> str:
+    """A lamp's name as in a user's table: stripped, and in one Unicode form."""
+    if not name.isprintable() or len(name) > LONGEST_NAME:
+        raise ValueError(f"a name is text of at most {LONGEST_NAME} characters, without tabs")
+    return one_form(name.strip())
 
 
 class Camera(Section):
@@ -64,6 +76,21 @@ class Camera(Section):
     def _complete(self) -> Camera:
         if (self.width_px is None) != (self.height_px is None):
             raise ValueError("give both width_px and height_px, or neither")
+        if self.focal_px and self.width_px and self.height_px:
+            size = max(self.width_px, self.height_px)
+            if not SHORTEST * size <= min(self.focal_px) <= max(self.focal_px) <= LONGEST * size:
+                raise ValueError(
+                    f"a focal length of {self.focal_px[0]:g} px for pictures of {size} px; give "
+                    "pixels: the lens's mm / the sensor's mm across x the picture's pixels across"
+                )
+        if self.centre_px and self.width_px and self.height_px:
+            sizes = self.width_px, self.height_px
+            off = [at / size - 0.5 for at, size in zip(self.centre_px, sizes, strict=True)]
+            if max(map(abs, off)) > OFF_CENTRE:
+                raise ValueError(
+                    f"centre_px {self.centre_px} is far from the middle of {sizes[0]}x{sizes[1]} "
+                    "pixels; give pixels of these pictures"
+                )
         if self.channel_weights is not None and not any(self.channel_weights):
             raise ValueError("channel_weights are all zero")
         return self
@@ -97,7 +124,7 @@ class Lamp(Section):
         Picture of a plain matte surface under a distant lamp, in the rig's folder.
     """
 
-    name: str = ""
+    name: Annotated[str, AfterValidator(_called)] = ""
     direction: Vector | None = None
     position_mm: Vector | None = None
     intensity: Positive | Channels = 1.0

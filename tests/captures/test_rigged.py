@@ -71,6 +71,22 @@ def test_lamps_for_another_number_of_frames_are_refused():
             rigged(made, rig, "rig.json")
 
 
+def test_lamps_named_as_the_frames_are_in_their_order():
+    names = ["im0", "im1", "im2", "im3"]
+
+    def called(names):
+        lamps = zip(distant().lamps, names, strict=True)
+        return Rig(lamps=tuple(lamp.model_copy(update={"name": name}) for lamp, name in lamps))
+
+    assert rigged(capture(), called(["im0.png", "im1.png", "im2.png", "im3.png"])).rig
+    assert rigged(capture(), called("wxyz")).rig
+    swapped = called(["im0", "im2", "im1", "im3"])
+    with pytest.raises(UserError, match=r"im1\.bmp: lamp 2 of lab is called im2; put its lamps in"):
+        rigged(capture(), swapped, "lab")
+    assert rigged(capture(), swapped, "lab", chosen=True).rig == swapped
+    assert rigged(capture(), called(names)).rig
+
+
 def test_what_is_known_of_the_camera_alone_joins_the_capture_s_lights():
     rig = Rig(camera=Camera(response="srgb"))
     joined = rigged(capture(FOUR_LIGHTS), rig)
@@ -87,14 +103,29 @@ def test_a_capture_s_own_rig_comes_first_and_pictures_need_none():
 def test_captures_that_do_not_fit_are_refused_alone(tmp_path):
     write_rig(tmp_path / "rig.json", distant())
     refusal = Refusal("p", "t", "because")
-    items = [capture(), capture(frames=5), refusal, picture("p", Path("a.png"))]
-    first, second, third, fourth = with_rig(items, tmp_path / "rig.json")
-    assert first.rig == distant() and third is refusal and fourth is items[3]
+    items = [capture(), capture(frames=5), refusal]
+    first, second, third = with_rig(items, tmp_path / "rig.json")
+    assert first.rig == distant() and third is refusal
     assert isinstance(second, Refusal) and "5 frames, but" in second.reason
     assert str(tmp_path / "rig.json") in second.reason
     assert list(with_rig(items, None)) == items
     with pytest.raises(UserError, match=r"none: missing; give the rig's folder or file"):
         list(with_rig(items, tmp_path / "none"))
+
+
+def test_a_rig_for_ordinary_pictures_is_refused_not_ignored(tmp_path, settings):
+    write_rig(tmp_path / "rig.json", distant())
+    items = [picture("p", Path("a.png"))]
+    with pytest.raises(UserError, match=r"rig\.json: a rig, but a\.png is an ordinary picture"):
+        list(with_rig(items, tmp_path / "rig.json"))
+    assert list(with_rig(items, None)) == items
+    (tmp_path / "root" / "anna").mkdir(parents=True)
+    write(tmp_path / "root" / "anna" / "a.png", saved(capture_frames()[0], "png"))
+    changes = {"source": "folders", "root": str(tmp_path / "root")}
+    params = settings.ingest.model_copy(update=changes)
+    assert len(ingested(params, 1, tmp_path)[0]) == 1
+    with pytest.raises(UserError, match=r"ingest\.source to a layout of captures"):
+        ingested(params.model_copy(update={"rig": str(tmp_path / "rig.json")}), 1, tmp_path)
 
 
 def with_pictures(**changes) -> Rig:
@@ -300,7 +331,7 @@ REFUSED = {
         {"mask.png": grey(255, 65)},
         "p/a/mask.png: not of the frames' size, 64x64 and 65x65",
     ),
-    "empty mask": ({"mask.png": grey(100)}, "p/a/mask.png: an empty mask; paint the face white"),
+    "empty mask": ({"mask.png": grey(100)}, "an empty mask, whose brightest pixel is 39% of white"),
 }
 
 
@@ -319,7 +350,7 @@ def test_bad_pictures_beside_the_frames(aides, pictures, reason):
         ("mask.png", b"", "p/a/mask.png: truncated or not an image"),
         ("ambient.hdr", b"#?RADIANCE", "p/a/ambient.hdr: "),
         ("rig.yaml", b"lamps: []", "p/a/rig.yaml: not a rig; its first line is `schema: psface"),
-        ("rig.yaml", b"\xff\xfe\0", "p/a/rig.yaml: "),
+        ("rig.yaml", b"\xff\xfe\0", "p/a/rig.yaml, line 1: neither UTF-8"),
     ],
 )
 def test_unreadable_files_beside_the_frames(aides, name, content, reason):

@@ -91,17 +91,27 @@ def lamp(**changes):
         (lamp(direction=[0, 0, 0]), "length 0"),
         (lamp(direction=[0, 0, -1]), "is behind the face"),
         (lamp(direction=[0, 1]), "lamps.1.direction.3: "),
-        (lamp(direction=["0", "0", "1"]), "lamps.1.direction.1: Input should be a valid number"),
+        (lamp(direction=["0", "0", "1"]), "lamps.1.direction.1: give a number"),
         (lamp(direction=None), "either a direction or a position_mm"),
         (lamp(position_mm=[0, 0, -200]), "either a direction or a position_mm"),
         (lamp(intensity=0), "lamps.1.intensity"),
-        (lamp(intensity=[1, 2]), "lamps.1.intensity"),
+        (lamp(intensity=[1, 2]), "lamps.1.intensity: give a number above 0, or three of them"),
+        (lamp(intensity="strong"), "rig.yaml: lamps.1.intensity: give a number above 0, or three"),
+        (lamp(name=1), "lamps.1.name: give text, in quotes"),
+        (lamp(name="a\tb"), "without tabs"),
+        ("schema: psface-rig-1\nlamps:\n", "lamps: give a list"),
+        ("schema: psface-rig-1\nlamps: [left]\n", "lamps.1: give keys with values"),
+        ("schema: psface-rig-1\ncamera: {response: {gamma: 0.4545}}\n", "2.2} (1 to 4)"),
+        (DISTANT.replace("intensity: 2", "intensity: 1.0e+300"), "intensities of 1 to 1e+300"),
+        (DISTANT.replace("left,", "é,").replace("{direc", "{name: é, direc"), "of one name"),
+        (NEAR.replace("focal_px", "centre_px: [0.5, 0.5], focal_px"), "give pixels of these"),
+        (NEAR.replace("[2000, 2000]", "[50, 50]"), "a focal length of 50 px for pictures of 1300"),
         (lamp(axis=[0, 0, -1]), "an axis or anisotropy needs a position_mm"),
         (lamp(anisotropy=1), "an axis or anisotropy needs a position_mm"),
         (lamp(anisotropy=-1), "greater than or equal to 0"),
         ("schema: psface-rig-1\nlamps: [{direction: [0, 0, .inf]}]\n", "finite"),
         ("schema: psface-rig-1\ncamera: {width_px: 3}\n", "give both width_px and height_px"),
-        ("schema: psface-rig-1\ncamera: {response: sRGB}\n", "linear, srgb, {gamma: 2.2}, or"),
+        ("schema: psface-rig-1\ncamera: {response: sRGB}\n", "{gamma: 2.2} (1 to 4), or"),
         ("schema: psface-rig-1\ncamera: {response: {table: [0, .5, .4, 1]}}\n", "that rises"),
         ("schema: psface-rig-1\ncalibration: {date: May 2024}\n", "not a date YYYY-MM-DD"),
         ("schema: psface-rig-1\ncalibration: {date: 3}\n", "not a date YYYY-MM-DD"),
@@ -109,6 +119,8 @@ def lamp(**changes):
         (DISTANT + "distance_mm: 0\n", "distance_mm: "),
         (DISTANT.replace("{direction: [0, 0.6, 0.8]}", "{position_mm: [0, 0, -9]}"), "all alike"),
         (DISTANT.replace("{direction: [0,", "{name: left, direction: [0,"), "two lamps of one"),
+        (DISTANT.replace("name: left", "name: '2'"), "two lamps are called 2, as one without a"),
+        (NEAR.replace("name: left, ", "").replace("-300, 0, -400", "0, 0, -900"), "lamp 1 at"),
         (NEAR.replace("distance_mm: 700\n", ""), "need distance_mm, from the camera to faces"),
         (NEAR.replace("distance_mm: 700\n", "distance_mm: 0.7\n"), "are these metres"),
         (NEAR.replace("[-300, 0, -400]", "[-0.3, 0, -0.4]"), "are these metres"),
@@ -127,6 +139,20 @@ def test_what_cannot_be_is_refused_in_a_line(tmp_path, text, complaint):
         read(tmp_path, text)
     assert complaint in str(refused.value) and "\n" not in str(refused.value)
     assert str(refused.value).startswith(str(tmp_path / "rig.yaml"))
+
+
+def test_text_of_other_encodings(tmp_path):
+    path = tmp_path / "rig.yaml"
+    path.write_bytes(DISTANT.replace("left", "été").encode("utf-16"))
+    assert read_rig(path).lamps[0].name == "été"
+    path.write_bytes(DISTANT.replace("left", "été").encode("latin-1"))
+    with pytest.raises(UserError, match=r"rig\.yaml, line 4: neither UTF-8 nor .*save it as UTF-8"):
+        read_rig(path)
+
+
+def test_names_are_as_in_a_table(tmp_path):
+    rig = read(tmp_path, DISTANT.replace("left,", '" e\u0301 ",'))
+    assert rig.names == ("é", "2")
 
 
 def test_a_folder_has_one_rig(tmp_path):

@@ -36,6 +36,7 @@ OPTIONAL = (
     *LIGHT_COLUMNS, *POSITION_COLUMNS, *LANDMARK_COLUMNS, "intensity", "lamp", "rig", "role",
 )  # fmt: skip
 ROLES = ("frame", "ambient", "mask")
+LARGEST = 1e12  # of all that a manifest measures
 UNEQUAL = 0.02  # lengths of directions that differ by more mean something
 
 
@@ -91,6 +92,11 @@ def _check_columns(path: Path, columns: set[str], needs_lights: bool) -> None:
             f"{path}: no column {', '.join(missing)}; give each frame's light, its position or its "
             "lamp"
         )
+    if near := [f"position_{axis}" for axis in "xyz" if f"position_{axis}" in columns]:
+        raise UserError(f"{path}: column {near[0]}, without a unit; call it {near[0]}_mm, in mm")
+    missing = [name for name in LANDMARK_COLUMNS if name not in columns]
+    if 0 < len(missing) < len(LANDMARK_COLUMNS):
+        raise UserError(f"{path}: no column {', '.join(missing)}; give all landmarks or none")
 
 
 def _capture(
@@ -110,6 +116,7 @@ def _capture(
                 f"lines {chosen.index[0]} and {chosen.index[1]} are both {role}; keep one"
             )
         aides[role] = _inside(root, chosen.iloc[0]) if len(chosen) else ""
+        _check_unlit(rows.loc[chosen.index], role)
     if lit.empty:
         raise UserError(
             f"no frames in line {rows.index[0]} and on, only {', '.join(sorted(set(roles)))}"
@@ -119,11 +126,20 @@ def _capture(
         "",
         _frames(root, lit),
         NO_LIGHTS,
-        landmarks=_landmarks(table, rows),
+        landmarks=_landmarks(table, lit),
         ambient=aides["ambient"],
         mask=aides["mask"],
     )
     return _lit(capture, table, lit, rig, light_lengths)
+
+
+def _check_unlit(rows: pd.DataFrame, role: str) -> None:
+    """Refuse a light of a picture that none is for."""
+    for name in (*LIGHT_COLUMNS, *POSITION_COLUMNS, "intensity", "lamp"):
+        if name in rows and (rows[name] != "").any():
+            raise UserError(
+                f"line {rows.index[0]} is {role}, which has no light; leave its {name} empty"
+            )
 
 
 def _lit(
@@ -161,7 +177,7 @@ def _lit(
     if rig is None:
         raise UserError(f"a {given[0]} needs a rig: its camera or its lamps (ingest.rig)")
     if given == ["lamp"]:
-        return rigged(capture, _chosen(rig, rows))
+        return rigged(capture, _chosen(rig, rows), chosen=True)
     if rig.lamps:
         raise UserError("both positions and a rig's lamps; keep one, and the rig's camera")
     return rigged(capture, _placed(rig, _numbers(table, rows, POSITION_COLUMNS), strengths))
@@ -171,10 +187,8 @@ def _placed(rig: Rig, positions: np.ndarray, strengths: np.ndarray | None) -> Ri
     """The rig with lamps at positions (n, 3)."""
     strengths = np.ones(len(positions)) if strengths is None else strengths
     lamps = [
-        {"name": f"{number}", "position_mm": place, "intensity": strength}
-        for number, (place, strength) in enumerate(
-            zip(positions.tolist(), strengths.tolist(), strict=True), start=1
-        )
+        {"position_mm": place, "intensity": strength}
+        for place, strength in zip(positions.tolist(), strengths.tolist(), strict=True)
     ]
     content = rig.model_dump(mode="json", by_alias=True, exclude={"lamps"})
     return parse_rig({**content, "lamps": lamps}, Path("position_x_mm"))
@@ -192,10 +206,9 @@ def _chosen(rig: Rig, rows: pd.DataFrame) -> Rig:
 
 
 def _lamp(rig: Rig, name: str) -> int:
-    names = [lamp.name or str(number) for number, lamp in enumerate(rig.lamps, start=1)]
-    if name not in names:
-        raise UserError(f"lamp `{name}` is not in the rig, which has {', '.join(names[:12])}")
-    return names.index(name)
+    if name not in rig.names:
+        raise UserError(f"lamp `{name}` is not in the rig, which has {', '.join(rig.names[:12])}")
+    return rig.names.index(name)
 
 
 def _frames(root: Path, rows: pd.DataFrame) -> tuple[str, ...]:
@@ -237,9 +250,12 @@ def _lights(
 
 
 def _landmarks(table: UserTable, rows: pd.DataFrame) -> np.ndarray | None:
-    columns = [name for name in LANDMARK_COLUMNS if name in rows.columns]
-    if len(columns) < len(LANDMARK_COLUMNS) or (rows[columns] == "").any(axis=None):
+    """Those of the first frame, if there are any in its capture."""
+    columns = list(LANDMARK_COLUMNS)
+    if columns[0] not in rows or (rows[columns] == "").all(axis=None):
         return None
+    if (rows.iloc[0][columns] == "").any():
+        raise UserError(f"landmarks in line {rows.index[0]} are incomplete; give all ten or none")
     return _numbers(table, rows.iloc[:1], LANDMARK_COLUMNS).reshape(-1, 2)
 
 
@@ -248,8 +264,10 @@ def _numbers(table: UserTable, rows: pd.DataFrame, columns: tuple[str, ...]) -> 
     for i, line in enumerate(rows.index):
         for j, column in enumerate(columns):
             number = table.number(cell := rows[column].iloc[i])
-            if number is None or not np.isfinite(number):
-                raise UserError(f"{column} `{cell}` in line {line} is not a number")
+            if number is None or not abs(number) < LARGEST:
+                raise UserError(
+                    f"{column} `{cell}` in line {line} is not a number below {LARGEST:.0e}"
+                )
             values[i, j] = number
     return values
 

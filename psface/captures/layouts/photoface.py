@@ -76,26 +76,27 @@ def read_capture(identity: str, folder: Path) -> Capture:
     UserError
         If a file is missing or malformed.
     """
-    path = _named(folder, LIGHTS)
-    own_rig = [file for file in listed(folder) if file.name.lower() in NAMES]
+    files = listed(folder)
+    path = _named(folder, files, LIGHTS)
+    own_rig = [file for file in files if file.name.lower() in NAMES]
     if len(own_rig) > 1:
         raise UserError(f"{folder}: {own_rig[0].name} and {own_rig[1].name}; remove one")
     lights = read_light_source(path) if path.exists() else NO_LIGHTS
     capture = Capture(
         identity=identity,
         name=folder.name,
-        frames=_find_frames(folder, len(lights) if path.exists() else None),
+        frames=_find_frames(folder, files, len(lights) if path.exists() else None),
         lights=lights,
-        attributes=read_labels(_named(folder, "metadataII.txt")),
-        landmarks=read_landmarks(_named(folder, "landmarks.csv")),
-        ambient=_aide(folder, "ambient"),
-        mask=_aide(folder, "mask"),
+        attributes=read_labels(_named(folder, files, "metadataII.txt")),
+        landmarks=read_landmarks(_named(folder, files, "landmarks.csv")),
+        ambient=_aide(folder, files, "ambient"),
+        mask=_aide(folder, files, "mask"),
     )
     return rigged(capture, read_placed_rig(own_rig[0]), "its rig file") if own_rig else capture
 
 
-def _aide(folder: Path, stem: str) -> str:
-    found = [path for path in listed(folder) if path.stem.lower() == stem and _is_picture(path)]
+def _aide(folder: Path, files: list[Path], stem: str) -> str:
+    found = [path for path in files if path.stem.lower() == stem and _is_picture(path)]
     if len(found) > 1:
         raise UserError(f"{folder}: {found[0].name} and {found[1].name}; remove one")
     return found[0].as_posix() if found else ""
@@ -149,9 +150,9 @@ def read_landmarks(path: Path) -> np.ndarray | None:
     return landmarks
 
 
-def _find_frames(folder: Path, lights: int | None) -> tuple[str, ...]:
+def _find_frames(folder: Path, files: list[Path], lights: int | None) -> tuple[str, ...]:
     frames: dict[int, Path] = {}
-    for path in listed(folder):
+    for path in files:
         match = re.fullmatch(r"im(\d{1,9})", path.stem, re.IGNORECASE | re.ASCII)
         if match is None or not _is_picture(path):
             continue
@@ -181,17 +182,17 @@ def _find_frames(folder: Path, lights: int | None) -> tuple[str, ...]:
     return tuple(frames[i].as_posix() for i in sorted(frames))
 
 
-def _named(folder: Path, name: str) -> Path:
-    """Find a file in a folder, ignoring the case of its name.
+def _named(folder: Path, files: list[Path], name: str) -> Path:
+    """Find a file among those of a folder, ignoring the case of its name.
 
     Raises
     ------
     UserError
         If several match.
     """
-    if (folder / name).exists():
+    matches = [path for path in files if path.name.lower() == name.lower()]
+    if folder / name in matches:
         return folder / name
-    matches = [path for path in listed(folder) if path.name.lower() == name.lower()]
     if len(matches) > 1:
         raise UserError(f"{folder}: {matches[0].name} and {matches[1].name}; remove one")
     return matches[0] if matches else folder / name

@@ -11,17 +11,16 @@ import click
 import numpy as np
 
 from psface.commands.arguments import bits_option
-from psface.commands.rig.import_rig import FILE, ResponseType
+from psface.commands.rig.import_rig import FILE, Millimetres, ResponseType, check_out
 from psface.errors import UserError
 from psface.files import made_folder, replacing
 from psface.rig.calibration.ball_pictures import BallPictures, read_ball_pictures
 from psface.rig.calibration.calibrating import BallSizes, Calibrated, calibrate_rig
-from psface.rig.rig import NAMES, parse_rig, read_rig, write_rig
+from psface.rig.rig import NEAREST, parse_camera, read_rig, write_rig
 from psface.rig.rig_parts import Camera
 from psface.running import PATH
 
 PICTURE = "calibration.png"
-MILLIMETRES = click.FloatRange(0, min_open=True)
 
 
 @click.command(
@@ -49,13 +48,20 @@ MILLIMETRES = click.FloatRange(0, min_open=True)
 @click.option(
     "--response", type=ResponseType(), help="The camera's response: linear, srgb or gamma:2.2."
 )
-@click.option("--focal-px", type=MILLIMETRES, metavar="PX", help="Focal length; for positions.")
 @click.option(
-    "--ball-diameter-mm", type=MILLIMETRES, metavar="MM", help="Of the balls; for positions."
+    "--focal-px",
+    type=click.FloatRange(0, min_open=True),
+    metavar="PX",
+    help="Focal length; for positions.",
 )
-@click.option("--matte-diameter-mm", type=MILLIMETRES, metavar="MM", help="Of --matte, if another.")
 @click.option(
-    "--distance-mm", type=MILLIMETRES, metavar="MM",
+    "--ball-diameter-mm", type=Millimetres(5), metavar="MM", help="Of the balls; for positions."
+)
+@click.option(
+    "--matte-diameter-mm", type=Millimetres(5), metavar="MM", help="Of --matte, if another."
+)
+@click.option(
+    "--distance-mm", type=Millimetres(NEAREST), metavar="MM",
     help="From the camera to faces, if not where the balls were; for positions.",
 )  # fmt: skip
 @bits_option
@@ -73,7 +79,7 @@ def calibrate(
     calibration.png; look at it. Exit status: 0; 1 if the lamps cannot be trusted; 2 for wrong
     arguments.
     """
-    _check_out(out, force)
+    check_out(out, force)
     if mask is not None and len(folders) > 1:
         raise UserError(f"{mask}: one mask for {len(folders)} folders; put mask.png in each")
     known = _camera(camera, response, focal_px)
@@ -90,23 +96,14 @@ def calibrate(
     _report(calibrated, out)
 
 
-def _check_out(out: Path, force: bool) -> None:
-    if out.suffix in (".json", ".yaml", ".yml"):
-        raise UserError(f"{out}: give --out a folder; the rig is {FILE} in it")
-    for name in NAMES:
-        if (out / name).exists() and not (force and name == FILE):
-            remedy = "give --force to overwrite it" if name == FILE else "remove it"
-            raise UserError(f"{out}: {name} is in it; {remedy}, or give another --out")
-
-
 def _camera(rig: Path | None, response: Any, focal_px: float | None) -> Camera:
     camera = read_rig(rig).camera if rig is not None else Camera()
-    changes = camera.model_dump(exclude_defaults=True)
+    changes = camera.model_dump(exclude_unset=True)
     if response is not None:
         changes["response"] = response
     if focal_px is not None:
         changes["focal_px"] = (focal_px, focal_px)
-    return parse_rig({"schema": "psface-rig-1", "camera": changes}, rig or Path("camera")).camera
+    return parse_camera(changes, rig or Path("--focal-px"))
 
 
 def _write(calibrated: Calibrated, out: Path, ambient: Path | None) -> None:

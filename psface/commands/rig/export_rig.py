@@ -12,6 +12,7 @@ from psface.captures.images import PICTURE_SUFFIXES
 from psface.errors import UserError
 from psface.files import made_folder
 from psface.paths import listed
+from psface.rig.calibration.ball_pictures import AMBIENT, MASK, natural
 from psface.rig.formats.lp import write_lp
 from psface.rig.rig import Rig, read_rig
 from psface.running import PATH
@@ -53,9 +54,9 @@ def _names(rig: Rig, path: Path, given: str | None) -> list[str]:
     if given is None:
         return [lamp.name or f"lamp{i}" for i, lamp in enumerate(rig.lamps, 1)]
     if Path(given).is_dir():
-        names = [
-            file.name for file in listed(Path(given)) if file.suffix.lower() in PICTURE_SUFFIXES
-        ]
+        files = [f for f in listed(Path(given)) if f.suffix.lower() in PICTURE_SUFFIXES]
+        frames = [f.name for f in files if f.stem.lower() not in (MASK, AMBIENT)]
+        names = sorted(frames, key=natural)
     else:
         names = [name.strip() for name in given.split(",")]
     if len(names) != count or len(set(names)) < count:

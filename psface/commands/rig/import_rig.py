@@ -11,10 +11,10 @@ import click
 
 from psface.errors import UserError
 from psface.files import made_folder, replacing
-from psface.rig.formats.found import LENGTHS, Options
+from psface.rig.formats.found import LENGTHS, Options, number
 from psface.rig.formats.rig_formats import FORMATS
 from psface.rig.formats.rig_formats import import_rig as imported
-from psface.rig.rig import NAMES, write_rig
+from psface.rig.rig import NAMES, NEAREST, write_rig
 from psface.running import PATH
 
 FILE = "rig.json"
@@ -41,9 +41,26 @@ class ResponseType(click.ParamType):
         if value in ("linear", "srgb"):
             return str(value)
         match = re.fullmatch(r"gamma:(\d{1,2}(?:\.\d{1,4})?)", str(value), re.ASCII)
-        if match is None:
-            self.fail(f"{value!r} is not linear, srgb or gamma:2.2", param, ctx)
+        if match is None or not 1 <= float(match.group(1)) <= 4:
+            self.fail(f"{value!r} is not linear, srgb or gamma:2.2 (1 to 4)", param, ctx)
         return {"gamma": float(match.group(1))}
+
+
+class Millimetres(click.ParamType):
+    """A length of at least ``least`` mm; a shorter one is in metres."""
+
+    name = "mm"
+
+    def __init__(self, least: float) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> float:
+        length = number(str(value))
+        if length is None or length <= 0:
+            self.fail(f"{value!r} is not a length in mm", param, ctx)
+        if length < self.least:
+            self.fail(f"{value} mm: are these metres? give mm", param, ctx)
+        return length
 
 
 @click.command(
@@ -65,7 +82,7 @@ class ResponseType(click.ParamType):
     help="Meaning of light vectors' lengths: the lamp's strength, or nothing.",
 )  # fmt: skip
 @click.option(
-    "--distance-mm", type=click.FloatRange(0, min_open=True), metavar="MM",
+    "--distance-mm", type=Millimetres(NEAREST), metavar="MM",
     help="From the camera to faces; for lamps with positions.",
 )  # fmt: skip
 @click.option("--size", type=Size(), metavar="WxH", help="Size of the frames in pixels.")
@@ -80,11 +97,12 @@ class ResponseType(click.ParamType):
     help="The camera's response: linear, srgb or gamma:2.2.",
 )  # fmt: skip
 @click.option("--ambient", type=PATH, metavar="PICTURE", help="Frame with all lamps off.")
+@click.option("--force", is_flag=True, help="Overwrite the rig in --out.")
 def import_rig(
     source: Path, out: Path, form: str | None, lamps: str, lengths: str | None,
     distance_mm: float | None, size: tuple[int, int] | None, frame: Path | None,
     calibrated_size: tuple[int, int] | None, camera: Path | None, response: Any,
-    ambient: Path | None,
+    ambient: Path | None, force: bool,
 ) -> None:  # fmt: skip
     """Make a rig from SOURCE, a file or folder.
 
@@ -92,11 +110,7 @@ def import_rig(
     light_intensities.txt), near_ps (light.mat and camera.mat), light_source (Photoface's
     LightSource.m). Exit status: 0; 1 if it cannot be read; 2 for wrong arguments.
     """
-    if out.suffix in (".json", ".yaml", ".yml"):
-        raise UserError(f"{out}: give --out a folder; the rig is {FILE} in it")
-    for name in NAMES:
-        if name != FILE and (out / name).exists():
-            raise UserError(f"{out}: {name} is in it; remove it, or give another --out")
+    check_out(out, force)
     if frame is not None:
         size = _agreeing(size, frame)
     options = Options(lengths, size, calibrated_size, camera)
@@ -113,6 +127,16 @@ def import_rig(
         print(f"rig import: {note}")
     kind = f"near lamps, faces at {distance_mm:g} mm" if rig.near else "distant lamps"
     print(f"rig import: {len(rig.lamps)} {kind} ({out / FILE})")
+
+
+def check_out(out: Path, force: bool) -> None:
+    """Refuse a place for a rig that is not a folder, or has a rig already."""
+    if out.suffix in (".json", ".yaml", ".yml") or (out.exists() and not out.is_dir()):
+        raise UserError(f"{out}: give --out a folder; the rig is {FILE} in it")
+    for name in NAMES:
+        if (out / name).exists() and not (force and name == FILE):
+            remedy = "give --force to overwrite it" if name == FILE else "remove it"
+            raise UserError(f"{out}: {name} is in it; {remedy}, or give another --out")
 
 
 def _agreeing(size: tuple[int | None, int | None] | None, picture: Path) -> tuple[int, int]:

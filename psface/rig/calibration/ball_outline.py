@@ -15,7 +15,7 @@ SMALLEST = 20.0  # px of radius; highlights in smaller ones are not exact enough
 ROUND = 0.03  # of the radius: typical distance of an outline from its circle
 SIDES = 360  # directions in which an outline is looked for
 SUPPORT = 0.45  # share of them in which one must be
-TRUSTED = 0.05  # of the radius: the largest correction of a mask
+TRUSTED = 0.05  # of the radius: the most that a mask may be off
 WINDOWS = (0.15, 0.06, 0.03)  # of the radius: where it is looked for, ever nearer
 REMEDY = "give a mask.png that is white where the ball is; it needs over 40 px"
 
@@ -84,22 +84,46 @@ def check_ball(ball: Ball, shape: tuple[int, ...], path: Path, on_border: bool =
         )
 
 
-def sharpened(ball: Ball, frames: np.ndarray) -> Ball:
-    """Correct a mirror ball of a mask by the pictures, where they show another outline clearly.
+def checked(ball: Ball, frames: np.ndarray, mirror: bool, path: Path) -> Ball:
+    """Check a ball of a mask against the outline that the pictures show, where they show one.
 
-    Masks drawn by hand are often a pixel off, which turns directions by a degree; one that is exact
-    to half a pixel is left as it is.
+    Masks drawn by hand are often a pixel off, which turns the directions of a mirror ball by a
+    degree: its outline is corrected if it is off by more than half a pixel. That of a matte ball is
+    uneven with its light, so that the mask is to be trusted.
 
     Parameters
     ----------
     frames : (n, H, W)
         Linear, one per lamp.
+    path : Path
+        Of the mask, for messages.
+
+    Raises
+    ------
+    UserError
+        If the pictures show a ball in another place.
     """
-    found = _refined(_dim_parts(frames), ball, ball.camera, darker_outside=False)
+    image = _dim_parts(frames) if mirror else _bright_parts(frames)
+    found = _refined(image, ball, ball.camera, darker_outside=not mirror)
+    if found is None:
+        others = (_outlined_balls if mirror else _bright_balls)(image, ball.camera)
+        found = next((b for b in others if _apart(b, ball) < ball.radius), None)
     if found is None:
         return ball
-    shift = np.hypot(found.x - ball.x, found.y - ball.y) + abs(found.radius - ball.radius)
-    return found if 0.5 < shift < TRUSTED * ball.radius else ball
+    off = _apart(found, ball)
+    if off > TRUSTED * ball.radius:
+        raise UserError(
+            f"{path}: the mask is {off:.0f} px off the ball, which the pictures show at "
+            f"({found.x:.0f}, {found.y:.0f}) with a radius of {found.radius:.0f} px; draw it "
+            "again, or leave it out"
+        )
+    return found if mirror and off > 0.5 else ball
+
+
+def _apart(first: Ball, second: Ball) -> float:
+    """How far two outlines are from each other, in pixels."""
+    shift = np.hypot(first.x - second.x, first.y - second.y)
+    return float(shift) + abs(first.radius - second.radius)
 
 
 def find_balls(frames: np.ndarray, camera: Camera, path: Path) -> list[Ball]:

@@ -13,6 +13,7 @@ from psface.captures.checks import has_alpha
 from psface.captures.decoding import decode
 from psface.captures.exposure import exposure_of, relative_exposures
 from psface.captures.images import OTHER_PICTURES, PICTURE_SUFFIXES, grey, read_bytes, rgb
+from psface.captures.linearity import check_linear
 from psface.errors import UserError
 from psface.paths import listed
 from psface.rig.response import linear_light
@@ -22,6 +23,7 @@ FEWEST = 3  # lamps
 CLIPPED = 0.985  # of the range, in any channel
 COLOURED = 1e-3  # of the brightness: mean difference of the channels
 SAME = 0.003  # of the mean brightness: typical difference of two copies of a picture
+DARKER = 0.05  # of the range: differences by noise, and by other exposures of dark places
 MASK, AMBIENT = "mask", "ambient"  # names of pictures that are of no lamp
 
 
@@ -71,7 +73,7 @@ def read_ball_pictures(
     ------
     UserError
         If there are fewer than three, they differ in size, two are the same picture, or one cannot
-        be read or is darker than the ambient light.
+        be read, is not as the camera's response says or is darker than the ambient light.
     """
     paths, mask, ambient = _sorted_out(folder, mask, ambient)
     read = [*paths, *([ambient] if ambient else [])]
@@ -94,7 +96,8 @@ def read_ball_pictures(
                 f"{shape[1]}x{shape[0]}; take all pictures with one camera and do not crop them"
             )
         light = light / np.float32(factor)
-        if light.mean() < 0.95 * np.mean(dark):
+        darker = float((light < 0.5 * dark - DARKER).mean()) if ambient else 0.0
+        if light.mean() < 0.95 * np.mean(dark) or darker > 0.05:
             raise UserError(
                 f"{path}: darker than the ambient light; is {(ambient or path).name} the frame "
                 "with all lamps off?"
@@ -117,6 +120,7 @@ def _linear(
     data: bytes, path: Path, camera: Camera, bits: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Light (H, W, 3) of a picture, and where a channel is saturated (H, W)."""
+    check_linear(data, path, camera.response, "as --response, or in the rig of --camera")
     values = rgb(decode(data, path, bits, white=camera.white), camera.white)
     return linear_light(values, camera.response), np.asarray((values >= CLIPPED).any(axis=-1))
 
@@ -176,7 +180,13 @@ def _read_mask(path: Path, shape: tuple[int, ...]) -> np.ndarray:
             f"{path}: {_size(image)} pixels, and the pictures have {shape[1]}x{shape[0]}; draw the "
             "mask on one of them"
         )
-    return grey(image) > 0.5
+    mask = grey(image)
+    if not (mask > 0.5).any():
+        raise UserError(
+            f"{path}: no ball in the mask, whose brightest pixel is {mask.max():.0%} of white; it "
+            "is white where the ball is"
+        )
+    return mask > 0.5
 
 
 def _check_different(frames: np.ndarray, paths: Sequence[Path]) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from psface.errors import UserError
 from psface.rig.calibration.ball_geometry import Ball
-from psface.rig.calibration.ball_outline import balls_of_mask, find_balls, sharpened
+from psface.rig.calibration.ball_outline import balls_of_mask, checked, find_balls
 from psface.rig.calibration.ball_pictures import BallPictures
 from psface.rig.calibration.calibrated_lights import Lights, Sight
 from psface.rig.calibration.calibration_score import score
@@ -20,13 +20,13 @@ from psface.rig.calibration.matte_lights import lights_by_mattes
 from psface.rig.calibration.mirror_ball import is_mirror
 from psface.rig.calibration.mirror_lights import checked_by, lights_by_mirrors
 from psface.rig.calibration.reflectance import radiance
-from psface.rig.rig import Rig, parse_rig
+from psface.rig.rig import Rig, parse_camera, parse_rig
 from psface.rig.rig_parts import Camera
 from psface.vectors import angles
 
 Kind = Literal["mirror", "matte"]
 FLAT = 0.03  # of the directions' largest singular value: lamps in a plane
-DISAGREEING = 10.0  # degrees in the median between mirror and matte ball: not the same lamps
+DISAGREEING = 10.0  # degrees between mirror and matte ball, in the median: not the same lamps
 GREY = 0.01  # differences of a lamp's channels that are not given
 
 
@@ -159,7 +159,8 @@ def sized(camera: Camera, pictures: BallPictures) -> Camera:
             f"{pictures.paths[0]}: {width}x{height} pixels, and the camera has "
             f"{camera.width_px}x{camera.height_px}; give uncropped pictures, or another --camera"
         )
-    return camera.model_copy(update={"width_px": width, "height_px": height})
+    known = camera.model_dump(exclude_unset=True) | {"width_px": width, "height_px": height}
+    return parse_camera(known, Path("--focal-px"))
 
 
 def _check_folders(places: Sequence[BallPictures]) -> None:
@@ -191,10 +192,13 @@ def _balls(
                     f"{pictures.folder}: mirror or matte balls? give --kind mirror or --kind matte"
                 )
             kind = "mirror" if told == {True} else "matte"
+        elif kind == "matte" and any(is_mirror(pictures, ball) for ball in rough):
+            raise UserError(
+                f"{pictures.folder}: a mirror ball by its looks; give pictures of a matte one"
+            )
         for ball in rough:
-            # The outline of a matte ball is uneven with its light; its mask is to be trusted.
-            if pictures.mask is not None and kind == "mirror":
-                ball = sharpened(ball, pictures.frames)
+            if pictures.mask_path is not None:
+                ball = checked(ball, pictures.frames, kind == "mirror", pictures.mask_path)
             seen.append((pictures, ball))
     assert kind is not None
     return seen, kind
@@ -232,6 +236,13 @@ def _with_matte(
         raise UserError(
             f"{matte.folder}: its lamps are {np.median(apart):.0f} degrees from those of the "
             "mirror ball; take both with the same lamps, in the same order"
+        )
+    worst = int(np.argmax(apart))
+    if apart[worst] > np.median(apart) + DISAGREEING:
+        raise UserError(
+            f"{matte.paths[worst]}: its lamp is {apart[worst]:.0f} degrees from that of the mirror "
+            f"ball, the others {np.median(apart):.0f}; are pictures out of order, or was another "
+            "lamp on? take it again, or leave it out of both"
         )
     if len(lights.sights) == 1:
         lights = checked_by(lights, by_matte.directions)

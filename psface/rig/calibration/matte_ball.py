@@ -19,6 +19,7 @@ RIM = 0.985  # of the radius: pixels beyond are partly background
 SECTORS = 12  # parts of a ball, for its errors
 DARK = 0.04  # of the brightest frame: a ball that a lamp does not light
 SATURATED = 0.15  # of the lit points
+FEWEST_LEVELS = 16  # of grey on a ball, for its shading
 FEWEST_DARK = 30  # points, to tell the light in a lamp's shadow
 POOR = 0.12  # relative residual
 SHADOWED = 0.5  # of the points that a lamp should light
@@ -123,6 +124,13 @@ def _sampled(
             f"{pictures.paths[number]}: the ball at ({ball.x:.0f}, {ball.y:.0f}) is dark; is the "
             "lamp off, or the ball in shadow? take the picture again, or leave it out"
         )
+    levels = np.array([len(np.unique(row)) for row in values])
+    clipped = pictures.clipped[:, rows, columns].mean(axis=1) > SATURATED  # is told later
+    for number in np.flatnonzero((levels < FEWEST_LEVELS) & ~clipped):
+        raise UserError(
+            f"{pictures.paths[number]}: only {levels[number]} levels of grey on the ball at "
+            f"({ball.x:.0f}, {ball.y:.0f}), too dark for its shading; expose more, or save 16 bits"
+        )
     colours = pictures.colours[:, rows, columns] if pictures.colours is not None else None
     return MatteShading(
         Points(normals, cosines, positions), values, ~pictures.clipped[:, rows, columns],
@@ -160,7 +168,8 @@ def calibrate_matte(shading: MatteShading, guess: np.ndarray | None = None) -> M
         shadowed = counted & (shading.values[number] < 0.5 * seen[number])
         if shadowed.sum() > SHADOWED * max(counted.sum(), 1):
             raise UserError(
-                f"{path}: half of the ball is in shadow; take the picture again, or leave it out"
+                f"{path}: half of the ball is in shadow, or it is not matte; take the picture "
+                "again, or leave it out"
             )
         if not fit.residuals[number] < POOR:
             raise UserError(

@@ -12,6 +12,7 @@ STEPS = 40  # at most
 SETTLED = 1e-4  # relative change of the lamps
 GRAZING = 0.03  # cosine of light below which a point counts as unlit
 OUTLIER = 12.0  # times the spread: where gloss, shadow or dirt weigh a quarter
+FARTHEST = 1e6  # times that: the weight is 0, and its square not too large
 FLOOR = 0.05  # of the light: errors grow with brightness plus this
 SHAPE_PRIOR = 0.3  # typical coefficients of g
 PRIOR_POINTS = 50  # independent points that the prior counts as much as
@@ -117,7 +118,8 @@ def _weights(
         ]
     )
     spread = np.maximum(1.4826 * spread, MODEL_ERROR)[:, None]
-    weights = lit / (1 + (relative / (OUTLIER * spread)) ** 2) ** 2
+    far = np.minimum(np.abs(relative) / (OUTLIER * spread), FARTHEST)
+    weights = lit / (1 + far**2) ** 2
     return weights, 1 / (typical * spread) ** 2
 
 

@@ -20,6 +20,7 @@ from psface.rig.calibration.matte_ball import (
 )
 from psface.rig.calibration.matte_fit import MatteFit, first_guess
 from psface.rig.calibration.reflectance import Points, radiance
+from psface.rig.calibration.response_check import check_curve
 
 DETERMINED = 0.05  # relative error of the distance, up to which a lamp's fall-off tells it
 FALL_OFF_ERROR = 0.01  # of the brightness over a ball: what shading is not as in the model
@@ -42,6 +43,8 @@ def lights_by_mattes(
     notes = []
     shading = matte_shading(seen[:1] if diameter_mm is not None else seen)
     fit = calibrate_matte(shading)
+    if "response" not in seen[0][1].camera.model_fields_set:
+        check_curve(shading, fit, "give --response srgb, or --response linear if they are")
     errors = matte_errors(fit, seen[0][1].radius)
     positions = None
     if diameter_mm is not None:

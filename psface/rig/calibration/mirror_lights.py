@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,8 +14,9 @@ from psface.rig.calibration.ball_pictures import BallPictures
 from psface.rig.calibration.calibrated_lights import Lights, Sight
 from psface.rig.calibration.calibration_score import OUTLINE_PX
 from psface.rig.calibration.lamp_positions import position_errors, positions_by_reflection
-from psface.rig.calibration.mirror_ball import find_highlights
+from psface.rig.calibration.mirror_ball import Highlights, find_highlights
 
+LARGE = 1.8  # times the median area of highlights
 UNCHECKED = "one mirror ball: its residual is 0 by construction; a second one or --matte checks it"
 
 
@@ -51,6 +53,8 @@ def lights_by_mirrors(
         residuals = _missed(pairs, directions)
         if len(seen) == 1:
             notes.append(UNCHECKED)
+            if diameter_mm is not None:
+                notes.append("directions only: positions need mirror balls in two places or more")
         else:
             notes.append("directions only: for positions, give --focal-px and --ball-diameter-mm")
             _check_agreeing(residuals, pairs, seen)
@@ -63,6 +67,7 @@ def lights_by_mirrors(
         )
         for (pictures, ball), highlights in zip(seen, found, strict=True)
     )  # fmt: skip
+    notes += _large(found, paths)
     energies = None
     if not any(highlights.saturated.any() for highlights in found):
         # A mirror ball shows all directions at one scale, so that the sum of a highlight's values
@@ -95,6 +100,17 @@ def _missed(pairs: list, directions: np.ndarray) -> np.ndarray:
         for ball, found in pairs
     ]
     return np.sqrt(np.mean([square.sum(axis=1) for square in squares], axis=0))
+
+
+def _large(found: Sequence[Highlights], paths: Sequence[Path]) -> list[str]:
+    """Notes on highlights that may be those of two lamps beside each other."""
+    areas = np.mean([highlights.radii**2 for highlights in found], axis=0)
+    times = areas / np.median(areas)
+    return [
+        f"the highlight of {paths[int(i)].name} is {times[i]:.1f} times as large as is usual; was "
+        "another lamp on?"
+        for i in np.flatnonzero(times > LARGE)
+    ]
 
 
 def _check_agreeing(

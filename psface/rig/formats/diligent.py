@@ -58,6 +58,9 @@ def read_diligent(source: Path, options: Options) -> Found:
         rows = _table(intensities, (1, 3))
         _same_count(directions, texts, intensities, rows)
         values = [[float(text) for text in row] for row in rows]
+        for name, row in zip(names, values, strict=True):
+            if min(row) <= 0:
+                raise UserError(f"{intensities}: lamp {name} has an intensity that is not above 0")
         strengths = [row[0] if len(row) == 1 else row for row in values]
         files.append(intensities)
     elif lengths is None:

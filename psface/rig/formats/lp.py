@@ -29,6 +29,8 @@ from psface.rig.rig import Rig
 from psface.user_tables import whole
 
 BARE = "lights.txt"
+_EXTRA = re.compile(r"\.[A-Za-z]{3,4}(?:[\s,;]+[+-]?[\d.]+)+$", re.ASCII)
+_COMMAS = re.compile(r"(?:(?:^|[\s;])[+-]?\d*,\d+){3}$", re.ASCII)
 
 
 def read_lp(source: Path, options: Options) -> Found:
@@ -84,6 +86,8 @@ def _file(source: Path) -> Path:
 
 def _row(path: Path, place: int, line: str) -> tuple[str, list[str]]:
     """The name and the three numbers of a line."""
+    if _COMMAS.search(line):
+        raise UserError(f"{path}, line {place}: decimal commas; write decimal points")
     words = re.split(r"[\s,;]+", line)
     numbers = words[-3:]
     if len(numbers) < 3 or any(number(word) is None for word in numbers):
@@ -92,10 +96,16 @@ def _row(path: Path, place: int, line: str) -> tuple[str, list[str]]:
     name = re.sub(rf"(?:^|[\s,;]+){tail}$", "", line).strip()
     if len(name) > 1 and name[0] == name[-1] and name[0] in "\"'":
         name = name[1:-1].strip()
-    if name and all(number(word) is not None for word in re.split(r"[\s,;]+", name)):
+    if _EXTRA.search(name):
+        raise UserError(f"{path}, line {place}: numbers besides a picture's name and x y z")
+    # Whole numbers may name lamps; `x y z` and a strength begins with decimals.
+    if (
+        name
+        and whole(name) is None
+        and all(number(word) is not None for word in re.split(r"[\s,;]+", name))
+    ):
         raise UserError(
             f"{path}, line {place}: {len(words)} numbers; expected a picture's name and x y z"
-            + (", with decimal points" if "," in line else "")
         )
     return one_form(name), numbers
 

@@ -168,8 +168,11 @@ def chosen_lamps(names: Sequence[str], chosen: str, path: Path) -> list[int]:
         places = [names.index(word) for word in words]
     else:
         numbers = [whole(word) for word in words]
+        # Where names are numbers, but not the lamps' places, only names are clear.
+        clear = all(whole(name) in (None, place) for place, name in enumerate(names, 1))
         for word, place in zip(words, numbers, strict=True):
-            if place is None or not 1 <= place <= len(names):
+            known_name = not clear and word in names
+            if not known_name and (place is None or not clear or not 1 <= place <= len(names)):
                 known = [name or str(i) for i, name in enumerate(names, 1)]
                 shown = ", ".join(known[:8]) + (", ..." if len(known) > 8 else "")
                 raise UserError(f"{path}: no lamp {word!r}; it has {len(names)}: {shown}")

@@ -7,6 +7,7 @@ import pytest
 
 from psface.captures.capture import Capture, Refusal
 from psface.captures.ingest_params import ManifestParams
+from psface.captures.layouts.manifest import LANDMARK_COLUMNS
 from psface.errors import UserError
 from psface.rig.rig import Camera, Lamp, Rig, write_rig
 from tests.shapes import FOUR_LIGHTS
@@ -333,7 +334,7 @@ AIDES = {
         "frames/mask.png: a mask with an alpha channel; save it as grey",
     ),
     "mask of another size": (("mask", np.full((9, 9), 255, np.uint8)), "mask.png: not of the fra"),
-    "empty mask": (("mask", np.zeros((SIZE, SIZE), np.uint8)), "mask.png: an empty mask; paint"),
+    "empty mask": (("mask", np.zeros((SIZE, SIZE), np.uint8)), "mask.png: an empty mask, whose"),
 }
 
 
@@ -343,3 +344,53 @@ def test_bad_pictures_of_a_role(written, aide, reason):
     written.aide(*aide)
     item = written.run()
     assert isinstance(item, Refusal) and reason in item.reason and "\n" not in item.reason
+
+
+@pytest.mark.parametrize("role", ["ambient", "mask"])
+@pytest.mark.parametrize("column", ["light_x", "lamp", "intensity"])
+def test_pictures_of_no_lamp_have_no_light(written, role, column):
+    written.lit()
+    dark = np.zeros((SIZE, SIZE), np.uint8)
+    written.aide(role, dark if role == "ambient" else dark + 255)
+    assert isinstance(written.run(), Capture)
+    written.rows[-1][column] = 0
+    refused(written.run(), f"line 6 is {role}, which has no light; leave its {column} empty")
+
+
+def test_landmarks_are_those_of_the_first_frame(written):
+    written.lit()
+    points = dict(zip(LANDMARK_COLUMNS, [20, 20, 40, 20, 30, 30, 22, 40, 38, 40], strict=True))
+    written.aide("mask", np.full((SIZE, SIZE), 255, np.uint8))  # has none
+    written.rows[0] |= points
+    assert written.run().landmarks.ravel().tolist() == list(points.values())
+    written.rows[0]["nose_y"] = ""
+    refused(written.run(), "landmarks in line 2 are incomplete; give all ten or none")
+    for row in written.rows:
+        row.pop("nose_y", None)
+    with pytest.raises(UserError, match=r"no column nose_y; give all landmarks or none"):
+        written.run()
+
+
+@pytest.mark.parametrize("strength", [1e300, 1e-300, 1e9, 1e-4])
+def test_strengths_that_cannot_be_together_are_refused(written, strength):
+    written.lit()
+    written.add(("intensity",), [1, strength, 1, 1])
+    item = written.run()
+    assert isinstance(item, Refusal) and "\n" not in item.reason
+    assert "times as strong as light" in item.reason or "not a number below 1e+12" in item.reason
+
+
+def test_a_frame_named_as_another_s_lamp_is_lit_as_the_manifest_says(written):
+    written.add(("lamp",), ["bad1", "bad0", "bad2", "bad3"])
+    assert written.run(lamps(("bad0", "bad1", "bad2", "bad3"))).lights[0] == pytest.approx(
+        FOUR_LIGHTS[1]
+    )
+
+
+def test_positions_without_a_unit_are_no_attributes(written):
+    written.lit()
+    written.add(("position_x", "position_y", "position_z"), PLACES)
+    with pytest.raises(
+        UserError, match=r"column position_x, without a unit; call it position_x_mm"
+    ):
+        written.run()

@@ -47,7 +47,11 @@ def test_help_is_answered_and_unknown_options_are_refused(name, tmp_path, monkey
         ("import a.lp --out rig --size 1300", "'1300' is not a size such as 1300x866"),
         ("import a.lp --out rig --size 0x866", "'0x866' is not a size"),
         ("import a.lp --out rig --response sRGB", "'sRGB' is not linear, srgb or gamma:2.2"),
-        ("import a.lp --out rig --distance-mm 0", "0.0 is not in the range x>0"),
+        ("import a.lp --out rig --response gamma:9", "'gamma:9' is not linear, srgb or gamma:2.2"),
+        ("import a.lp --out rig --distance-mm 0", "'0' is not a length in mm"),
+        ("import a.lp --out rig --distance-mm nan", "'nan' is not a length in mm"),
+        ("import a.lp --out rig --distance-mm 0.7", "0.7 mm: are these metres? give mm"),
+        ("calibrate a --out rig --ball-diameter-mm 0.06", "0.06 mm: are these metres? give mm"),
         ("export rig", "Missing option '--lp'"),
         ("show", "Missing argument 'RIG'"),
     ],
@@ -92,7 +96,8 @@ def test_import_of_distant_lamps(tmp_path, capsys):
     assert "folders of the pictures left out" in said and "2 distant lamps" in said
     rig = read_rig(tmp_path / "rig")
     assert rig.lamps[0].intensity == 2 and rig.camera.response.gamma == 2.2
-    assert psface(*typed, "--lengths", "direction") == 0  # again, over the first
+    refused(capsys, "rig.json is in it; give --force", *typed, "--lengths", "direction")
+    assert psface(*typed, "--lengths", "direction", "--force") == 0
     assert read_rig(tmp_path / "rig").lamps[0].intensity == 1
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from psface.errors import UserError
-from psface.rig.calibration.ball_outline import balls_of_mask, find_balls, sharpened
+from psface.rig.calibration.ball_outline import balls_of_mask, checked, find_balls
 from psface.rig.rig import Camera
 from tests.simulated_balls import CAMERA, ball, distant_lamps, pictures
 
@@ -54,13 +54,29 @@ def test_nothing_is_found_where_nothing_is():
 def test_a_mask_that_is_a_pixel_off_is_corrected_by_the_outline():
     frame = cv2.GaussianBlur(np.where(disc(80, 60, 50), 0.02, 0.1).astype(np.float32), (0, 0), 0.7)
     [rough] = balls_of_mask(disc(81, 59, 50.5), Camera(), PATH)
-    sharp = sharpened(rough, np.stack([frame] * 3))
+    sharp = checked(rough, np.stack([frame] * 3), True, PATH)
     assert (sharp.x, sharp.y, sharp.radius) == pytest.approx((80, 60, 50), abs=0.2)
     [exact] = balls_of_mask(disc(80.1, 60, 50), Camera(), PATH)
-    assert sharpened(exact, np.stack([frame] * 3)) == exact
+    assert checked(exact, np.stack([frame] * 3), True, PATH) == exact
 
 
 def test_noise_does_not_correct_a_mask():
     noise = np.random.default_rng(0).uniform(0, 0.02, (3, 120, 160)).astype(np.float32)
     [rough] = balls_of_mask(disc(80, 60, 40), Camera(), PATH)
-    assert sharpened(rough, noise) == replace(rough)
+    assert checked(rough, noise, True, PATH) == replace(rough)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [disc(86, 60, 50), disc(80, 60, 45), disc(80, 60, 57), disc(62, 50, 40)],
+    ids=["shifted", "small", "large", "another's"],
+)
+def test_a_mask_that_is_far_off_is_refused(wrong):
+    dark = cv2.GaussianBlur(np.where(disc(80, 60, 50), 0.02, 0.1).astype(np.float32), (0, 0), 0.7)
+    bright = cv2.GaussianBlur(np.where(disc(80, 60, 50), 0.8, 0.05).astype(np.float32), (0, 0), 0.7)
+    [rough] = balls_of_mask(wrong, Camera(), PATH)
+    for frame, mirror in ((dark, True), (bright, False)):
+        with pytest.raises(
+            UserError, match=r"px off the ball, .* at \(80, 60\) with a radius of 50"
+        ):
+            checked(rough, np.stack([frame] * 3), mirror, PATH)

@@ -71,6 +71,29 @@ def test_folders_that_cannot_be_used(folder, change, said):
         read_ball_pictures(folder, Camera())
 
 
+def test_an_ambient_frame_with_a_lamp_on_is_found_by_the_places_that_it_lights(folder):
+    taken = simulate_balls([ball()], distant_lamps(), CAMERA, BallLook())
+    place = write_pictures(folder.parent / "other", taken)
+    (place / "lamp7.png").rename(place / "ambient.png")
+    with pytest.raises(UserError, match=r"is ambient\.png the frame with all lamps off"):
+        read_ball_pictures(place, Camera())
+
+
+def test_pictures_for_viewing_need_a_response(folder):
+    for path in folder.glob("[0-9].png"):
+        cv2.imwrite(str(path.with_suffix(".jpg")), cv2.imread(str(path)))
+        path.unlink()
+    with pytest.raises(UserError, match=r"\.jpg: a JPEG, .*name the camera's .* as --response"):
+        read_ball_pictures(folder, Camera())
+    assert len(read_ball_pictures(folder, Camera(response="srgb")).names) > 2
+
+
+def test_a_mask_of_ones_instead_of_white(folder):
+    cv2.imwrite(str(folder / "mask.png"), np.ones((200, 240), np.uint8))
+    with pytest.raises(UserError, match=r"mask\.png: no ball .* is 0% of white"):
+        read_ball_pictures(folder, Camera())
+
+
 def test_a_file_is_no_folder(tmp_path):
     with pytest.raises(UserError, match="not a folder"):
         read_ball_pictures(tmp_path / "nothing", Camera())

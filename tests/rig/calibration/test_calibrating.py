@@ -1,4 +1,5 @@
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -6,8 +7,10 @@ import pytest
 
 from psface.captures.images import read_frame
 from psface.errors import UserError
+from psface.rig.calibration.ball_outline import balls_of_mask
 from psface.rig.calibration.ball_pictures import read_ball_pictures
 from psface.rig.calibration.calibrating import BallSizes, calibrate_rig
+from psface.rig.calibration.mirror_ball import find_highlights
 from psface.rig.rig import Camera
 from psface.simulate.balls import BallLook, SimulatedBall
 from psface.vectors import angles
@@ -24,6 +27,7 @@ from tests.simulated_balls import (
 )
 
 DIAMETER = 120.0
+MASK = Path("mask.png")
 PLACES = (SimulatedBall((-130, 50, -1000), 60), SimulatedBall((130, -50, -960), 60))
 SIZES = BallSizes(DIAMETER)
 
@@ -107,6 +111,46 @@ def test_other_lamps_on_the_matte_ball_are_refused():
     matte = pictures([ball()], turned, folder="matte")
     with pytest.raises(UserError, match=r"matte: its lamps are \d+ degrees from those of the"):
         calibrate_rig([mirror], CAMERA, matte=matte)
+
+
+def test_two_pictures_out_of_order_are_refused_though_the_others_agree():
+    mirror = pictures([ball(True)], distant_lamps(), folder="mirror")
+    matte = pictures([ball()], distant_lamps(), folder="matte")
+    frames = matte.frames[[0, 5, 2, 3, 4, 1, 6, 7]]
+    with pytest.raises(UserError, match=r"matte/lamp[15]\.png: its lamp is \d+ degrees from that"):
+        calibrate_rig([mirror], CAMERA, matte=replace(matte, frames=frames))
+
+
+def test_pictures_too_dark_for_shading_are_refused():
+    taken = pictures([ball()], distant_lamps())
+    dark = replace(taken, frames=(np.round(taken.frames * 255 * 0.03) / 255).astype(np.float32))
+    with pytest.raises(UserError, match=r"lamp0\.png: only \d levels of grey on the ball"):
+        calibrate_rig([dark], CAMERA)
+
+
+def test_a_mirror_taken_for_matte_is_refused():
+    mirror = pictures([ball(True)], distant_lamps(), folder="mirror")
+    other = replace(mirror, folder=Path("other"))
+    with pytest.raises(UserError, match="mirror: a mirror ball by its looks; give pictures of a"):
+        calibrate_rig([mirror], CAMERA, "matte")
+    with pytest.raises(UserError, match="other: a mirror ball by its looks"):
+        calibrate_rig([mirror], CAMERA, matte=other)
+
+
+def test_what_one_mirror_ball_cannot_tell_is_noted():
+    taken = pictures([replace(PLACES[0], mirror=True)], near_lamps(), NEAR_CAMERA)
+    x, y = find_highlights(taken, balls_of_mask(taken.mask, NEAR_CAMERA, MASK)[0]).points[2]
+    cv2.circle(taken.frames[2], (round(x) + 3, round(y)), 4, 20.0, -1)
+    notes = calibrate_rig([taken], NEAR_CAMERA, sizes=SIZES).notes
+    assert any("positions need mirror balls in two places" in note for note in notes)
+    assert [note[:28] for note in notes if "as large" in note] == ["the highlight of lamp2.png i"]
+
+
+def test_a_focal_length_in_mm_is_refused():
+    [first, _] = near(True, near_lamps())
+    for focal in (50.0, 1e6):
+        with pytest.raises(UserError, match=r"--focal-px: camera: a focal length of .*give pixels"):
+            calibrate_rig([first], Camera(focal_px=(focal, focal)), sizes=SIZES)
 
 
 def replace_direction(lamp, other):

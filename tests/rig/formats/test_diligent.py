@@ -61,8 +61,8 @@ def test_lengths(tmp_path):
         ({"light_intensities": "1 1 1\n"}, "light_intensities.txt: 1 lines, .*has 2"),
         ({"light_intensities": "1 1 1\n1\n"}, "line 2: 1 numbers, expected 3"),
         ({"light_intensities": "1 1\n1 1\n"}, "line 1: 2 numbers, expected 1 or 3"),
-        ({"light_intensities": "1 1 1\n1 0 1\n"}, "lamps.2.intensity"),
-        ({"light_intensities": "1 1 1\n1 -1 1\n"}, "lamps.2.intensity"),
+        ({"light_intensities": "1 1 1\n1 0 1\n"}, r"intensities\.txt: lamp 002\.png has"),
+        ({"light_intensities": "1 1 1\n1 -1 1\n"}, r"intensities\.txt: lamp 002\.png has"),
         ({"filenames": "a.png\na.png\n"}, "two lamps of one name"),
     ],
 )

@@ -81,7 +81,11 @@ def test_rows_without_names(read, tmp_path):
         ("1\nleft.jpg 0 0 inf\n", "line 2: .*does not end in three numbers"),
         ("1\nleft.jpg 0 0 one\n", "line 2: .*does not end in three numbers"),
         ("1\n1 2 0 0 1\n", "line 2: 5 numbers; expected a picture's name and x y z"),
-        ("1\n0,5 0,5 0,7\n", "line 2: 6 numbers; .* with decimal points"),
+        ("1\na.jpg 1 0 0 1\n", "line 2: numbers besides a picture's name"),
+        ("1\n0.5 0.5 0.7 1\n", "line 2: 4 numbers; expected a picture's name and x y z"),
+        ("1\n0,5 0,5 0,7\n", "line 2: decimal commas; write decimal points"),
+        ("1\na.jpg 0,5 -0,5 0,7\n", "line 2: decimal commas; write decimal points"),
+        ("1\na.jpg;0,5;0,5;0,7\n", "line 2: decimal commas; write decimal points"),
         ("1\n#a.jpg 0 0 1\n", "line 2: a comment or a lamp"),
         ("2\na.jpg 0 0 1\na.jpg 0 0 1\n", "two lamps of one name"),
         ("1\na.jpg 0 0 -1\n", "lamp a.jpg is behind the face"),
@@ -94,6 +98,18 @@ def test_what_cannot_be_is_refused_in_a_line(read, tmp_path, text, complaint):
     with pytest.raises(UserError, match=complaint) as refused:
         read(text)
     assert "\n" not in str(refused.value) and str(tmp_path / "dome.lp") in str(refused.value)
+
+
+def test_lamps_named_by_numbers_as_psface_names_pictures(read, tmp_path):
+    text = "3\n00 0 0 1\n01 0 0.6 0.8\n02 0.6 0 0.8\n"
+    rig, _ = read(text)
+    assert rig.names == ("00", "01", "02")
+    write_lp(tmp_path / "dome.lp", rig, rig.names)
+    assert import_rig(tmp_path / "dome.lp")[0].directions() == pytest.approx(rig.directions())
+    assert read(text, lamps="02,00")[0].names == ("02", "00")
+    for chosen in ("1,2", "1,02"):  # the first and the second, or 01 and 02?
+        with pytest.raises(UserError, match=r"no lamp '1'; it has 3: 00, 01, 02"):
+            read(text, lamps=chosen)
 
 
 def test_lengths_mean_what_the_user_says(read):
