@@ -9,16 +9,16 @@ import numpy as np
 from psface.captures.capture import Pixels
 from psface.detect.face import Face
 from psface.errors import UserError
-from psface.faces.alignment import crop_image, similarity
+from psface.faces.alignment import crop_image, face_oval, similarity
+from psface.faces.crop_lights import crop_lights
 from psface.faces.crop_params import CropParams
-from psface.faces.lamp_check import LampTrust, check_lamps, turned_lights
+from psface.faces.lamp_check import LampTrust, check_lamps
 from psface.faces.locate import find_face, find_faces
-from psface.faces.map_crops import crop_maps, face_oval
+from psface.faces.map_crops import crop_maps
 from psface.faces.modalities import Map
+from psface.faces.stored_planes import stored_pixels
 from psface.stereo.map_files import Maps
 from psface.stereo.registration import align
-
-BRIGHTNESS = 0.45  # of a picture's range
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,7 @@ class Crop:
         is already a crop, "given" if the landmarks came with the capture.
     planes : dict of str to (C, size, size) float16
         By map; pictures have only ``raw``. ``frames`` are ordered by the azimuth of their lights.
+        Pictures and frames of eight bits have no more here (`psface.faces.stored_planes`).
     trust : LampTrust or None
         What the face tells about the lights of a capture.
     """
@@ -87,26 +88,26 @@ def crop_at(
     matrix = similarity(face.landmarks, size)
     kept = face_oval(size) if params.oval else np.ones((size, size), bool)
     frames = np.stack([crop_image(frame, matrix, size) * kept for frame in pixels.grey])
-    planes: dict[Map, np.ndarray] = {"raw": frames[:1]}
+    planes: dict[Map, np.ndarray] = {}
     trust = None
     if maps is not None:
         valid = (crop_image(maps.mask, matrix, size) > 0.5) & kept
         landmarks = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
-        trust = check_lamps(frames, turned_lights(pixels.lights, matrix), valid, landmarks)
+        trust = check_lamps(frames, crop_lights(pixels, maps, matrix, size), valid, landmarks)
+    raw = frames[:1]
     if params.colour:
         assert pixels.colour is not None
-        planes["raw"] = np.moveaxis(crop_image(pixels.colour, matrix, size), -1, 0) * kept
-    if params.even_exposure:
-        planes["raw"] = _evenly_exposed(planes["raw"], kept)
-        frames = np.stack([_evenly_exposed(frame, kept) for frame in frames])
+        raw = np.moveaxis(crop_image(pixels.colour, matrix, size), -1, 0)
+    planes["raw"] = stored_pixels(raw, kept, params, pixels.eight_bit)
     if maps is not None:
         cropped = crop_maps(maps, matrix, kept)
         by_azimuth = np.argsort(np.arctan2(pixels.lights[:, 1], pixels.lights[:, 0]), kind="stable")
+        each = [stored_pixels(f[None], kept, params, pixels.eight_bit) for f in frames[by_azimuth]]
         planes |= {
             "albedo": cropped.albedo[None],
             "normalmap": cropped.normal,
             "depthmap": cropped.depth[None],
-            "frames": frames[by_azimuth],
+            "frames": np.concatenate(each),
         }
     halves = {name: plane.astype(np.float16) for name, plane in planes.items()}
     return Crop(face, found_on, halves, trust)
@@ -115,9 +116,3 @@ def crop_at(
 def registered(pixels: Pixels, shifts: np.ndarray) -> Pixels:
     """Return a capture with its frames (n, H, W) moved back by their shifts (n, 2)."""
     return replace(pixels, grey=align(pixels.grey, shifts))
-
-
-def _evenly_exposed(image: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """Scale a crop (..., size, size) to the mean `BRIGHTNESS` where ``kept``, since light and
-    exposure differ between cameras."""
-    return image * (BRIGHTNESS / max(float(image[..., kept].mean()), 1e-3))

@@ -6,8 +6,9 @@ explains.
 
 What one capture cannot tell: lights that are all turned together look like a turned head (normals
 of real heads differ by several degrees in pitch), and lights that are all more oblique like a
-flatter face, as does a camera's curve; see `psface.faces.rig_check`. Thresholds were set by hand on
-simulated captures and Extended Yale B, none held back; `psface measure trust` measures them.
+flatter face, as does a camera's curve; see `psface.faces.rig_check`. What is looked at, and the
+thresholds, were chosen on simulated captures and Extended Yale B, most of them on every other
+person, some on all; `psface measure trust` measures what they find.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from psface.faces.alignment import face_oval
 from psface.faces.lamp_hypotheses import (
     FacePixels,
     Lights,
@@ -25,7 +27,6 @@ from psface.faces.lamp_hypotheses import (
     normals_under,
     seen_directions,
 )
-from psface.faces.map_crops import face_oval
 from psface.faces.mean_face import (
     ROUNDS,
     SIDE,
@@ -34,7 +35,7 @@ from psface.faces.mean_face import (
     read_mean_face,
     turn_between,
 )
-from psface.stereo.normals import SHADOW
+from psface.stereo.trust.stereo_check import dim_light
 from psface.stereo.trust.trust_warning import TrustWarning
 
 FEWEST = 80  # pixels: with fewer, nothing is said
@@ -44,11 +45,13 @@ SHORTLIST = 8  # hypotheses that are fitted robustly
 MARGIN = 0.13  # of a score, by which other lights must explain the face better
 RIVAL = 0.04  # another remedy within this of the best one is named as well
 SAME = 5.0  # degrees: hypotheses whose normals differ by less are one
+DARKEST = 0.01  # quantile of pixels
 OUTLIER = 45.0  # degrees between a normal and the mean face's
-FLAT, STEEP = 0.45, -0.85  # log of how much the normals are too flat or steep, summed over x and y
+FLAT, STEEP = 0.35, -0.85  # log of how much the normals are too flat or steep, summed over x and y
 TURNED = 28.0  # degrees
-DECODED = 2.2  # exponent that undoes a usual camera's curve
-CURVED = -0.62  # log of the misfit over that after decoding: above, a curve is likelier than lamps
+# A face with such bright shadows (`DIM`) and so little contrast is flat by a camera's curve, not by
+# wrong lamps; with less than `VERY_EVEN`, whatever its shape.
+DIM, EVEN, VERY_EVEN = 0.085, 0.3, 0.17
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,10 @@ class LampTrust:
         beyond what its landmarks say.
     stretch : (2,) tuple
         Log of how much too flat the normals are along x and y: beyond 0, a mean face is steeper.
+    contrast : float
+        Spread of the log of albedo over the face.
+    darkest : float
+        The least light of any lamp in the darkest places, over their albedo.
     warnings : tuple of TrustWarning
     """
 
@@ -84,6 +91,8 @@ class LampTrust:
     margin: float
     turn: tuple[float, ...]
     stretch: tuple[float, ...]
+    contrast: float
+    darkest: float
     warnings: tuple[TrustWarning, ...]
 
 
@@ -100,8 +109,9 @@ def check_lamps(
     ----------
     frames : (n, S, S) float32
         Registered, linear, cropped to the template.
-    lights : (n, 3) float64
-        Direction times strength at the face, turned into the crop (`turned_lights`).
+    lights : (n, 3) or (n, 3, SIDE, SIDE)
+        Direction times strength at the face or at each pixel of a crop of `SIDE`, turned into the
+        crop (`psface.faces.crop_lights`).
     valid : (S, S) bool, optional
         Where the frames show the face; where any is above 0, if not given.
     landmarks : (5, 2), optional
@@ -116,14 +126,15 @@ def check_lamps(
     covered = (_shrunk(inside) > 0.99) & face_oval(SIDE) & face.seen
     pixels = face_pixels(small, covered)
     given = np.asarray(lights, dtype=np.float64)
+    middle = given if given.ndim == 2 else given[:, :, covered].mean(axis=2)
     as_given = Lights(tuple(range(len(given))))
     if pixels.places.size < FEWEST:
         nan = float("nan")
         return LampTrust(
-            _plain(given), pixels.places.size, nan, as_given.order, "", 0.0, (nan,) * 3,
-            (nan, nan), (),
+            _plain(middle), pixels.places.size, nan, as_given.order, "", 0.0, (nan,) * 3,
+            (nan, nan), nan, nan, (),
         )  # fmt: skip
-    tried, scores, normals = _scored(pixels, given, face)
+    tried, scores, normals = _scored(pixels, given, middle, face)
     best = int(np.argmin(scores))
     turn, stretch = _shape(normals[0], pixels, face)
     if landmarks is not None:
@@ -132,11 +143,12 @@ def check_lamps(
     margin = float(scores[0] - scores[best])
     if _angle(normals[best], normals[0]) < SAME:
         best, margin = 0, 0.0
+    contrast, darkest = _contrast(pixels, given, normals[0])
     warnings = _order_warnings(tried, scores, normals, best, margin)
     if not warnings:
-        warnings = _shape_warnings(pixels, given, turn, stretch)
+        warnings = _shape_warnings(turn, stretch, contrast if darkest > DIM else np.inf)
     return LampTrust(
-        lights=_plain(given),
+        lights=_plain(middle),
         pixels=pixels.places.size,
         score=float(scores[0]),
         order=tried[best].order,
@@ -144,24 +156,10 @@ def check_lamps(
         margin=margin,
         turn=tuple(turn.tolist()),
         stretch=tuple(stretch.tolist()),
+        contrast=contrast,
+        darkest=darkest,
         warnings=tuple(warnings),
     )
-
-
-def turned_lights(lights: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Turn lights (n, 3) as the similarity (2, 3) of `psface.faces.alignment` turns the image.
-
-    Examples
-    --------
-    A crop that turns the image clockwise by 90 degrees turns a light from above to the right:
-
-    >>> turned_lights(np.array([[0, 1, 0]]), np.array([[0, -1, 0], [1, 0, 0]])).tolist()
-    [[1.0, 0.0, 0.0]]
-    """
-    cos, sin = matrix[0, 0], matrix[1, 0]
-    size = float(np.hypot(cos, sin))
-    turn = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, size]]) / size
-    return lights @ turn.T
 
 
 def _shrunk(plane: np.ndarray) -> np.ndarray:
@@ -175,14 +173,21 @@ def _plain(lights: np.ndarray) -> tuple[tuple[float, ...], ...]:
 
 
 def _scored(
-    pixels: FacePixels, given: np.ndarray, face: MeanFace
+    pixels: FacePixels, given: np.ndarray, middle: np.ndarray, face: MeanFace
 ) -> tuple[list[Lights], np.ndarray, np.ndarray]:
-    """Hypotheses, their scores (h,) and their normals (h, 3, P)."""
+    """Hypotheses, their scores (h,) and their normals (h, 3, P).
+
+    Lights that differ between pixels cost more: only the likeliest hypotheses by the lights in the
+    ``middle`` (n, 3) are solved with them.
+    """
     mean = face.mean.reshape(3, -1)[:, pixels.places].astype(np.float64)
-    tried = candidates(given, seen_directions(pixels, mean, given.sum(axis=0)))
-    normals, misfit = normals_under(pixels, np.stack([h.vectors(given) for h in tried]))
+    tried = candidates(middle, seen_directions(pixels, mean, middle.sum(axis=0)))
+    normals, misfit = normals_under(pixels, np.stack([h.vectors(middle) for h in tried]))
     scores = _scores(normals, misfit, pixels, face, 1)
     first = np.unique(np.append(np.argsort(scores)[:SHORTLIST], 0))
+    if given.ndim > 2:
+        lights = np.stack([tried[i].vectors(given) for i in first])
+        normals[first], misfit[first] = normals_under(pixels, lights)
     refined = np.full(len(tried), np.inf)
     refined[first] = _scores(normals[first], misfit[first], pixels, face, ROUNDS)
     return tried, refined, normals
@@ -251,15 +256,29 @@ def _shape(
     return turn_between(mean, seen), np.log(steeper[:2] / steeper[2])
 
 
-def _shape_warnings(
-    pixels: FacePixels, given: np.ndarray, turn: np.ndarray, stretch: np.ndarray
-) -> list[TrustWarning]:
+def _contrast(pixels: FacePixels, given: np.ndarray, normals: np.ndarray) -> tuple[float, float]:
+    """Contrast and darkest places under the given lights; a camera's curve halves the one, since
+    brows and lips are then hardly darker than skin, and lifts the other."""
+    light = given[..., None] if given.ndim == 2 else _at(given, pixels)
+    shading = np.maximum((light * normals).sum(axis=1), 0) * pixels.used
+    albedo = (pixels.intensity * shading).sum(axis=0) / np.maximum((shading**2).sum(axis=0), 1e-9)
+    albedo = np.maximum(albedo, 1e-9)
+    least = dim_light((pixels.intensity / np.linalg.norm(light, axis=1)).T)
+    return float(np.log(albedo).std()), float(np.quantile(least / albedo, DARKEST))
+
+
+def _at(lights: np.ndarray, pixels: FacePixels) -> np.ndarray:
+    """Lights (n, 3, S, S) at the pixels, (n, 3, P)."""
+    return lights.reshape(*lights.shape[:2], -1)[..., pixels.places]
+
+
+def _shape_warnings(turn: np.ndarray, stretch: np.ndarray, contrast: float) -> list[TrustWarning]:
     total = float(stretch.sum())
     times = f"{np.exp(abs(total) / 2):.1f} times too"
-    if total > FLAT:
-        message = f"the face is {times} flat"
+    if total > FLAT or contrast < VERY_EVEN:
+        message = f"the face is {times} flat" if total > FLAT else "the face has little contrast"
         curve = "set the rig's camera.response (srgb for most) or record linear frames"
-        if _is_curved(pixels, given):
+        if contrast < EVEN:
             remedy = f"{curve}; if they are linear, calibrate the rig again"
             return [TrustWarning("not-linear", message, remedy)]
         remedy = f"calibrate the rig again: its lamps seem nearer to the axis; or {curve}"
@@ -272,18 +291,3 @@ def _shape_warnings(
         remedy = "calibrate the rig again, unless the head is turned or bowed that far"
         return [TrustWarning("lamps-stale", message, remedy)]
     return []
-
-
-def _is_curved(pixels: FacePixels, given: np.ndarray) -> bool:
-    """Whether undoing a usual camera's curve does not make the frames contradict each other.
-
-    Three lamps cannot: any three frames can be explained.
-    """
-    decoded = pixels.intensity**DECODED
-    lit = decoded >= SHADOW * decoded.max(axis=0)
-    _, before = normals_under(pixels, given[None])
-    _, after = normals_under(FacePixels(decoded, pixels.used & lit, pixels.places), given[None])
-    if np.isfinite(before).sum() < FEWEST // 2 or np.isfinite(after).sum() < FEWEST // 2:
-        return True
-    misfit, decoded_misfit = (np.nanquantile(m, TYPICAL) + LEAST_MISFIT for m in (before, after))
-    return bool(np.log(misfit / decoded_misfit) > CURVED)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from itertools import combinations, permutations
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from psface.stereo.normals import SATURATED, SHADOW
 
@@ -31,8 +30,15 @@ class Lights:
     flip: str = ""
 
     def vectors(self, given: np.ndarray) -> np.ndarray:
-        """The lights (n, 3) so read."""
-        return given[list(self.order)] @ FLIPS[self.flip]
+        """The lights (n, 3), or those at each pixel (n, 3, S, S), so read.
+
+        Where near lamps change sides, so does the side of the face that they are close to.
+        """
+        lights = given[list(self.order)]
+        if lights.ndim == 2:
+            return lights @ FLIPS[self.flip]
+        lights = lights * np.diag(FLIPS[self.flip])[:, None, None]
+        return np.flip(lights, tuple({"x": 3, "y": 2}[axis] for axis in self.flip))
 
     def remedy(self) -> str:
         """What is to be changed, in words; empty if nothing is.
@@ -65,7 +71,10 @@ def candidates(given: np.ndarray, seen: np.ndarray | None) -> list[Lights]:
     same = tuple(range(n))
     orders = dict.fromkeys([same, *_orders(n)])
     if n > ALL_ORDERS and seen is not None:
-        alike = (seen / np.linalg.norm(seen, axis=1, keepdims=True)) @ given.T
+        from scipy.optimize import linear_sum_assignment  # takes long to load
+
+        length = np.linalg.norm(seen, axis=1, keepdims=True)  # 0 of a lamp that stayed dark
+        alike = (seen / np.maximum(length, 1e-9)) @ given.T
         orders[tuple(int(lamp) for lamp in linear_sum_assignment(-alike)[1])] = None
     return [Lights(order) for order in orders] + [Lights(same, flip) for flip in FLIPS if flip]
 
@@ -105,8 +114,7 @@ def face_pixels(frames: np.ndarray, valid: np.ndarray) -> FacePixels:
 
 
 def normals_under(pixels: FacePixels, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least squares under several sets of lights (h, n, 3), at little cost: pixels that the same
-    lamps reach share their inverses.
+    """Least squares under several sets of lights, (h, n, 3) or at each pixel (h, n, 3, S, S).
 
     Returns
     -------
@@ -114,6 +122,14 @@ def normals_under(pixels: FacePixels, lights: np.ndarray) -> tuple[np.ndarray, n
     misfit : (h, P)
         Relative residual; NaN where only three lamps are used.
     """
+    scaled, misfit = (_everywhere if lights.ndim == 3 else _at_pixels)(pixels, lights)
+    length = np.linalg.norm(scaled, axis=1, keepdims=True)
+    return scaled / np.maximum(length, 1e-9), misfit
+
+
+def _everywhere(pixels: FacePixels, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normals times albedo and misfits under lights (h, n, 3), at little cost: pixels that the same
+    lamps reach share their inverses."""
     count, total = len(lights), pixels.places.size
     scaled, misfit = np.zeros((count, 3, total)), np.full((count, total), np.nan)
     patterns, which = np.unique(pixels.used.T, axis=0, return_inverse=True)
@@ -127,8 +143,22 @@ def normals_under(pixels: FacePixels, lights: np.ndarray) -> tuple[np.ndarray, n
         if used.sum() > 3:
             error = np.linalg.norm(chosen @ solved - seen, axis=1)
             misfit[:, here] = error / np.linalg.norm(seen, axis=0)
-    length = np.linalg.norm(scaled, axis=1, keepdims=True)
-    return scaled / np.maximum(length, 1e-9), misfit
+    return scaled, misfit
+
+
+def _at_pixels(pixels: FacePixels, lights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same under lights (h, n, 3, S, S)."""
+    light = np.moveaxis(lights.reshape(*lights.shape[:3], -1)[..., pixels.places], 3, 1)
+    used = pixels.used.T[..., None]  # (P, n, 1)
+    weighted, seen = light * used, pixels.intensity.T[..., None] * used
+    across = np.swapaxes(weighted, -1, -2)
+    gram = across @ weighted
+    gram += 1e-9 * np.trace(gram, axis1=-2, axis2=-1)[..., None, None] * np.eye(3)
+    scaled = np.linalg.solve(gram, across @ seen)
+    error = np.linalg.norm(weighted @ scaled - seen, axis=-2)[..., 0]
+    misfit = error / np.maximum(np.linalg.norm(seen, axis=-2)[..., 0], 1e-9)
+    misfit[:, pixels.used.sum(axis=0) == 3] = np.nan
+    return np.moveaxis(scaled[..., 0], -1, 1), misfit
 
 
 def seen_directions(pixels: FacePixels, normals: np.ndarray, overall: np.ndarray) -> np.ndarray:

@@ -9,32 +9,26 @@ import pytest
 
 from psface.captures.capture import Capture
 from psface.faces.lamp_check import LampTrust
-from psface.faces.trust_findings import Findings
-from psface.rig.rig import Camera, Lamp, Rig
+from psface.faces.trust_findings import Findings, Judged
 from psface.stereo.trust.trust_warning import TrustWarning
 from tests.shapes import FOUR_LIGHTS
 
 SOUND = LampTrust(
     lights=(), pixels=500, score=-1.0, order=(0, 1, 2, 3), flip="", margin=0.0,
-    turn=(-2.3, 2.4, -0.8), stretch=(0.0, -0.25), warnings=(),
+    turn=(-2.3, 2.4, -0.8), stretch=(0.0, -0.25), contrast=0.4, darkest=0.02, warnings=(),
 )  # fmt: skip
-CAMERA = Camera(width_px=100, height_px=100, focal_px=(100, 100))
-NEAR = Rig(
-    camera=CAMERA,
-    lamps=tuple(Lamp(position_mm=(x, 50, 0)) for x in (-99, 99, 200)),
-    distance_mm=500,
-)
 
 
-def codes(tmp_path, found: LampTrust, rig: Rig | None = None, people: int = 12) -> list[str]:
+def codes(tmp_path, found: LampTrust, people: int = 12) -> list[str]:
     findings = Findings(tmp_path)
     for number in range(people):
-        capture = Capture(f"p{number}", "s", ("a", "b", "c", "d"), FOUR_LIGHTS, rig=rig)
+        capture = Capture(f"p{number}", "s", ("a", "b", "c", "d"), FOUR_LIGHTS)
         findings.add(capture, json.dumps(asdict(found)))
-    of_rigs = findings.write(tmp_path / "trust.csv")
+    judged = findings.judged()
+    judged.write(tmp_path / "trust.csv")
     written = pd.read_csv(tmp_path / "trust.csv")
-    assert written["code"].tolist()[: len(of_rigs)] == [w.code for w in of_rigs]
-    return [warning.code for warning in of_rigs]
+    assert written["code"].tolist()[: len(judged.of_rigs)] == [w.code for w in judged.of_rigs]
+    return [warning.code for warning in judged.of_rigs]
 
 
 @pytest.mark.parametrize("turn", [(-2.3, 12.4, -0.8), (-14.0, 2.4, -0.8), (-2.3, 2.4, 4.0)])
@@ -44,17 +38,11 @@ def test_faces_that_are_all_turned_doubt_the_rig(tmp_path, turn):
     assert codes(tmp_path, SOUND) == []
 
 
-def test_faces_under_near_lamps_look_steep(tmp_path):
-    steep = replace(SOUND, stretch=(-0.2, -0.45))
-    assert codes(tmp_path, steep) == ["rig-stale"]
-    assert codes(tmp_path, steep, NEAR) == []
-
-
 def test_pictures_and_odd_findings_are_passed_over(tmp_path):
     findings = Findings(tmp_path)
     findings.add(Capture("p", "s", ("a",), np.empty((0, 3))), "")
     findings.add(Capture("p", "s", ("a", "b", "c", "d"), FOUR_LIGHTS), '{"of": "another version"}')
-    assert findings.write(tmp_path / "trust.csv") == [] and findings.doubtful == []
+    assert findings.judged() == Judged([], [])
 
 
 def test_the_worst_come_first(tmp_path):
@@ -64,4 +52,4 @@ def test_the_worst_come_first(tmp_path):
         found = replace(SOUND, warnings=(doubt,) * count)
         capture = Capture(name, "s", ("a", "b", "c", "d"), FOUR_LIGHTS)
         findings.add(capture, json.dumps(asdict(found)))
-    assert [capture.identity for capture, _ in findings.worst(5)] == ["two", "one"]
+    assert [capture.identity for capture, _ in findings.judged().worst(5)] == ["two", "one"]

@@ -14,7 +14,7 @@ from stages.stereo import stereo
 @pytest.fixture
 def swapped(simulated, settings, tmp_path, one_process, monkeypatch):
     """The table of two captures, the first of which has two frames swapped; and its maps."""
-    monkeypatch.setattr("stages.stereo.truth_metrics", lambda captures, params: {})
+    monkeypatch.setattr("stages.stereo.truth_metrics", lambda *_: {})
     root = tmp_path / "captures"
     for person in ("0001", "0002"):
         source = sorted((simulated / "Photometric_DB" / person).iterdir())[0]

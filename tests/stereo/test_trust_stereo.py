@@ -8,9 +8,10 @@ import pytest
 from psface.stereo.compute import foreground
 from psface.stereo.normals import photometric_stereo
 from psface.stereo.registration import align, register
-from psface.stereo.trust.fit_quality import fit_of, free_scales
+from psface.stereo.trust.fit_quality import fit_of
 from psface.stereo.trust.lit_cells import lit_cells
 from psface.stereo.trust.stereo_check import StereoTrust, check_stereo
+from psface.stereo.trust.strengths import free_scales
 from tests.shapes import FOUR_LIGHTS, lit, sphere
 
 STILL = np.zeros((4, 2))
@@ -134,6 +135,27 @@ def test_motion_clipping_and_missing_lamps():
     assert codes(far) == {"motion"} and far.motion_px == 11
     clipped = check_stereo(frames, np.ones(frames.shape, bool), FOUR_LIGHTS, mask, STILL)
     assert {"few-lamps"} <= codes(clipped) and clipped.clipped == 1
+
+
+def test_frames_too_dark_to_tell():
+    frames, mask = ball()
+    assert codes(check_stereo(0.02 * frames, None, FOUR_LIGHTS, mask, STILL)) == {"too-dark"}
+    assert "too-dark" not in codes(check_stereo(0.2 * frames, None, FOUR_LIGHTS, mask, STILL))
+
+
+def test_a_lamp_from_the_side_has_not_failed():
+    lights = np.vstack([FOUR_LIGHTS, [[0.6, 0, 0.8], [0.96, 0.1, 0.26]]])
+    frames, mask = ball(lights)
+    still = np.zeros((6, 2))
+    assert "failed-lamp" not in codes(check_stereo(frames, None, lights, mask, still))
+    frames[5] *= 0.02
+    assert codes(check_stereo(frames, None, lights, mask, still)) == {"failed-lamp"}
+
+
+def test_ambient_light_is_at_most_that_of_the_darkest_places(faces):
+    for frames, lights, shifts in faces:
+        trust = checked(planted("ambient", frames, lights), lights, shifts)
+        assert trust.ambient <= trust.ambient_bound
 
 
 @pytest.mark.parametrize("value", [0, 0.5, 1])

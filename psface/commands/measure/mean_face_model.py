@@ -15,10 +15,10 @@ import numpy as np
 
 from psface.config import Selection, load
 from psface.errors import UserError
-from psface.faces.alignment import TEMPLATE, crop_image, similarity
+from psface.faces.alignment import TEMPLATE, crop_image, face_oval, similarity
 from psface.faces.crop_params import CropParams
 from psface.faces.locate import find_face
-from psface.faces.map_crops import crop_maps, face_oval
+from psface.faces.map_crops import crop_maps
 from psface.faces.mean_face import ASSET, COMPONENTS, SIDE, MeanFace, learn_mean_face
 from psface.parallel import map_in_processes
 from psface.running import PATH

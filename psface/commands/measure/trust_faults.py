@@ -1,18 +1,17 @@
-"""``psface measure trust``: plant faults in captures, and count how many the trust checks find.
+"""``psface measure trust``: plant faults in captures, and count how many the trust checks name.
 
-Faults of the lights (order, signs, angles) and of the frames (a camera's curve, ambient light,
-exposure, failed lamps) are planted one at a time in registered frames. A fault is found if there is
-a warning of its kind; it is put right if the remedy gives normals within 6 degrees of the true
-ones, so that equivalent remedies count alike. The captures as they are give the false alarms.
+Faults are planted one at a time in registered frames or in their lights, and judged in three ways:
+one capture alone, one among others of its rig that are sound, and all of them. A fault is found if
+there is a warning of its kind, and right if the remedy is right: for wrong orders and signs, if it
+gives normals within 6 degrees of the true ones, so that equivalent remedies count alike; for
+others, if the warning's code is the first that `REMEDIES` names. The captures as they are give the
+false alarms.
 """
 
 from __future__ import annotations
 
-import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import partial
-from itertools import permutations
 from pathlib import Path
 
 import click
@@ -20,256 +19,180 @@ import numpy as np
 import pandas as pd
 
 from psface.captures.capture import Capture
-from psface.captures.ingest_params import IngestParams
-from psface.captures.layouts.layouts import reader
+from psface.captures.capture_table import read_captures
+from psface.commands.measure.planted_faults import NONE, Planted, planted
 from psface.config import Seed, Selection, load
 from psface.errors import UserError
-from psface.faces.alignment import crop_image, similarity
 from psface.faces.crop_params import CropParams
-from psface.faces.lamp_check import LampTrust, check_lamps, turned_lights
-from psface.faces.lamp_hypotheses import FLIPS, Lights
-from psface.faces.locate import find_face
-from psface.faces.map_crops import face_oval
+from psface.faces.rig_check import Checked, check_rig, rigs_of
 from psface.files import replacing
 from psface.parallel import map_in_processes
 from psface.running import PATH
-from psface.stereo.compute import foreground
-from psface.stereo.normals import photometric_stereo
-from psface.stereo.registration import align, register
-from psface.stereo.trust.stereo_check import check_stereo
+from psface.stereo.stereo_params import StereoParams
 from psface.stereo.trust.trust_warning import TrustWarning
 
+CAPTURES = Path("data/sessions.parquet")
 OUT = Path("reports/trust_measured.csv")
-SIDE = 64  # px of the crops
-ORDERS = 5  # tried per capture, at random
-GAMMA = 2.2
-AMBIENT, DIM, DEAD, NOISE = 0.05, 0.7, 0.03, 0.004
-SLANTS = (0.5, 0.7, 1.5)  # of the lights' sine from the axis
-RIGHT = 6.0  # degrees, as the mean over the directions of a face
-OUTLYING = 3.0  # degrees: a fault that changes normals less than this is not counted
+OTHERS = 39  # captures beside a capture, drawn from its rig
+OUTLYING = 3.0  # degrees: of faults that change normals by more, shares are given by themselves
 
-LIGHT_CODES = ("lamps-order", "lamps-flipped")
-EXPECTED = {
-    "gamma 1/2.2": ("not-linear", "lamps-stale"),
-    "ambient 5%": ("ambient",),
-    "ambient 10%": ("ambient",),
-    "failed lamp": ("failed-lamp",),
-    "one lamp twice": ("same-lamp",),
-    "lamp at 70%": ("lamp-strength",),
-    "auto-exposure": ("auto-exposure",),
-    **{f"slant x {slant:g}": ("lamps-stale", "not-linear") for slant in SLANTS},
+ORDERS = ("lamps-order", "lamps-flipped")
+STALE = ("lamps-stale", "lamp-strength"), ("not-linear",)
+# What is right to say of a fault, of a capture or, with "rig-" or "rig-lamp", of its rig; and what
+# finds it only.
+REMEDIES = {
+    "gamma": (("not-linear",), ("lamps-stale",)),
+    "ambient": (("ambient",), ("not-linear",)),
+    "failed lamp": (("failed-lamp",), ()),
+    "one lamp twice": (("same-lamp",), ()),
+    "lamp at": (("lamp-strength",), ("lamps-stale",)),
+    "auto-exposure": (("auto-exposure",), ("lamp-strength",)),
+    "slant": STALE,
+    "turned": STALE,
+    "one lamp moved": STALE,
 }
+OF_RIGS = {"rig-stale": "lamps-stale", "rig-strength": "lamp-strength"}
 
 
 class Sections(Selection):
     seed: Seed
-    ingest: IngestParams
     crop: CropParams
+    stereo: StereoParams
 
 
-@dataclass(frozen=True)
-class Row:
-    """One planted fault: ``change`` of the normals in degrees, and what came of it."""
-
-    fault: str
-    change: float
-    found: bool
-    right: bool
-    codes: tuple[str, ...]
-
-
-@click.command(epilog="Example: psface measure trust")
+@click.command(epilog="Example: psface measure trust --every 2")
 @click.option(
-    "--every", type=click.IntRange(1), default=1, show_default=True, help="Take every n-th capture."
+    "--every", type=click.IntRange(1), default=1, show_default=True, help="Take every n-th person."
+)
+@click.option(
+    "--first", type=click.IntRange(0), default=0, show_default=True, help="Begin with this one."
+)
+@click.option(
+    "--captures", type=PATH, default=CAPTURES, show_default=True, help="The table of ingest."
 )
 @click.option(
     "--out", type=PATH, default=OUT, show_default=True, metavar="FILE", help="A CSV file."
 )
-def trust_faults(every: int, out: Path) -> None:
+def trust_faults(every: int, first: int, captures: Path, out: Path) -> None:
     """Measure how many planted faults the trust checks find, on the captures of `ingest`.
 
     Exit status: 0; 1 if no face is found in any capture; 2 for wrong arguments.
     """
     params = load(Sections)
-    found = reader(params.ingest.source)(Path(params.ingest.root), params.ingest, params.seed)
-    captures = [c for c in found if isinstance(c, Capture) and len(c.lights) > 2][::every]
-    table = measure(captures, params.crop)
+    several = [c for c in read_captures(captures) if len(c.lights) > 2]
+    people = set(list(dict.fromkeys(c.identity for c in several))[first::every])
+    chosen = [c for c in several if c.identity in people]
+    table = measure(chosen, params)
     with replacing(out) as path:
         table.to_csv(path, index=False)
     print(table.to_string(index=False))
-    print(f"measure: {len(captures)} captures ({out})")
+    print(f"measure: {len(chosen)} captures of {len(people)} people ({out})")
 
 
-def measure(captures: list[Capture], params: CropParams) -> pd.DataFrame:
+def measure(captures: list[Capture], params: Sections) -> pd.DataFrame:
     """Plant every fault in every capture.
 
     Returns
     -------
     DataFrame
-        ``fault, of, found, right, above_3_deg, found_above_3_deg, codes``: shares of the planted
-        faults, of all and of those that change the normals by more than `OUTLYING`.
+        A row per fault: ``of`` how many, ``change`` of the normals in degrees (median), shares
+        ``found`` and ``right`` of captures alone, ``right_above`` of those that change normals by
+        more than `OUTLYING`; ``among`` others that are sound, and ``all`` where they have the
+        fault too, shares that are right; and the warnings, with their shares.
     """
-    rows: list[Row] = []
-    for of_capture in map_in_processes(partial(planted, params=params), captures, "measure"):
-        rows += of_capture
-    if not rows:
+    work = partial(planted, crop=params.crop, stereo=params.stereo)
+    found = map_in_processes(work, captures, "measure")
+    kept = [(c, of) for c, of in zip(captures, found, strict=True) if of]
+    if not kept:
         raise UserError("measure: no face found; set crop.padding for tight crops")
-    frame = pd.DataFrame([vars(row) for row in rows])
+    rigs = rigs_of([capture.lights for capture, _ in kept])
+    rng = np.random.default_rng(params.seed)
+    sound = [faults[0].checked for _, faults in kept]
+    rows = []
+    for number, (_, faults) in enumerate(kept):
+        same = np.setdiff1d(np.flatnonzero(rigs == rigs[number]), [number])
+        others = np.sort(rng.permutation(same)[:OTHERS]).tolist()
+        count: dict[str, int] = {}
+        for fault in faults:
+            turn = count[fault.fault] = count.get(fault.fault, -1) + 1
+            ill = [_nth(kept[i][1], fault.fault, turn) for i in others]
+            among = _judged(fault.checked, [sound[i] for i in others])
+            rows.append(_row(fault, among, _judged(fault.checked, ill)))
+    return _table(pd.DataFrame(rows))
+
+
+def _nth(faults: list[Planted], name: str, turn: int) -> Checked:
+    return [fault.checked for fault in faults if fault.fault == name][turn]
+
+
+def _judged(
+    checked: Checked, others: list[Checked]
+) -> tuple[list[TrustWarning], list[TrustWarning]]:
+    """What is said of a capture, and of its rig, when there are others, which share its rig unless
+    its lights are wrong."""
+    every = [checked, *others]
+    rigs = rigs_of([c.lights for c in every])
+    of_rig, captures = check_rig([c for c, rig in zip(every, rigs, strict=True) if rig == rigs[0]])
+    own = [warning for _, warning in captures[0].found()]
+    return own, of_rig
+
+
+def _row(
+    fault: Planted,
+    among: tuple[list[TrustWarning], list[TrustWarning]],
+    throughout: tuple[list[TrustWarning], list[TrustWarning]],
+) -> dict[str, object]:
+    alone = [warning.code for _, warning in fault.checked.found()]
+    everything = [w.code for said in throughout for w in said]
+    return {
+        "fault": fault.fault,
+        "change": fault.change,
+        "found": _is_right(fault, alone, found=True),
+        "right": _is_right(fault, alone),
+        "among": _is_right(fault, [w.code for w in among[0]]),
+        "all": _is_right(fault, everything),
+        "codes": tuple(dict.fromkeys(alone)),
+        "codes_all": tuple(dict.fromkeys(everything)),
+    }
+
+
+def _is_right(fault: Planted, codes: Sequence[str], found: bool = False) -> bool:
+    """Whether warnings name a fault, or (``found``) at least find it; of no fault, whether there
+    are none."""
+    plain = {OF_RIGS.get(code, code.removeprefix("rig-")) for code in codes}
+    if fault.fault == NONE:
+        return bool(plain) == found
+    if fault.mended is not None:
+        return bool(plain & set(ORDERS)) and (found or fault.mended)
+    right, also = next(of for name, of in REMEDIES.items() if fault.fault.startswith(name))
+    return bool(plain & set(right + also if found else right))
+
+
+def _table(rows: pd.DataFrame) -> pd.DataFrame:
     out = []
-    for fault, group in frame.groupby("fault", sort=False):
+    for fault, group in rows.groupby("fault", sort=False):
         large = group[group.change > OUTLYING]
-        counts = group.codes.explode().value_counts()
         out.append(
             {
                 "fault": fault,
                 "of": len(group),
-                "found": round(group.found.mean(), 4),
-                "right": round(group.right.mean(), 4),
-                "above_3_deg": len(large),
-                "found_above_3_deg": round(large.found.mean(), 4) if len(large) else np.nan,
-                "codes": " ".join(f"{c}:{k / len(group):.3f}" for c, k in counts.items()),
+                "change": round(float(group.change.median()), 1),
+                "found": _share(group.found),
+                "right": _share(group.right),
+                "right_above": _share(large.right) if len(large) else np.nan,
+                "among": _share(group["among"]),
+                "all": _share(group["all"]),
+                "codes": _counts(group.codes),
+                "codes_all": _counts(group.codes_all),
             }
         )
     return pd.DataFrame(out)
 
 
-def planted(capture: Capture, params: CropParams) -> list[Row]:
-    """The rows of one capture; none if it has no face."""
-    pixels = capture.pixels()
-    shifts = register(pixels.grey)
-    frames = align(pixels.grey, shifts)
-    found = find_face(frames, None, pixels.landmarks, params)
-    if found is None or found[0].landmarks is None:
-        return []
-    sitting = Sitting(frames, pixels.lights, shifts, found[0].landmarks)
-    return list(sitting.rows(np.random.default_rng(zlib.crc32(capture.key.encode()))))
+def _share(values: pd.Series) -> float:
+    return round(float(values.mean()), 4)
 
 
-@dataclass(frozen=True)
-class Sitting:
-    """A capture whose frames (n, H, W) are registered."""
-
-    frames: np.ndarray
-    lights: np.ndarray
-    shifts: np.ndarray
-    landmarks: np.ndarray
-
-    def rows(self, rng: np.random.Generator) -> Iterator[Row]:
-        """Plant every fault."""
-        stereo, lamps = self._checked(self.frames, self.lights)
-        codes = tuple(w.code for w in (*stereo, *lamps.warnings))
-        yield Row("none (false alarms)", 0.0, bool(codes), not codes, codes)
-        yield from self._misread(rng)
-        for slant in SLANTS:
-            yield self._row(f"slant x {slant:g}", self.frames, _slanted(self.lights, slant))
-        for fault, frames in self._altered(rng):
-            yield self._row(fault, frames, self.lights)
-
-    def _misread(self, rng: np.random.Generator) -> Iterator[Row]:
-        n = len(self.lights)
-        same = tuple(range(n))
-        if n <= 5:
-            orders = list(permutations(same))[1:]
-        else:
-            orders = [tuple(rng.permutation(n).tolist()) for _ in range(ORDERS)]
-        for k in rng.permutation(len(orders))[:ORDERS]:
-            yield self._light_row("order", Lights(orders[k]))
-        for flip in FLIPS:
-            if flip:
-                yield self._light_row(f"flip {flip}", Lights(same, flip))
-
-    def _light_row(self, fault: str, reading: Lights) -> Row:
-        wrong = reading.vectors(self.lights)
-        trust = self._lamps(self.frames, wrong)
-        codes = tuple(w.code for w in trust.warnings)
-        found = any(code in LIGHT_CODES for code in codes)
-        mended = Lights(trust.order, trust.flip).vectors(wrong)
-        right = found and change_of_normals(self.lights, mended) < RIGHT
-        return Row(fault, change_of_normals(self.lights, wrong), found, right, codes)
-
-    def _altered(self, rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray]]:
-        frames, n = self.frames, len(self.frames)
-        normal, albedo = photometric_stereo(frames, self.lights)
-        sky = albedo * (0.5 + 0.5 * normal[2])
-        yield "gamma 1/2.2", np.maximum(frames, 0) ** np.float32(1 / GAMMA)
-        yield "ambient 5%", np.clip(frames + np.float32(AMBIENT) * sky, 0, 1)
-        yield "ambient 10%", np.clip(frames + np.float32(2 * AMBIENT) * sky, 0, 1)
-        means = frames.mean(axis=(1, 2))
-        even = frames * (means.min() / means)[:, None, None]
-        yield "auto-exposure", even.astype(np.float32)
-        lamp = int(rng.integers(n))
-        for fault in ("failed lamp", "one lamp twice", "lamp at 70%"):
-            changed = frames.copy()
-            if fault == "failed lamp":
-                changed[lamp] = DEAD * sky
-            elif fault == "one lamp twice":
-                noise = rng.normal(0, NOISE, frames[0].shape)
-                changed[lamp] = np.clip(frames[(lamp + 1) % n] + noise, 0, 1)
-            else:
-                changed[lamp] *= DIM
-            yield fault, changed
-
-    def _row(self, fault: str, frames: np.ndarray, lights: np.ndarray) -> Row:
-        stereo, lamps = self._checked(frames, lights)
-        codes = tuple(w.code for w in (*stereo, *lamps.warnings))
-        wanted = EXPECTED[fault]
-        right = wanted[0] in codes
-        return Row(
-            fault, self._change(frames, lights), any(c in wanted for c in codes), right, codes
-        )
-
-    def _change(self, frames: np.ndarray, lights: np.ndarray) -> float:
-        """Mean angle in degrees between normals with and without the fault, in the face."""
-        matrix = similarity(self.landmarks, SIDE)
-        inside = crop_image(np.ones(frames.shape[1:], np.float32), matrix, SIDE) > 0.99
-        inside &= face_oval(SIDE)
-        true, wrong = (
-            photometric_stereo(np.stack([crop_image(f, matrix, SIDE) for f in stack]), given)[0]
-            for stack, given in (
-                (self.frames, turned_lights(self.lights, matrix)),
-                (frames, turned_lights(lights, matrix)),
-            )
-        )
-        cosine = np.clip((true * wrong).sum(axis=0)[inside], -1, 1)
-        return float(np.degrees(np.arccos(cosine)).mean())
-
-    def _lamps(self, frames: np.ndarray, lights: np.ndarray) -> LampTrust:
-        matrix = similarity(self.landmarks, SIDE)
-        crops = np.stack([crop_image(frame, matrix, SIDE) for frame in frames])
-        inside = crop_image(np.ones(frames.shape[1:], np.float32), matrix, SIDE) > 0.99
-        points = np.column_stack([self.landmarks, np.ones(5)]) @ matrix.T
-        return check_lamps(crops, turned_lights(lights, matrix), inside, points)
-
-    def _checked(
-        self, frames: np.ndarray, lights: np.ndarray
-    ) -> tuple[tuple[TrustWarning, ...], LampTrust]:
-        mask = foreground(frames)
-        stereo = check_stereo(frames, None, lights, mask, self.shifts)
-        return stereo.warnings, self._lamps(frames, lights)
-
-
-def change_of_normals(true: np.ndarray, given: np.ndarray) -> float:
-    """Mean angle in degrees by which normals of a face go wrong if lights ``true`` (n, 3) are taken
-    for ``given``.
-
-    Examples
-    --------
-    >>> lights = np.array([[0.6, 0, 0.8], [-0.6, 0, 0.8], [0, 0.6, 0.8], [0, -0.6, 0.8]])
-    >>> change_of_normals(lights, lights), change_of_normals(lights, lights * [-1, 1, 1]) > 20
-    (0.0, True)
-    """
-    x, y = np.meshgrid(np.linspace(-0.7, 0.7, 5), np.linspace(-0.5, 0.5, 3))
-    normal = np.stack([x.ravel(), y.ravel(), np.ones(x.size)])
-    normal /= np.linalg.norm(normal, axis=0)
-    seen = np.linalg.pinv(given) @ true @ normal
-    seen /= np.linalg.norm(seen, axis=0)
-    cosine = np.clip((seen * normal).sum(axis=0), -1, 1)
-    return round(float(np.degrees(np.arccos(cosine)).mean()), 3)
-
-
-def _slanted(lights: np.ndarray, factor: float) -> np.ndarray:
-    """Unit lights with ``factor`` times the sine of their angle from the camera's axis."""
-    across = np.clip(lights[:, :2] * factor, -0.95, 0.95)
-    along = np.sqrt(np.maximum(1 - (across**2).sum(axis=1), 0.05))
-    out = np.column_stack([across, along])
-    return out / np.linalg.norm(out, axis=1, keepdims=True)
+def _counts(codes: pd.Series) -> str:
+    counts = codes.explode().value_counts()
+    return " ".join(f"{code}:{count / len(codes):.3f}" for code, count in counts.items())

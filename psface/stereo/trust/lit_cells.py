@@ -27,19 +27,23 @@ class LitCells:
         Light vectors at the cells.
     saturated : float
         Share of (cell, frame) pairs that are saturated.
+    dark : float
+        Share of the mask's cells that are left out since they are dark in every frame.
     """
 
     intensity: np.ndarray
     used: np.ndarray
     light: np.ndarray
     saturated: float
+    dark: float
 
     def __len__(self) -> int:
         return len(self.intensity)
 
     def chosen(self, which: np.ndarray) -> LitCells:
         """Keep some cells, by (P,) bool."""
-        return LitCells(self.intensity[which], self.used[which], self.light[which], self.saturated)
+        parts = (part[which] for part in (self.intensity, self.used, self.light))
+        return LitCells(*parts, self.saturated, self.dark)
 
 
 def lit_cells(
@@ -74,4 +78,6 @@ def lit_cells(
     bright = intensity.max(axis=1, initial=0)
     used = ~clip & (intensity >= SHADOW * bright[:, None])
     share = float(clip.mean()) if clip.size else 0.0
-    return LitCells(intensity, used, at_cells, share).chosen(bright > DARK)
+    lit = bright > DARK
+    dark = 1 - float(lit.mean()) if lit.size else 1.0
+    return LitCells(intensity, used, at_cells, share, dark).chosen(lit)
