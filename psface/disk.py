@@ -24,6 +24,11 @@ WRITING = {
 ROOM = 2**20  # bytes: with less free space, a failure is blamed on the full disk
 
 
+def scratch() -> Path:
+    """Folder for what a run needs in passing: DVC's, or else the current one."""
+    return Path(".dvc/tmp") if Path(".dvc").is_dir() else Path()
+
+
 def partial_path(path: Path) -> Path:
     """Return this process's temporary name beside ``path``."""
     return path.with_name(f".partial-{os.getpid()}-{path.name}")

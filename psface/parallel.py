@@ -1,4 +1,4 @@
-"""Spread work on captures over processes; nothing else decides how."""
+"""Spread work on captures over processes, here or by an engine; nothing else decides how."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from multiprocessing import connection
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from tqdm import tqdm
 
@@ -26,13 +27,30 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 IN_FLIGHT_PER_WORKER = 4  # enough to keep workers busy, few enough to bound memory
 
 
+class Map(Protocol):
+    """What an engine offers: yields ``function(item)`` for every item, in order."""
+
+    def __call__(
+        self, function: Callable[[Item], Result], items: Iterable[Item], /
+    ) -> Iterator[Result]: ...
+
+
+class Engine(Protocol):
+    """What decides where items are worked on; see `psface.engines`."""
+
+    def __call__(self, description: str, total: int | None) -> AbstractContextManager[Map]:
+        """Have workers for ``total`` items within the block; None if their number is unknown."""
+
+
 def map_in_processes(
     function: Callable[[Item], Result],
     items: Iterable[Item],
     description: str,
     total: int | None = None,
 ) -> Iterator[Result]:
-    """Yield ``function(item)`` for every item, in order, from a pool with a progress bar.
+    """Yield ``function(item)`` for every item, in order, with a progress bar.
+
+    A pool of this machine's processes works on them, or the engine of an enclosing `using`.
 
     Each worker uses one thread: two busy OpenMP processes on two cores slow each other
     down tenfold. ``function`` must be picklable (a module-level function or a
@@ -47,30 +65,45 @@ def map_in_processes(
     """
     if isinstance(items, Sized):
         total = len(items)
-    workers = available_cpus() if total is None else min(available_cpus(), total)
     bar = tqdm(total=total, desc=description, unit="item", mininterval=1.0)
+    with bar, _engine.get()(description, total) as mapped:
+        for result in mapped(function, items):
+            yield result
+            bar.update()
+
+
+@contextmanager
+def using(engine: Engine) -> Iterator[None]:
+    """Let `map_in_processes` use another engine within the block."""
+    before = _engine.set(engine)
+    try:
+        yield
+    finally:
+        _engine.reset(before)
+
+
+@contextmanager
+def _local(description: str, total: int | None) -> Iterator[Map]:
+    workers = available_cpus() if total is None else min(available_cpus(), total)
     if workers <= 1:
-        with bar:
-            for item in items:
-                yield function(item)
-                bar.update()
+        yield map
         return
     with (
-        bar,
         environment({name: "1" for name in THREAD_VARIABLES}),
         ProcessPoolExecutor(
             workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
         ) as pool,
     ):
 
-        def submit(item: Item) -> Future[Result]:
-            with _no_interrupt():
-                return pool.submit(function, item)
+        def mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+            def submit(item: Item) -> Future[Result]:
+                with no_interrupt():
+                    return pool.submit(function, item)
+
+            return in_order(submit, items, IN_FLIGHT_PER_WORKER * workers)
 
         try:
-            for result in in_order(submit, items, IN_FLIGHT_PER_WORKER * workers):
-                yield result
-                bar.update()
+            yield mapped
         except BrokenProcessPool:
             raise UserError(
                 f"{description}: a worker process was killed, most likely for lack of memory; "
@@ -78,14 +111,17 @@ def map_in_processes(
             ) from None
 
 
+_engine: ContextVar[Engine] = ContextVar("engine", default=_local)
+
+
 def _begin_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """Exit when the parent ends, for any reason: an idle worker would otherwise stay forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -94,7 +130,7 @@ def _end_with_parent() -> None:
 
 
 @contextmanager
-def _no_interrupt() -> Iterator[None]:
+def no_interrupt() -> Iterator[None]:
     """Block interrupts, also for the workers started within, which inherit the signal mask.
 
     Ctrl-C reaches all processes of a terminal; the parent ends its workers.

@@ -23,11 +23,16 @@ def visible(folder: Path | str, names: Iterable[str]) -> list[str]:
     """
     kept = []
     for name in sorted(names):
-        if name.startswith(".") or name.lower() in CLUTTER:
-            _left_out.add(f"{folder}/{name}")
-        else:
+        if is_visible(name):
             kept.append(name)
+        else:
+            _left_out.add(f"{folder}/{name}")
     return kept
+
+
+def is_visible(name: str) -> bool:
+    """Whether a name is neither hidden nor `CLUTTER`."""
+    return not name.startswith(".") and name.lower() not in CLUTTER
 
 
 def listed(folder: Path) -> list[Path]:
@@ -38,13 +43,6 @@ def listed(folder: Path) -> list[Path]:
 def folders_in(folder: Path) -> list[Path]:
     """List the `visible` folders in a folder."""
     return [path for path in listed(folder) if path.is_dir()]
-
-
-def linked(root: Path) -> list[Path]:
-    """List the folders in a folder, two levels deep, that are links."""
-    people = folders_in(root)
-    captures = (path for person in people for path in folders_in(person))
-    return [path for path in (*people, *captures) if path.is_symlink()]
 
 
 def left_out() -> str:

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from psface.disk import writing
+from psface.disk import scratch, writing
 from psface.errors import UserError
 from psface.paths import left_out
 from psface.threads import limit_libraries
@@ -90,7 +90,7 @@ def alone(name: str) -> Iterator[None]:
     UserError
         If another process runs it.
     """
-    folder = Path(".dvc/tmp") if Path(".dvc").is_dir() else Path()
+    folder = scratch()
     path = folder / f".partial-{name}.lock"
     try:
         import fcntl

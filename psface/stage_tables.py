@@ -56,7 +56,7 @@ def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> 
     Parameters
     ----------
     columns : sequence of str, optional
-        Of a parquet table: read only those of them that it has.
+        Read only those of them that it has.
 
     Raises
     ------
@@ -67,7 +67,15 @@ def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> 
         if path.suffix == ".parquet":
             present = pq.read_schema(path).names
             return pd.read_parquet(path, columns=[c for c in columns or present if c in present])
-        return pd.read_csv(path, dtype=str, keep_default_na=False).map(plain_cell)
+        wanted = None if columns is None else set(columns).__contains__
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, usecols=wanted)
+        return table.apply(_plain)
+
+
+def _plain(column: pd.Series) -> pd.Series:
+    # Cell by cell takes seconds for a million rows, and few are escaped.
+    escaped = column.str.startswith("'")
+    return column.mask(escaped, column[escaped].map(plain_cell)) if escaped.any() else column
 
 
 @contextmanager

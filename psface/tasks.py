@@ -59,8 +59,8 @@ def unknown_labels(table: pd.DataFrame, tasks: Tasks) -> pd.Series:
     for task, classes in tasks.items():
         labels = _labels(table, task)
         bad = ~labels.isin(list(_index(classes))) & (reasons == "")
-        reason = f"{task} `" + labels + f"` is in no class of attributes.{task} (params.yaml)"
-        reasons = reasons.mask(bad, reason + ": add it to one")
+        where = f"` is in no class of attributes.{task} (params.yaml): add it to one"
+        reasons[bad] = f"{task} `" + labels[bad] + where
     return reasons
 
 

@@ -8,15 +8,19 @@ from functools import partial
 from pathlib import Path
 
 import click
+import numpy as np
 
 from psface.captures.capture import Capture, Refusal
 from psface.captures.capture_table import read_captures, write_refusals
 from psface.captures.images import read_bytes
 from psface.config import Selection, load
 from psface.detect.detectors import DETECTORS
+from psface.engines.engine_params import EngineParams
+from psface.engines.engines import computing_on
 from psface.errors import UserError
 from psface.faces.crop_params import CropParams
-from psface.faces.packing import Packed, Previous, form_of, packed_crop
+from psface.faces.packing import Form, Packed, form_of, packed_crop
+from psface.faces.previous_crops import MARK, Previous
 from psface.faces.trust_findings import Findings
 from psface.files import digest_of, replacing
 from psface.fingerprint import code_digest
@@ -38,14 +42,16 @@ class Sections(Selection):
 def crop(
     params: CropParams, table: Path, maps: Path, out: Path, sheet: Path, doubts: Path
 ) -> tuple[int, int, int]:
-    """Write ``out/<map>.npy`` (N, C, size, size) float16, ``faces.parquet`` and ``failures.csv``.
+    """Write ``out/<map>.npy`` (N, C, size, size), ``faces.parquet`` and ``failures.csv``.
 
-    Row i of the table is entry i of each array. ``frames`` has as many channels as the capture with
-    the fewest lights has frames, in the order of their lights about the axis; ``raw`` has three,
-    RGB, with ``params.colour``. Pictures, which have no lights, have only ``raw``. Crops whose
-    maps, frames, parameters and code have not changed are kept from the last run. ``trust.csv`` has
-    what the checks of stereo, of the face and of all captures of a rig found. ``sheet`` shows
-    an evenly spread sample of faces, ``doubts`` the captures with most warnings.
+    Row i of the table is entry i of each array, which is of float16, or uint8 for ``raw`` and
+    ``frames`` that have no more than eight bits. Aligned pictures in a RecordIO file stay there:
+    ``raw.npy`` holds their places (`psface.faces.records`). ``frames`` has as many channels as the
+    capture with the fewest lights has frames, in the order of their lights about the axis; ``raw``
+    has three, RGB, with ``params.colour``. Pictures, which have no lights, have only ``raw``. Crops
+    whose maps, frames, parameters and code have not changed are kept from the last run.
+    ``trust.csv`` has what the checks of stereo, of the face and of all captures of a rig found.
+    ``sheet`` shows an evenly spread sample of faces, ``doubts`` the captures with most warnings.
 
     Returns
     -------
@@ -58,24 +64,27 @@ def crop(
     """
     code = _code(params)
 
-    def marked() -> Iterator[tuple[Capture, str]]:
-        for capture in read_captures(table):
-            yield capture, _fingerprint(capture, maps, params, code)
-
     # The table is read again for each pass: with millions of pictures it may not fit in memory.
     form = form_of(read_captures(table), params)
     before = Previous(out, form)
-    kept = [mark in before.index for _, mark in marked()]
-    todo = len(kept) - sum(kept)
+    # An array takes half the memory of a list.
+    made_of = (_fingerprint(c, maps, params, form, code) for c in read_captures(table))
+    marks = np.fromiter((mark.encode() for mark in made_of), MARK)
+    todo = sum(mark.decode() not in before for mark in marks)
+
+    def marked() -> Iterator[tuple[Capture, str]]:
+        for capture, mark in zip(read_captures(table), marks, strict=True):
+            yield capture, mark.decode()
+
     work = partial(packed_crop, maps=maps, params=params, form=form)
-    new = (capture for capture, mark in marked() if mark not in before.index)
+    new = (capture for capture, mark in marked() if mark not in before)
     made = map_in_processes(work, new, "crop", todo)
 
     failures: list[Refusal] = []
     findings = Findings(maps)
     with Packed(out, form) as packed:
         for capture, mark in marked():
-            result = before.get(mark) if mark in before.index else next(made)
+            result = before.get(mark) if mark in before else next(made)
             if result is None:  # damaged, or from another run
                 result, todo = work(capture), todo + 1
             if isinstance(result, Refusal):
@@ -86,20 +95,21 @@ def crop(
             findings.add(capture, result.found["trust"])
         list(made)  # let the pool close and the bar finish
         write_refusals(out / "failures.csv", failures)
-        of_rigs = findings.write(out / "trust.csv")
+        judged = findings.judged()
+        judged.write(out / "trust.csv")
         if not packed.count:
             raise UserError(
-                f"crop: no face in any of {len(kept)} captures; check the frames, or set "
+                f"crop: no face in any of {len(marks)} captures; check the frames, or set "
                 "crop.padding (tight crops) or crop.min_face_size (params.yaml)"
             )
     with replacing(sheet) as path:
         draw_faces(out, path)
-    draw_doubted(doubted(findings.worst(SHOWN), maps), doubts)
-    for warning in of_rigs:
+    draw_doubted(doubted(judged.worst(SHOWN), maps), doubts)
+    for warning in judged.of_rigs:
         print(f"crop: the rig: {warning}")
-    if findings.doubtful:
-        print(f"crop: {len(findings.doubtful)} captures to be doubted ({out / 'trust.csv'})")
-    return todo - len(failures), len(kept) - todo, len(failures)
+    if judged.doubtful:
+        print(f"crop: {len(judged.doubtful)} captures to be doubted ({out / 'trust.csv'})")
+    return todo - len(failures), len(marks) - todo, len(failures)
 
 
 def doubted(
@@ -121,11 +131,13 @@ def _code(params: CropParams) -> str:
     return code_digest(*modules) + hashlib.sha256(weights).hexdigest()
 
 
-def _fingerprint(capture: Capture, maps: Path, params: CropParams, code: str) -> str:
+def _fingerprint(capture: Capture, maps: Path, params: CropParams, form: Form, code: str) -> str:
     """Hash everything that a capture's crop depends on."""
     mark = "" if capture.is_picture else read_notes(map_path(maps, capture)).get("fingerprint", "")
     landmarks = "" if capture.landmarks is None else capture.landmarks.tobytes().hex()
-    return digest_of(capture.key, capture.digest, mark, landmarks, params.model_dump_json(), code)
+    place = capture.frames[0] if form.records else ""  # what is stored of it
+    stated = params.model_dump_json()
+    return digest_of(capture.key, capture.digest, mark, landmarks, stated, place, code)
 
 
 @click.command("python -m stages.crop")
@@ -136,7 +148,9 @@ def _fingerprint(capture: Capture, maps: Path, params: CropParams, code: str) ->
 @click.option("--doubts", type=PATH, required=True, help="image of the captures most in doubt")
 def main(captures: Path, maps: Path, out: Path, sheet: Path, doubts: Path) -> None:
     """Find the face in every capture and crop its maps."""
-    made, kept, failed = crop(load(Sections).crop, captures, maps, out, sheet, doubts)
+    params = load(Sections).crop
+    with computing_on(load(EngineParams)):
+        made, kept, failed = crop(params, captures, maps, out, sheet, doubts)
     print(f"crop: {made} faces cut, {kept} kept, {failed} not found", end="")
     print(f" (reasons: {out / 'failures.csv'})" if failed else "")
 

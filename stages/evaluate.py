@@ -59,9 +59,8 @@ def evaluate(
             f"{model / 'card.json'}: trained on crops of {card.side} px, but {faces_folder} holds "
             f"{faces.side} px; run `dvc repro train`"
         )
-    train, gallery, probe = (
-        read_table(splits / f"{name}.csv", "split") for name in ("train", "gallery", "probe")
-    )
+    train = read_table(splits / "train.csv", "split", ["row"])
+    gallery, probe = (read_table(splits / f"{name}.csv", "split") for name in ("gallery", "probe"))
     test = pd.concat([gallery, probe], ignore_index=True)
     enrolled = np.arange(len(test)) < len(gallery)
     rows, train_rows = (rows_of(part, len(faces)) for part in (test, train))

@@ -4,22 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import click
 
 from psface.captures.capture import Capture, Refusal
 from psface.captures.capture_table import write_captures, write_refusals
+from psface.captures.checked_before import CheckedBefore
 from psface.captures.checks import check_capture, unique
 from psface.captures.ingest_params import IngestParams
 from psface.captures.layouts.layouts import reader
 from psface.captures.layouts.photoface import misplaced
 from psface.captures.rigged import rig_of, with_rig
 from psface.config import Seed, Selection, load
+from psface.engines.engine_params import EngineParams
+from psface.engines.engines import computing_on
 from psface.errors import UserError
+from psface.kept_results import KeptResults
 from psface.parallel import map_in_processes
-from psface.paths import linked
 from psface.running import PATH, run
+
+AT_ONCE = 20_000  # captures in memory: there may be millions of pictures
 
 
 class Sections(Selection):
@@ -31,6 +37,10 @@ def ingest(
     params: IngestParams, seed: int, table: Path, rejected: Path
 ) -> tuple[int, int, list[Refusal]]:
     """List and check the captures under ``params.root``; write both tables.
+
+    A capture that passed in an earlier run is not read again while its files' sizes and times
+    (`psface.stamps`), what the layout says of it, the limits and the code are the same; this is
+    noted beside the table, in ``sessions.index``. With ``params.compare`` "content", all are read.
 
     Returns
     -------
@@ -48,13 +58,12 @@ def ingest(
         raise UserError(f"{root}: no such folder; set ingest.root in params.yaml")
     listed = reader(params.source)(root, params, seed)
     listed = unique(with_rig(listed, rig_of(root, params.rig)))
-    checked = map_in_processes(partial(check_capture, limits=params), listed, "ingest")
     count, people = 0, set()
     refused: list[Refusal] = []
 
     def accepted() -> Iterator[Capture]:
         nonlocal count
-        for result in checked:
+        for result in _checked(listed, params, table.with_suffix(".index")):
             if isinstance(result, Capture):
                 count += 1
                 people.add(result.identity)
@@ -67,6 +76,29 @@ def ingest(
 
     write_captures(table, accepted())
     return count, len(people), refused
+
+
+def _checked(
+    listed: Iterator[Capture | Refusal], params: IngestParams, index: Path
+) -> Iterator[Capture | Refusal]:
+    """Yield the captures with their digests, or why they cannot be used; read what has changed."""
+    with KeptResults(index) as kept:
+        before = CheckedBefore(kept, params)
+        trusted = params.compare == "times"
+        while batch := list(islice(listed, AT_ONCE)):
+            marks = [before.mark(item) for item in batch]
+            known = [
+                before.get(item, mark if trusted else None)
+                for item, mark in zip(batch, marks, strict=True)
+            ]
+            new = [item for item, result in zip(batch, known, strict=True) if result is None]
+            results = map_in_processes(partial(check_capture, limits=params), new, "ingest")
+            for mark, result in zip(marks, known, strict=True):
+                if result is None:
+                    result = next(results)
+                    before.put(result, mark)
+                yield result
+            list(results)  # let the pool close and the bar finish
 
 
 def _nothing(root: Path, source: str, refused: list[Refusal], rejected: Path) -> UserError:
@@ -90,14 +122,10 @@ def _nothing(root: Path, source: str, refused: list[Refusal], rejected: Path) ->
 def main(captures: Path, rejected: Path) -> None:
     """List and check the captures under ingest.root."""
     params = load(Sections)
-    count, people, refused = ingest(params.ingest, params.seed, captures, rejected)
+    with computing_on(load(EngineParams)):
+        count, people, refused = ingest(params.ingest, params.seed, captures, rejected)
     print(f"ingest: {count} captures of {people} people, {len(refused)} refused", end="")
     print(f" (reasons: {rejected})" if refused else "")
-    if links := linked(Path(params.ingest.root)):
-        print(
-            f"ingest: {len(links)} folders are links, such as {links[0]}: DVC does not notice "
-            "changes behind them; after one, run `dvc repro -f ingest` and `dvc repro`"
-        )
 
 
 if __name__ == "__main__":

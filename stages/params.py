@@ -9,13 +9,14 @@ from pydantic import ConfigDict
 
 from psface.captures.ingest_params import IngestParams
 from psface.config import PARAMS, Seed, load
+from psface.engines.engine_params import EngineParams
 from psface.measures.evaluate_params import EvaluateParams
 from psface.simulate.simulate_params import SimulateParams
 from psface.training.split_params import SplitParams
 from psface.training.train_params import Recipe
 
 
-class Params(Recipe):
+class Params(Recipe, EngineParams):
     """Everything the pipeline depends on.
 
     The sections of commands outside the pipeline are not checked here, so that a wrong value in one

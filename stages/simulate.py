@@ -8,8 +8,11 @@ from pathlib import Path
 
 import click
 
+from psface.captures.ingest_params import IngestParams
 from psface.config import Seed, Selection, load
-from psface.files import digest_of, replacing
+from psface.engines.engine_params import EngineParams
+from psface.engines.engines import computing_on
+from psface.files import digest_of, made_folder, replacing
 from psface.fingerprint import code_digest
 from psface.parallel import map_in_processes
 from psface.running import PATH, run
@@ -22,6 +25,7 @@ from psface.simulate.simulate_params import SimulateParams
 class Sections(Selection):
     seed: Seed
     simulate: SimulateParams
+    ingest: IngestParams
 
 
 def simulate(params: SimulateParams, seed: int, out: Path) -> int:
@@ -62,9 +66,15 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
 @click.command("python -m stages.simulate")
 @click.option("--out", type=PATH, required=True, help="output folder, emptied first")
 def main(out: Path) -> None:
-    """Render simulated captures."""
+    """Render simulated captures, if ingest.root is where they are."""
     params = load(Sections)
-    count = simulate(params.simulate, params.seed, out)
+    if not params.ingest.is_simulated:
+        if not any(made_folder(out).iterdir()):  # DVC expects something
+            (out / "nothing.txt").write_text("Not rendered: ingest.root is another folder.\n")
+        print(f"simulate: nothing to render, the captures are in {params.ingest.root}")
+        return
+    with computing_on(load(EngineParams)):
+        count = simulate(params.simulate, params.seed, out)
     print(f"simulate: {out}: {count} captures of {params.simulate.identities} people")
 
 

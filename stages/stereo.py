@@ -11,13 +11,17 @@ import click
 from psface.captures.capture import Capture, Refusal
 from psface.captures.capture_table import read_captures, write_refusals
 from psface.config import Selection, load
+from psface.engines.engine_params import EngineParams
+from psface.engines.engines import computing_on
 from psface.errors import UserError
 from psface.files import digest_of, replacing
 from psface.fingerprint import code_digest
+from psface.kept_results import KeptResults
 from psface.parallel import map_in_processes
 from psface.registry import module_of
 from psface.report.rigs_used import draw_rigs
 from psface.running import PATH, run
+from psface.stamps import stamp_of
 from psface.stereo.accuracy import truth_metrics
 from psface.stereo.compute import compute_maps
 from psface.stereo.integrators.integrators import INTEGRATORS
@@ -34,7 +38,8 @@ def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[
     """Write ``out/<identity>/<capture>.exr`` for every capture with lights; keep current ones.
 
     Pictures, which have no lights, are skipped. A map file carries the fingerprint of its inputs
-    (frames, lights, parameters and code), so that the work is proportional to what changed. Map
+    (frames, lights, parameters and code), so that the work is proportional to what changed; it is
+    read again only if its size or time is not as noted beside ``out``, in ``stereo.index``. Map
     files whose capture is gone are removed. Captures that fail are listed in ``out/failures.csv``,
     and what the checks found in ``out/trust.csv``.
     ``report`` receives the errors against the truth (see `truth_metrics`), for captures that have
@@ -51,24 +56,50 @@ def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[
     """
     captures = [c for c in read_captures(table) if not c.is_picture]
     code = code_digest("psface.stereo.compute", module_of(INTEGRATORS[params.integrator]))
-    current = {map_path(out, c): fingerprint(c, params, code) for c in captures}
-    for stale in set(out.glob("*/*.exr")) - set(current):
+    marks = {c.key: fingerprint(c, params, code) for c in captures}
+    for stale in set(out.glob("*/*.exr")) - {map_path(out, c) for c in captures}:
         stale.unlink()
-    marked = [c for c in captures if _mark(map_path(out, c)) == current[map_path(out, c)]]
-    intact = map_in_processes(partial(_is_intact, out=out), marked, "stereo: check maps")
-    kept = {c.key for c, is_intact in zip(marked, intact, strict=True) if is_intact}
-    todo = [c for c in captures if c.key not in kept]
-    work = partial(_write, params=params, code=code, out=out)
-    failures = [f for f in map_in_processes(work, todo, "stereo") if f is not None]
-    if failures and len(failures) == len(captures):
-        raise UserError(f"stereo: every capture failed, the first: {failures[0].reason}")
-    write_refusals(out / "failures.csv", failures)
-    failed = {(f.identity, f.name) for f in failures}
-    done = [c for c in captures if (c.identity, c.name) not in failed]
-    doubtful = write_trust(out / "trust.csv", done, out)
+    with KeptResults(out.with_name(f"{out.name}.index")) as kept:
+        current = _current(captures, marks, out, kept)
+        todo = [c for c in captures if c.key not in current]
+        work = partial(_write, params=params, code=code, out=out)
+        failures = [f for f in map_in_processes(work, todo, "stereo") if f is not None]
+        if failures and len(failures) == len(captures):
+            raise UserError(f"stereo: every capture failed, the first: {failures[0].reason}")
+        write_refusals(out / "failures.csv", failures)
+        failed = {(f.identity, f.name) for f in failures}
+        done = [c for c in captures if (c.identity, c.name) not in failed]
+        for capture in done:
+            if capture.key not in current:
+                kept.put(capture.key, _seen(capture, marks, out), "intact")
+        doubtful = write_trust(out / "trust.csv", done, out)
+        errors = truth_metrics(done, params, marks, kept)
     with replacing(report) as path:
-        path.write_text(json.dumps(truth_metrics(done, params), indent=2) + "\n")
+        path.write_text(json.dumps(errors, indent=2) + "\n")
     return len(todo) - len(failures), len(captures) - len(todo), len(failures), doubtful
+
+
+def _current(
+    captures: list[Capture], marks: dict[str, str], out: Path, kept: KeptResults
+) -> set[str]:
+    """The keys of captures whose maps are there, made of what is there now, and intact."""
+    seen = {c.key: _seen(c, marks, out) for c in captures}
+    current = {c.key for c in captures if kept.get(c.key, seen[c.key])}
+    others = [c for c in captures if c.key not in current]
+    marked = [c for c in others if _mark(map_path(out, c)) == marks[c.key]]
+    intact = map_in_processes(partial(_is_intact, out=out), marked, "stereo: check maps")
+    for capture, is_intact in zip(marked, intact, strict=True):
+        if is_intact:
+            kept.put(capture.key, seen[capture.key], "intact")
+            current.add(capture.key)
+    return current
+
+
+def _seen(capture: Capture, marks: dict[str, str], out: Path) -> str | None:
+    """What a capture's map file is made of, and its size and time; None if it is missing."""
+    path = map_path(out, capture)
+    stamp = stamp_of([path], ours=True) if path.is_file() else None
+    return stamp and digest_of(marks[capture.key], stamp)
 
 
 def fingerprint(capture: Capture, params: StereoParams, code: str) -> str:
@@ -111,7 +142,9 @@ def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refu
 def main(captures: Path, out: Path, report: Path, rig: Path) -> None:
     """Compute normals, albedo and depth of every capture."""
     draw_rigs(read_captures(captures), rig)
-    made, kept, failed, doubtful = stereo(load(Sections).stereo, captures, out, report)
+    params = load(Sections).stereo
+    with computing_on(load(EngineParams)):
+        made, kept, failed, doubtful = stereo(params, captures, out, report)
     print(f"stereo: {made} captures computed, {kept} kept, {failed} failed ({out})", end="")
     print(f", {doubtful} to be doubted (reasons: {out / 'trust.csv'})" if doubtful else "")
 

@@ -8,6 +8,7 @@ import click
 
 from psface.config import load
 from psface.running import PATH, run
+from psface.training.launch import first_of_run, over_ranks
 from psface.training.loop import train
 from psface.training.train_params import Recipe
 
@@ -18,8 +19,12 @@ from psface.training.train_params import Recipe
 @click.option("--out", type=PATH, required=True, help="output folder for weights and card")
 @click.option("--history", type=PATH, required=True, help="output folder for metrics by epoch")
 def main(faces: Path, splits: Path, out: Path, history: Path) -> None:
-    """Train the network."""
+    """Train the network, in ``train.processes`` processes, or in those that torchrun starts."""
     recipe = load(Recipe)
+    over_ranks(recipe.train.processes, train_and_tell, recipe, faces, splits, out, history)
+
+
+def train_and_tell(recipe: Recipe, faces: Path, splits: Path, out: Path, history: Path) -> None:
     card = train(recipe, faces, splits, out, history)
     print(
         f"train: {recipe.modality}, epoch {card.epoch} of {recipe.train.epochs} is best on the "
@@ -28,4 +33,4 @@ def main(faces: Path, splits: Path, out: Path, history: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main, alone_as="train")
+    run(main, alone_as="train" if first_of_run() else "")

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from psface import threads
-from psface.threads import map_in_threads, one_thread_each, thread_count
+from psface.threads import ahead_in_threads, map_in_threads, one_thread_each, thread_count
 
 
 @pytest.mark.parametrize("count", ["1", "2"])
@@ -55,3 +55,30 @@ def test_one_thread_each():
     with one_thread_each():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_what_is_read_ahead_comes_in_order(monkeypatch, count):
+    monkeypatch.setenv("OMP_NUM_THREADS", count)
+    monkeypatch.setattr(threads, "available_cpus", lambda: 2)
+    taken, used = [], set()
+
+    def items():
+        for number in range(100):
+            taken.append(number)
+            yield number
+
+    def read(number):
+        used.add(threading.get_ident())
+        return 1 / (50 - number)
+
+    results = ahead_in_threads(read, items())
+    assert [next(results) for _ in range(3)] == [1 / 50, 1 / 49, 1 / 48]
+    assert 3 < len(taken) <= 3 + 1 + 2 * int(count)  # while the caller works on the third
+    with pytest.raises(ZeroDivisionError):
+        list(results)
+    assert threading.get_ident() not in used
+    unfinished = ahead_in_threads(read, items())
+    next(unfinished)
+    unfinished.close()
+    assert not [t for t in threading.enumerate() if t.name.startswith("read")]

@@ -1,5 +1,7 @@
 """A small capture in the Photoface layout, written by hand."""
 
+import os
+import time
 from pathlib import Path
 
 import cv2
@@ -50,6 +52,13 @@ def write_lights(folder: Path, rows: tuple[str, ...]) -> None:
 def write_landmarks(folder: Path) -> None:
     lines = [f"{name},{x},{y}" for name, (x, y) in LANDMARKS.items()]
     (folder / "landmarks.csv").write_text("\n".join(["name,x,y", *lines, ""]))
+
+
+def settle(folder: Path, age: float = 3600) -> None:
+    """Make all files under a folder an hour old: those just written count as still changing."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            os.utime(path, (time.time() // 1 - age,) * 2)
 
 
 def ingested(params: IngestParams, seed: int, folder: Path) -> tuple[list[Capture], list[Refusal]]:

@@ -136,15 +136,27 @@ class Capture:
         ]
         mask = self._mask()
         first = rgb(images[0], self.white) if colour else None
+        eight_bit = all(image.dtype == np.uint8 for image in images)
         if self.is_picture:
-            return Pixels(grey(images[0])[None], first, self.lights, self.landmarks)
+            picture = grey(images[0])[None]
+            return Pixels(picture, first, self.lights, self.landmarks, eight_bit=eight_bit)
         if colours and any(image.ndim == 2 for image in images):
             raise UserError(
                 f"{self.frames[0]}: frames in grey have no colour_albedo; set it to false"
             )
         frames, saturated, channels = self._linear(images, encoded, colours)
         planes = np.stack([np.moveaxis(c, -1, 0) for c in channels]) if colours else None
-        return Pixels(frames, first, self.lights, self.landmarks, self.rig, saturated, mask, planes)
+        return Pixels(
+            frames,
+            first,
+            self.lights,
+            self.landmarks,
+            self.rig,
+            saturated,
+            mask,
+            planes,
+            eight_bit=eight_bit and saturated is None,  # else in linear light, with finer steps
+        )
 
     def _linear(
         self, images: list[np.ndarray], encoded: list[bytes], colours: bool
@@ -205,6 +217,8 @@ class Pixels:
         Where the face is, if supplied with the capture.
     colours : (n, 3, H, W) float32 or None
         All frames in red, green and blue.
+    eight_bit : bool
+        Whether ``grey`` and ``colour`` have the eight bits a channel of their files.
     """
 
     grey: np.ndarray
@@ -215,6 +229,7 @@ class Pixels:
     saturated: np.ndarray | None = None
     mask: np.ndarray | None = None
     colours: np.ndarray | None = None
+    eight_bit: bool = False
 
     @property
     def visible(self) -> np.ndarray:
@@ -247,4 +262,6 @@ def picture(identity: str, path: Path) -> Capture:
 
 def picture_pixels(image: np.ndarray, colour: bool = False) -> Pixels:
     """The pixels of a picture (H, W) or (H, W, 3), grey or RGB, uint8 or uint16."""
-    return Pixels(grey(image)[None], rgb(image) if colour else None, NO_LIGHTS, None)
+    colours = rgb(image) if colour else None
+    eight_bit = image.dtype == np.uint8
+    return Pixels(grey(image)[None], colours, NO_LIGHTS, None, eight_bit=eight_bit)

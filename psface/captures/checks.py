@@ -15,14 +15,15 @@ from PIL import Image
 from psface.captures.capture import Capture, Refusal
 from psface.captures.decoding import decode
 from psface.captures.exposure import exposure_of, relative_exposures
-from psface.captures.images import grey, read_bytes
+from psface.captures.images import brightest_channel, grey, read_bytes
 from psface.captures.limits import CaptureLimits
+from psface.captures.linearity import check_linear
 from psface.errors import UserError
 from psface.files import is_path_part, is_utf8
 from psface.rig.response import linear_light
+from psface.rig.rig import UNEQUAL
 
 MIN_LIGHTS = 3
-JPEG = b"\xff\xd8\xff"
 LONGEST = 200  # bytes of a name: file systems allow 255, and our file names add a few
 SATURATED = 0.995  # of the sensor's range
 
@@ -33,9 +34,21 @@ def check_capture(capture: Capture | Refusal, limits: CaptureLimits) -> Capture 
         return capture
     try:
         _check_names(capture)
-        return replace(capture, digest=check_frames(capture, limits), bits=limits.bits)
+        return accepted(capture, check_frames(capture, limits), limits)
     except UserError as error:
         return Refusal(capture.identity, capture.name, str(error))
+
+
+def accepted(capture: Capture, digest: str, limits: CaptureLimits) -> Capture:
+    """Return a capture that was checked, with the hash of its frames."""
+    return replace(capture, digest=digest, bits=limits.bits)
+
+
+def files_of(capture: Capture) -> list[Path]:
+    """The files that the check of a capture reads."""
+    names = [*capture.frames, *(name for name, _ in _roles(capture))]
+    records = [name.rpartition("::")[0] for name in names if "::" in name]
+    return [Path(name) for name in (*names, *records)]
 
 
 def check_frames(capture: Capture, limits: CaptureLimits) -> str:
@@ -98,7 +111,13 @@ def _check_lights(capture: Capture, max_condition: float) -> None:
     if (lights[:, 2] <= 0).any():
         behind = int(np.argmax(lights[:, 2] <= 0)) + 1
         raise UserError(f"{where}: light {behind} is behind the face (z <= 0); check its direction")
-    directions = lights / np.linalg.norm(lights, axis=1, keepdims=True)
+    lengths = np.linalg.norm(lights, axis=1, keepdims=True)
+    if lengths.max() > UNEQUAL * lengths.min():
+        raise UserError(
+            f"{where}: light {int(lengths.argmax()) + 1} is over {UNEQUAL:g} times as strong as "
+            f"light {int(lengths.argmin()) + 1}; correct their intensities"
+        )
+    directions = lights / lengths
     singular = np.linalg.svd(directions, compute_uv=False)
     condition = singular[0] / max(singular[2], 1e-12)
     if condition > max_condition:
@@ -143,7 +162,7 @@ def _check_frames(
                 f"{path}: identical to {other}, which cannot happen under two lights; "
                 "was the camera slower than the lamps? take the frames again"
             )
-        _check_levels(frame, path, limits)
+        _check_levels(image, frame, path, capture, limits)
         means.append(_mean_light(frame, capture))
     paths = [Path(name) for name in (*capture.frames, capture.dark)]
     if capture.dark:
@@ -160,12 +179,8 @@ def _mean_light(image: np.ndarray, capture: Capture) -> float:
 
 
 def _check_linear(data: bytes, path: Path, capture: Capture) -> None:
-    if data.startswith(JPEG) and (capture.rig is None or capture.rig.camera.response == "linear"):
-        raise UserError(
-            f"{path}: a JPEG, whose values are not linear in the light; save frames as PNG, "
-            "TIFF, PGM, BMP, EXR or camera RAW, with the sensor's linear values, or name the "
-            "camera's response (such as `srgb`) in a rig file (ingest.rig)"
-        )
+    response = capture.rig.camera.response if capture.rig else "linear"
+    check_linear(data, path, response, "in a rig file (ingest.rig)")
 
 
 def _check_rig_size(shape: tuple[int, ...], path: Path, capture: Capture) -> None:
@@ -179,11 +194,17 @@ def _check_rig_size(shape: tuple[int, ...], path: Path, capture: Capture) -> Non
         )
 
 
-def _check_levels(frame: np.ndarray, path: Path, limits: CaptureLimits) -> None:
-    saturated = float((frame >= SATURATED).mean())
+def _check_levels(
+    image: np.ndarray, frame: np.ndarray, path: Path, capture: Capture, limits: CaptureLimits
+) -> None:
+    """Check a decoded picture, and its grey."""
+    # In any channel: where one is clipped, the mean of all no longer grows with the light.
+    peak = frame if image.ndim == 2 else grey(brightest_channel(image), capture.white)
+    saturated = float((peak >= SATURATED).mean())
     if saturated > limits.max_saturated:
+        which = "" if image.ndim == 2 else " in a channel"
         raise UserError(
-            f"{path}: {saturated:.0%} is saturated, at most {limits.max_saturated:.0%}; "
+            f"{path}: {saturated:.0%} is saturated{which}, at most {limits.max_saturated:.0%}; "
             "lower the exposure or raise ingest.max_saturated"
         )
     brightness = float(np.percentile(frame, 99))
@@ -208,24 +229,27 @@ def _check_aides(
                 raise UserError(
                     f"{path}: a mask with an alpha channel; save it as grey, white on the face"
                 )
-            image = grey(decode(data, path, None, limits.max_pixels))
+            decoded = decode(data, path, None, limits.max_pixels)
+            image = grey(decoded)
         else:
             _check_linear(data, path, capture)
-            image = grey(
-                decode(data, path, limits.bits, limits.max_pixels, capture.white), capture.white
-            )
+            decoded = decode(data, path, limits.bits, limits.max_pixels, capture.white)
+            image = grey(decoded, capture.white)
         if image.shape != shape:
             sizes = " and ".join(f"{w}x{h}" for h, w in (shape, image.shape))
             raise UserError(f"{path}: not of the frames' size, {sizes}; take it like the frames")
         if role == "mask" and not (image > 0.5).any():
-            raise UserError(f"{path}: an empty mask; paint the face white")
+            raise UserError(
+                f"{path}: an empty mask, whose brightest pixel is {image.max():.0%} of white; "
+                "paint the face white"
+            )
         if role == "ambient" and _mean_light(image, capture) > darkest:
             raise UserError(
                 f"{path}: brighter than a frame, as no ambient light can be; was a lamp on? Take "
                 "it again, or leave it out"
             )
         if role == "flat field":
-            _check_levels(image, path, limits)
+            _check_levels(decoded, image, path, capture, limits)
     return str(digest.hexdigest())
 
 

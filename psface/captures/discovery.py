@@ -51,14 +51,15 @@ def find_captures(
         If a path does not exist.
     """
     paths, rigs = list(paths), RigLookup(rig)
-    yield from _find(paths, without, all_files, rigs)
+    yield from find_with(rigs, paths, without, all_files)
     if rig is not None and not rigs.used and paths:
         yield Refusal("", str(paths[0]), f"{', '.join(map(str, paths))}: {UNUSED_RIG}")
 
 
-def _find(
-    paths: Iterable[Path], without: Iterable[Path], all_files: bool, rigs: RigLookup
+def find_with(
+    rigs: RigLookup, paths: Iterable[Path], without: Iterable[Path] = (), all_files: bool = False
 ) -> Iterator[Capture | Refusal | Path]:
+    """As `find_captures`; whether there was a capture for the rig, ``rigs`` tells."""
     closed = {folder.resolve() for folder in without}
     for path in paths:
         try:
@@ -110,7 +111,7 @@ def capture_at(path: Path, rig: Rig | None = None) -> Capture | Refusal:
     `find_captures`."""
     if not path.is_dir():
         return picture("", path)
-    [*items] = _find([path], (), False, RigLookup(rig))
+    [*items] = find_with(RigLookup(rig), [path])
     if len(items) == 1 and isinstance(items[0], (Capture, Refusal)):
         return items[0]
     frames = sum(isinstance(item, Path) and is_frame(item.name) for item in items)
@@ -170,7 +171,7 @@ def _people(root: Path, rigs: RigLookup) -> Iterator[Capture | Refusal]:
 
 
 def _captures_of(person: Path, rigs: RigLookup) -> Iterator[Capture | Refusal]:
-    for item in _find([person], (), True, rigs):
+    for item in find_with(rigs, [person], all_files=True):
         if isinstance(item, (Refusal, Capture)):
             yield replace(item, identity=person.name)
         elif is_video(item):
@@ -197,7 +198,7 @@ def _inside(
             except UserError as error:  # another program's, among pictures
                 names.remove("manifest.csv")
                 yield Refusal(folder.name, str(here), str(error))
-        if captures is None and _are_frames(here, names, rigs):
+        if captures is None and are_frames(here, names, rigs):
             captures = _capture(here, rigs)
         if captures is not None:
             folders.clear()
@@ -222,7 +223,7 @@ def is_frame(name: str) -> bool:
     return media and _FRAME.fullmatch(path.stem) is not None
 
 
-def _are_frames(folder: Path, names: list[str], rigs: RigLookup) -> bool:
+def are_frames(folder: Path, names: list[str], rigs: RigLookup) -> bool:
     """Whether a folder without lights is a capture by a rig: one frame is if the rig's file is
     beside it, and may else be any picture."""
     frames = sum(map(is_frame, names))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -9,6 +11,8 @@ from pydantic import Field
 from psface.captures.layouts.layouts import READERS
 from psface.captures.limits import CaptureLimits
 from psface.config import Count, FileName, Section
+
+SIMULATED = "data/simulated"  # what the stage simulate writes
 
 
 class YaleParams(Section):
@@ -31,5 +35,12 @@ class IngestParams(CaptureLimits):
     source: Literal[tuple(READERS)]  # type: ignore[valid-type]
     root: Annotated[str, Field(min_length=1)]
     rig: FileName = ""
+    compare: Literal["times", "content"] = "times"
     yale: YaleParams
     manifest: ManifestParams = ManifestParams()
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the simulator makes the captures."""
+        root, made = (Path(os.path.normpath(Path(p).absolute())) for p in (self.root, SIMULATED))
+        return root.is_relative_to(made)

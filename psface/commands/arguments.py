@@ -13,19 +13,23 @@ from psface.captures.limits import MAX_PIXELS
 from psface.running import PATH
 
 
-class Rate(click.FloatRange):
-    """A rate between 0 and 1, excluding both, and NaN, which click's ranges let through."""
-
-    def __init__(self) -> None:
-        super().__init__(0, 1, min_open=True, max_open=True)
+class Bounded(click.FloatRange):
+    """A number in a range, without NaN, which click's ranges let through."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        rate: float = super().convert(value, param, ctx)
-        if math.isnan(rate):
+        number: float = super().convert(value, param, ctx)
+        if math.isnan(number):
             self.fail(f"{value!r} is not a number", param, ctx)
-        return rate
+        return number
+
+
+class Rate(Bounded):
+    """A rate between 0 and 1, excluding both."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 1, min_open=True, max_open=True)
 
 
 FAR = Rate()

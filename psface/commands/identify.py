@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +20,7 @@ from psface.captures.media import Picture
 from psface.captures.rigged import read_placed_rig
 from psface.commands.arguments import (
     FAR,
+    Bounded,
     format_option,
     gallery_option,
     model_option,
@@ -27,23 +31,26 @@ from psface.commands.arguments import (
 from psface.commands.enrol import warn
 from psface.errors import UserError
 from psface.report.annotated_pictures import COLOUR, Label, Pictures
-from psface.report.face_table import Table, face_row
+from psface.report.face_table import GrowingTable, Table, face_row
 from psface.running import PATH
 
 if TYPE_CHECKING:
     from psface.recognise.gallery import Gallery
-    from psface.recognise.matching import Match
+    from psface.recognise.matching import Match, Seen
+    from psface.stereo.trust.trust_warning import TrustWarning
 
 TOP = 5  # candidates named for each face
 UNKNOWN = (255, 150, 60)  # RGB
 BEST = [f"{name}_{rank}" for rank in range(1, TOP + 1) for name in ("candidate", "similarity")]
 COLUMNS = [
-    "path", "frame", "face", "identity", *BEST, "quality", "x1", "y1", "x2", "y2", "reason",
+    "path", "frame", "face", "identity", *BEST, "quality", "doubts",
+    "x1", "y1", "x2", "y2", "reason",
 ]  # fmt: skip
+SETTLE = 0.5  # s
 
 
 @click.command(epilog="Example: psface identify door.mp4 --far 0.1 --pictures")
-@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="PATH...")
+@click.argument("paths", nargs=-1, type=PATH, metavar="[PATH]...")
 @model_option
 @gallery_option
 @click.option(
@@ -54,6 +61,15 @@ COLUMNS = [
 @out_option("identified")
 @format_option
 @pictures_option
+@click.option(
+    "--watch", type=PATH, metavar="FOLDER",
+    help="Instead of PATH: answer each capture as it arrives in FOLDER.",
+)  # fmt: skip
+@click.option(
+    "--settle", type=Bounded(0, 3600), metavar="SECONDS",
+    help="With --watch: how long files must not have changed where nothing tells how many will "
+    f"come.  [default: {SETTLE}]",
+)  # fmt: skip
 def identify(
     paths: tuple[Path, ...],
     model: Path,
@@ -63,53 +79,127 @@ def identify(
     out: Path,
     form: str,
     pictures: bool,
+    watch: Path | None,
+    settle: float | None,
 ) -> None:
     """Identify people in captures, pictures, folders and video.
 
     The gallery is made by `psface enrol`. Writes a table with a row per face and per unusable file.
+    With --watch, what is in FOLDER is answered first, then what arrives, until Ctrl-C: a line per
+    face on stdout, and a row at the end of the table.
     Exit status: 0; 1 if no face is found; 2 for wrong arguments.
     """
+    _check_arguments(paths, form, watch, settle)
+    from psface.recognise.arrivals import arrivals, check_folder
     from psface.recognise.gallery import read_gallery
     from psface.recognise.matching import identify as identify_all
+    from psface.recognise.matching import matched
     from psface.recognise.recogniser import Recogniser
 
+    if watch is not None:
+        check_folder(watch)
     taken_by = None if rig is None else read_placed_rig(rig)
     recogniser = Recogniser(model)
     people = read_gallery(gallery, recogniser.digest)
-    # For links, the folders of both the link and its target.
-    above = [p for path in paths for p in (path.parent.resolve(), path.resolve().parent)]
-    root = Path(os.path.commonpath(above))
-    table_path = out / f"faces.{form}"
-    outputs = [out / "pictures"]
-    faces = known = refused = 0
+    table_path, outputs = out / f"faces.{form}", [out / "pictures"]
+    told: Table | GrowingTable
+    if watch is None:
+        told = Table(table_path, COLUMNS)
+        found = identify_all(recogniser, people, paths, far, outputs, TOP, taken_by)
+    else:
+        told = GrowingTable(table_path, COLUMNS)
+        limits = recogniser.card.limits
+        wait_for = SETTLE if settle is None else settle
+        arriving = arrivals(watch, limits, taken_by, outputs, wait_for)
+        found = matched(recogniser, people, arriving, far, TOP)
+        if people.threshold(far) == math.inf:
+            print(_no_promise(people, far), file=sys.stderr)
+        print(f"identify: watching {watch}; Ctrl-C ends it", file=sys.stderr, flush=True)
+    tally = _Tally()
     with (
-        Table(table_path, COLUMNS) as table,
-        Pictures(out, pictures, None, root) as written,
-        tqdm(desc="identify", unit="picture", mininterval=1.0) as bar,
+        told as table,
+        Pictures(out, pictures, None, _root([watch] if watch else paths)) as written,
     ):
-        for item in identify_all(recogniser, people, paths, far, outputs, TOP, taken_by):
+        if watch is None:
+            tally.record(_with_bar(found), table, written)
+        else:
+            with contextlib.suppress(KeyboardInterrupt):
+                tally.record(found, table, written, aloud=True)
+    if watch is None and not tally.faces:
+        raise UserError(f"no face in any of {', '.join(map(str, paths))} ({table_path})")
+    tally.sum_up(people, far, table_path)
+    if watch is None and people.threshold(far) == math.inf:
+        print(_no_promise(people, far), file=sys.stderr)
+
+
+def _check_arguments(
+    paths: tuple[Path, ...], form: str, watch: Path | None, settle: float | None
+) -> None:
+    if watch is None and not paths:
+        raise click.UsageError("Missing argument 'PATH...', or --watch FOLDER.")
+    if watch is None and settle is not None:
+        raise click.UsageError("--settle is for --watch FOLDER.")
+    if watch is not None and paths:
+        raise click.UsageError(
+            f"Give PATH... or --watch, not both: what is in {watch} already is answered first."
+        )
+    if watch is not None and form != "csv":
+        raise click.UsageError(f"--format {form}: with --watch, the table is CSV, which can grow.")
+
+
+def _root(paths: Sequence[Path]) -> Path:
+    """The folder above all paths: for links, that of both the link and its target."""
+    above = [p for path in paths for p in (path.parent.resolve(), path.resolve().parent)]
+    return Path(os.path.commonpath(above))
+
+
+def _with_bar(found: Iterator[Seen | Refusal]) -> Iterator[Seen | Refusal]:
+    with tqdm(desc="identify", unit="picture", mininterval=1.0) as bar:
+        for item in found:
             bar.update()
+            yield item
+
+
+@dataclass
+class _Tally:
+    """How many faces there were, how many of them known, and how many files were not used."""
+
+    faces: int = 0
+    known: int = 0
+    refused: int = 0
+
+    def record(
+        self,
+        found: Iterator[Seen | Refusal],
+        table: Table | GrowingTable,
+        written: Pictures,
+        aloud: bool = False,
+    ) -> None:
+        """Write all that is found, and count it; ``aloud``, print it too."""
+        for item in found:
             if isinstance(item, Refusal):
-                refused += 1
-                warn(item)
+                self.refused += 1
                 table.add({"path": item.name, "reason": item.reason})
+                warn(item)
                 continue
             for number, match in enumerate(item.matches):
-                faces, known = faces + 1, known + match.known
-                table.add(_row(item.picture, number, match))
+                self.faces, self.known = self.faces + 1, self.known + match.known
+                table.add(_row(item.picture, number, match, item.doubts))
+                if aloud:
+                    _print(_answer(item, match))
             labels = [_label(match) for match in item.matches]
             written.add(item.picture, [match.face for match in item.matches], labels)
-    if not faces:
-        raise UserError(f"no face in any of {', '.join(map(str, paths))} ({table_path})")
-    threshold = people.threshold(far)
-    if threshold == math.inf:
-        print(f"identify: {faces} faces, {refused} not used ({table_path})")
-        print(_no_promise(people, far), file=sys.stderr)
-        return
-    print(
-        f"identify: {known} of {faces} faces known at a false accept rate of {far:g} "
-        f"(similarity over {_short(threshold)}), {refused} not used ({table_path})"
-    )
+
+    def sum_up(self, gallery: Gallery, far: float, table: Path) -> None:
+        """Print the counts."""
+        threshold = gallery.threshold(far)
+        if threshold == math.inf:
+            print(f"identify: {self.faces} faces, {self.refused} not used ({table})")
+            return
+        print(
+            f"identify: {self.known} of {self.faces} faces known at a false accept rate of {far:g} "
+            f"(similarity over {_short(threshold)}), {self.refused} not used ({table})"
+        )
 
 
 def _no_promise(gallery: Gallery, far: float) -> str:
@@ -125,7 +215,26 @@ def _no_promise(gallery: Gallery, far: float) -> str:
     )
 
 
-def _row(picture: Picture, number: int, match: Match) -> dict[str, object]:
+def _answer(seen: Seen, match: Match) -> str:
+    """What is printed of a face."""
+    frame = "" if seen.picture.frame is None else f", frame {seen.picture.frame}"
+    name = match.names[0] if match.known else f"unknown (nearest {match.names[0]})"
+    doubts = "".join(f"; doubt: {warning}" for warning in seen.doubts)
+    return (
+        f"{seen.picture.path}{frame}: {name}, similarity {match.cosines[0]:.3f}, "
+        f"quality {match.quality:.1f}{doubts}"
+    )
+
+
+def _print(text: str) -> None:
+    """Print a line at once, with what the terminal cannot show escaped."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(text.encode(encoding, "backslashreplace").decode(encoding), flush=True)
+
+
+def _row(
+    picture: Picture, number: int, match: Match, doubts: Sequence[TrustWarning]
+) -> dict[str, object]:
     best: dict[str, object] = {}
     for rank, (name, cosine) in enumerate(zip(match.names, match.cosines, strict=True), start=1):
         best |= {f"candidate_{rank}": name, f"similarity_{rank}": _short(cosine)}
@@ -134,6 +243,7 @@ def _row(picture: Picture, number: int, match: Match) -> dict[str, object]:
         "identity": match.names[0] if match.known else "",
         **best,
         "quality": round(match.quality, 3),
+        "doubts": " | ".join(f"{warning.code}: {warning}" for warning in doubts),
     }
 
 

@@ -20,6 +20,12 @@ TEMPLATE = (
     / 112
 )
 
+# The oval on the template that shows the face and little else: centre and half axes, as shares of
+# the side. Hair, clothes and background change between captures and would pass for identity.
+OVAL_CENTRE = (0.495, 0.54)
+OVAL_AXES = (0.417, 0.479)
+UNMOVED, EXACT = np.eye(2, 3), 1e-6  # px: less is an error of rounding
+
 
 def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
     """Return the similarity transform that best maps ``landmarks`` to the template.
@@ -49,9 +55,20 @@ def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
     )
 
 
+def face_oval(size: int) -> np.ndarray:
+    """Return the part of a crop that is kept, (size, size) bool."""
+    rows, columns = np.indices((size, size)) / size
+    across = (columns - OVAL_CENTRE[0]) / OVAL_AXES[0]
+    along = (rows - OVAL_CENTRE[1]) / OVAL_AXES[1]
+    return across**2 + along**2 < 1
+
+
 def crop_image(image: np.ndarray, matrix: np.ndarray, size: int) -> np.ndarray:
     """Resample (H, W) or (H, W, C) into the crop, zero outside; smoothed first if it shrinks."""
-    smooth = smoothed(image.astype(np.float32), float(np.hypot(matrix[0, 0], matrix[1, 0])))
+    image = image.astype(np.float32)
+    if image.shape[:2] == (size, size) and np.abs(matrix - UNMOVED).max() < EXACT:
+        return image
+    smooth = smoothed(image, float(np.hypot(matrix[0, 0], matrix[1, 0])))
     return cv2.warpAffine(smooth, matrix, (size, size), flags=cv2.INTER_LINEAR)
 
 

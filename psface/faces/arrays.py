@@ -1,8 +1,8 @@
-"""Memory-mapped packed crops."""
+"""Packed crops, read a batch at a time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +10,10 @@ import numpy as np
 
 from psface.errors import UserError
 from psface.faces.modalities import Map, normal_x_channels
+from psface.faces.records import COMPANION, PLACE, Records
+from psface.faces.stored_planes import in_floats
 from psface.files import check_regular
+from psface.threads import ahead_in_threads
 from psface.user_tables import whole
 
 if TYPE_CHECKING:
@@ -20,7 +23,7 @@ INFERENCE_BATCH = 64
 
 
 class Faces:
-    """Memory-mapped crops of the maps of one modality, in channel order.
+    """Packed crops of the maps of one modality, in channel order.
 
     Attributes
     ----------
@@ -40,21 +43,7 @@ class Faces:
                     f"{path}: missing, since pictures without known lights have no {name}; set "
                     "modality=raw"
                 )
-            check_regular(path)
-            try:
-                array = np.load(path, mmap_mode="r")
-                if array.ndim != 4 or array.dtype != np.float16 or 0 in array.shape[1:]:
-                    raise ValueError("not an array of crops")
-                if array.shape[2] != array.shape[3]:
-                    raise ValueError("crops are not square")
-            except FileNotFoundError:
-                raise UserError(f"{path}: missing; run `dvc repro crop`") from None
-            except Exception as error:  # a damaged header can make the reader raise anything
-                reason = " ".join(str(error).split())[:200]
-                raise UserError(
-                    f"{path}: unreadable ({reason}); run `dvc repro -f crop`"
-                ) from error
-            self.arrays.append(array)
+            self.arrays.append(open_crops(path))
         if len({(len(a), a.shape[-1]) for a in self.arrays}) > 1:
             raise UserError(f"{folder}: maps differ in length or size; run `dvc repro -f crop`")
         self.side: int = self.arrays[0].shape[-1]
@@ -66,13 +55,45 @@ class Faces:
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """Read the stored values of some rows, (B, C, S, S) float32."""
-        parts = [array[rows].astype(np.float32) for array in self.arrays]
-        return np.concatenate(parts, axis=1)
+        parts = [in_floats(array[rows]) for array in self.arrays]
+        return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
+
+    def read_ahead(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """Yield the stored values of batches of rows, as `read`, a few of them read and decoded
+        while the caller works on the last."""
+        return ahead_in_threads(self.read, batches)
 
     def batches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the stored values of many rows in batches, (B, C, S, S) float32."""
-        for chunk in np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH))):
-            yield self.read(chunk)
+        return self.read_ahead(np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH))))
+
+
+def open_crops(path: Path) -> np.ndarray | Records:
+    """Open the packed crops of a map: an array (N, C, S, S) of float16 or uint8, memory-mapped, or
+    what reads it from a RecordIO file.
+
+    Raises
+    ------
+    UserError
+        If it is missing or damaged.
+    """
+    check_regular(path)
+    try:
+        array = np.load(path, mmap_mode="r")
+        if array.dtype == PLACE and array.ndim == 1:
+            return Records(array, path.with_name(COMPANION))
+        if array.ndim != 4 or array.dtype not in (np.float16, np.uint8) or 0 in array.shape[1:]:
+            raise ValueError("not an array of crops")
+        if array.shape[2] != array.shape[3]:
+            raise ValueError("crops are not square")
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run `dvc repro crop`") from None
+    except UserError:
+        raise
+    except Exception as error:  # a damaged header can make the reader raise anything
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: unreadable ({reason}); run `dvc repro -f crop`") from error
+    return array
 
 
 def rows_of(table: pd.DataFrame, faces: int) -> np.ndarray:
@@ -83,7 +104,8 @@ def rows_of(table: pd.DataFrame, faces: int) -> np.ndarray:
     UserError
         If there are no rows, or invalid ones.
     """
-    rows = [whole(text) for text in table["row"].astype(str)] if "row" in table else []
-    if not rows or any(row is None or row >= faces for row in rows):
+    texts = table["row"].astype(str).tolist() if "row" in table else []
+    rows = np.fromiter((-1 if (row := whole(text)) is None else row for text in texts), int)
+    if not len(rows) or rows.min() < 0 or rows.max() >= faces:
         raise UserError("a split table has rows that are not faces; run `dvc repro -f split`")
-    return np.array(rows, dtype=int)
+    return rows

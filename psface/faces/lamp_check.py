@@ -35,7 +35,7 @@ from psface.faces.mean_face import (
     read_mean_face,
     turn_between,
 )
-from psface.stereo.trust.stereo_check import dim_light
+from psface.stereo.trust.room_light import dim_light
 from psface.stereo.trust.trust_warning import TrustWarning
 
 FEWEST = 80  # pixels: with fewer, nothing is said

@@ -7,19 +7,6 @@ import numpy as np
 from psface.faces.alignment import crop_image
 from psface.stereo.map_files import Maps
 
-# The oval on the template that shows the face and little else: centre and half axes, as shares of
-# the side. Hair, clothes and background change between captures and would pass for identity.
-OVAL_CENTRE = (0.495, 0.54)
-OVAL_AXES = (0.417, 0.479)
-
-
-def face_oval(size: int) -> np.ndarray:
-    """Return the part of a crop that is kept, (size, size) bool."""
-    rows, columns = np.indices((size, size)) / size
-    across = (columns - OVAL_CENTRE[0]) / OVAL_AXES[0]
-    along = (rows - OVAL_CENTRE[1]) / OVAL_AXES[1]
-    return across**2 + along**2 < 1
-
 
 def crop_maps(maps: Maps, matrix: np.ndarray, kept: np.ndarray) -> Maps:
     """Crop all maps of a capture, zero outside ``kept`` (size, size) bool.

@@ -46,7 +46,7 @@ def some_pairs(
     within = [np.stack(np.triu_indices(len(group), k=1)) for group in groups]
     codes = [group[i] * count + group[j] for group, (i, j) in zip(groups, within, strict=True)]
     # Enough of these show two people, however many genuine pairs are drawn.
-    drawn = np.random.default_rng(seed).choice(total, impostors + genuine, replace=False)
+    drawn = _distinct(np.random.default_rng(seed), total, impostors + genuine)
     first, second = _pair_of_number(drawn, count)
     kept = np.flatnonzero(person[first] != person[second])[:impostors]
     chosen = np.sort(np.concatenate([*codes, first[kept] * count + second[kept]]))
@@ -54,9 +54,20 @@ def some_pairs(
     return first, second, person[first] == person[second]
 
 
+def _distinct(rng: np.random.Generator, below: int, count: int) -> np.ndarray:
+    """Draw distinct numbers below a limit, in random order, in memory for ``count`` of them:
+    `numpy.random.Generator.choice` may need it for all."""
+    if below <= 4 * count:
+        return rng.choice(below, count, replace=False)
+    found = np.unique(rng.integers(below, size=count))
+    while len(found) < count:
+        found = np.union1d(found, rng.integers(below, size=count // 8 + 1))
+    return rng.permutation(found)[:count]
+
+
 def _pair_of_number(number: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """The pairs at positions ``number`` of `numpy.triu_indices`, for ``count`` captures."""
-    starts = np.cumsum([0, *range(count - 1, 0, -1)])  # where each first capture's pairs begin
+    starts = np.cumsum(np.r_[0, count - 1 : 0 : -1])  # where each first capture's pairs begin
     first = np.searchsorted(starts, number, side="right") - 1
     return first, number - starts[first] + first + 1
 

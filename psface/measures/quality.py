@@ -126,16 +126,14 @@ def true_conditions(scores: Scores, captures: Iterable[Capture]) -> pd.DataFrame
     """``noise`` (grey levels) and ``yaw`` (degrees from frontal) of each test capture, NaN without
     ground truth, which only simulated captures have."""
     keys = list(zip(scores.identity.tolist(), scores.session.tolist(), strict=True))
-    tested = set(keys)
-    by_name = {key: c for c in captures if (key := (c.identity, c.name)) in tested}
-    rows = []
-    for key in keys:
-        truth: dict[str, float] = {}
-        if key in by_name:
-            path = truth_path(by_name[key]).with_suffix(".json")
-            truth = _read_truth(path)
-        rows.append({"noise": truth.get("noise", np.nan), "yaw": abs(truth.get("yaw", np.nan))})
-    return pd.DataFrame(rows)
+    row_of = {key: row for row, key in enumerate(keys)}
+    noise, yaw = np.full((2, len(keys)), np.nan)
+    for capture in captures:
+        row = row_of.get((capture.identity, capture.name))
+        if row is not None:
+            truth = _read_truth(truth_path(capture).with_suffix(".json"))
+            noise[row], yaw[row] = truth.get("noise", np.nan), abs(truth.get("yaw", np.nan))
+    return pd.DataFrame({"noise": noise, "yaw": yaw})
 
 
 def _read_truth(path: Path) -> dict[str, float]:

@@ -170,7 +170,8 @@ class Verification:
         owner = self.first[genuine]
         del levels, impostors, rising
         areas = []
-        for times in draws.astype(np.int32):
+        for drawn in draws:
+            times = drawn.astype(np.int32)
             # Integers, so that the order of the sums does not matter.
             weights = np.concatenate([[0], np.cumsum(times[first] * times[second], dtype=np.int64)])
             weight = times[owner].astype(np.int64)

@@ -14,6 +14,8 @@ from psface.model.card import Card
 from psface.model.device import autocast
 from psface.threads import map_in_threads
 
+FEW = 8  # crops of a batch that is run together with its mirror image
+
 
 @dataclass(frozen=True)
 class Embedded:
@@ -56,13 +58,16 @@ def embed(
         with torch.inference_mode(), autocast(device):
             batch = card.scale.applied(values, device)
             views = [batch, mirror(batch, x_channels)] if mirrored else [batch]
+            if len(batch) <= FEW:  # reading the weights would take as long as using them
+                views = [torch.cat(views)]
             outputs = [network(view) for view in views]
-            mean = sum(o.identity.float() for o in outputs) / len(views)
-            logits = {
-                task: sum(o.attributes[task].float() for o in outputs) / len(views)
-                for task in card.tasks
-            }
-            return mean.cpu().numpy(), {t: v.softmax(1).cpu().numpy() for t, v in logits.items()}
+
+            def mean(parts: list[Tensor]) -> Tensor:
+                return torch.cat(parts).float().unflatten(0, (-1, len(batch))).mean(0)
+
+            logits = {task: mean([o.attributes[task] for o in outputs]) for task in card.tasks}
+            probabilities = {t: v.softmax(1).cpu().numpy() for t, v in logits.items()}
+            return mean([o.identity for o in outputs]).cpu().numpy(), probabilities
 
     for mean, probs in map(run, crops) if device.type != "cpu" else map_in_threads(run, crops):
         identity.append(mean)
@@ -71,6 +76,18 @@ def embed(
     return Embedded(
         np.concatenate(identity), {task: np.concatenate(p) for task, p in attributes.items()}
     )
+
+
+def converted(network: nn.Module) -> nn.Module:
+    """Convert the weights, once, that `embed` would convert for every batch; returns the network,
+    which is then good for inference alone."""
+    weights = [weight for weight in network.parameters() if weight.ndim > 1]
+    context = autocast(weights[0].device) if weights else None
+    if context is not None and context._enabled:
+        for weight in weights:
+            weight.requires_grad_(False)
+            weight.data = weight.data.to(context.fast_dtype)
+    return network
 
 
 def mirror(batch: Tensor, x_channels: list[int]) -> Tensor:

@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from psface.model.device import on_device
+
 LIMIT = 3.0  # standard deviations
 
 
@@ -25,7 +27,7 @@ class Scale:
 
     def applied(self, values: np.ndarray, device: torch.device) -> Tensor:
         """Stored values (B, C, S, S) as the network's input on ``device``."""
-        batch = torch.from_numpy(values).to(device)
+        batch = on_device(values, device)
         mean = torch.tensor(self.mean, device=device)[:, None, None]
         std = torch.tensor(self.std, device=device)[:, None, None]
         return ((batch - mean) / std).clamp(-self.limit, self.limit)

@@ -15,8 +15,7 @@ import numpy as np
 
 from psface.captures.capture import Pixels
 from psface.captures.images import as_jpeg, to_uint8
-from psface.faces.alignment import TEMPLATE, similarity
-from psface.faces.map_crops import face_oval
+from psface.faces.alignment import TEMPLATE, face_oval, similarity
 
 READ_NOISE = 2 / 255  # of the sensor, in low light
 MASK_COLOUR = np.array([0.75, 0.85, 0.9])  # surgical mask, relative to the face's bright parts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +18,11 @@ from psface.errors import UserError
 from psface.faces.cropping import Crop
 from psface.model.card import Card
 from psface.recognise.gallery import Gallery
-from psface.recognise.preprocessing import check_kind, crop_for, crops_on, no_face
+from psface.recognise.preprocessing import check_kind, crop_and_doubts, crops_on, no_face
 from psface.recognise.recogniser import Recogniser
 from psface.rig.rig import Rig
 from psface.search import nearest
+from psface.stereo.trust.trust_warning import TrustWarning
 from psface.vectors import unit
 
 
@@ -58,10 +59,13 @@ class Seen:
     picture : Picture
         For a capture, its folder and frame 0.
     matches : list of Match
+    doubts : list of TrustWarning
+        What the checks found wrong with a capture's frames and lights.
     """
 
     picture: Picture
     matches: list[Match]
+    doubts: list[TrustWarning] = field(default_factory=list)
 
 
 def identify(
@@ -99,12 +103,23 @@ def identify(
     UserError
         If a path does not exist.
     """
+    yield from matched(recogniser, gallery, find_captures(paths, without, rig=rig), far, count)
+
+
+def matched(
+    recogniser: Recogniser,
+    gallery: Gallery,
+    items: Iterable[Capture | Refusal | Path],
+    far: float,
+    count: int = 5,
+) -> Iterator[Seen | Refusal]:
+    """As `identify`, on what `find_captures` or `psface.recognise.arrivals.arrivals` yields."""
     threshold = gallery.threshold(far)
-    for item in _looked_at(paths, without, recogniser.card, rig):
+    for item in _looked_at(items, recogniser.card):
         if isinstance(item, Refusal):
             yield item
             continue
-        seen, crops = item
+        seen, crops, doubts = item
         matches: list[Match] = []
         if crops:
             embedded = recogniser.embed(crops).identity
@@ -119,29 +134,33 @@ def identify(
                 )
                 for i, crop in enumerate(crops)
             ]
-        yield Seen(seen, matches)
+        yield Seen(seen, matches, doubts)
 
 
 def _looked_at(
-    paths: Iterable[Path], without: Sequence[Path], card: Card, rig: Rig | None
-) -> Iterator[tuple[Picture, list[Crop]] | Refusal]:
-    for item in find_captures(paths, without, rig=rig):
+    items: Iterable[Capture | Refusal | Path], card: Card
+) -> Iterator[tuple[Picture, list[Crop], list[TrustWarning]] | Refusal]:
+    for item in items:
         if isinstance(item, Refusal):
             yield item
         elif isinstance(item, Capture):
             yield _capture(item, card)
         else:
-            yield from _media(item, card)
+            for seen in _media(item, card):
+                yield seen if isinstance(seen, Refusal) else (*seen, [])
 
 
-def _capture(capture: Capture, card: Card) -> tuple[Picture, list[Crop]] | Refusal:
+def _capture(
+    capture: Capture, card: Card
+) -> tuple[Picture, list[Crop], list[TrustWarning]] | Refusal:
     try:
-        crop = crop_for(capture, card)
+        crop, doubts = crop_and_doubts(capture, card)
         path = Path(capture.frames[0])
         first = decode(capture.encoded(0), path, card.limits.bits, white=capture.white)
     except UserError as error:
         return Refusal(capture.identity, capture.name, str(error))
-    return Picture(capture.place, None, to_uint8(rgb(first, capture.white))), [crop]
+    drawn = Picture(capture.place, None, to_uint8(rgb(first, capture.white)))
+    return drawn, [crop], doubts
 
 
 def _media(path: Path, card: Card) -> Iterator[tuple[Picture, list[Crop]] | Refusal]:

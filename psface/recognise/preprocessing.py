@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,11 @@ from psface.captures.capture import Capture, Pixels, picture_pixels
 from psface.captures.checks import check_frames
 from psface.errors import UserError
 from psface.faces.cropping import Crop, crop_capture, crop_picture
+from psface.faces.trust_findings import checked, restored
 from psface.model.card import Card
 from psface.stereo.compute import compute_maps
+from psface.stereo.trust.stereo_check import StereoTrust
+from psface.stereo.trust.trust_warning import TrustWarning
 
 
 def crop_for(capture: Capture, card: Card) -> Crop:
@@ -23,10 +27,19 @@ def crop_for(capture: Capture, card: Card) -> Crop:
     UserError
         If it cannot be used; the message says why.
     """
-    crop = crop_pixels(checked_pixels(capture, card), card)
+    return crop_and_doubts(capture, card)[0]
+
+
+def crop_and_doubts(capture: Capture, card: Card) -> tuple[Crop, list[TrustWarning]]:
+    """As `crop_for`, with what stereo and the face found wrong with the frames and their lights."""
+    pixels = checked_pixels(capture, card)
+    maps = compute_maps(pixels, card.stereo) if len(pixels.lights) else None
+    crop = crop_capture(pixels, maps, card.crop)
     if crop is None:
         raise UserError(no_face(capture.frames[0], card))
-    return crop
+    found = json.loads(maps.notes["trust"]) if maps is not None else {}
+    both = checked(pixels.lights, restored(StereoTrust, found), crop.trust)
+    return crop, [warning for _, warning in both.found()]
 
 
 def checked_pixels(capture: Capture, card: Card) -> Pixels:

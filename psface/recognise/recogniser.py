@@ -13,7 +13,7 @@ from psface.faces.arrays import INFERENCE_BATCH
 from psface.faces.cropping import Crop
 from psface.model.card import load_model
 from psface.model.device import default_device
-from psface.model.embedding import Embedded, embed
+from psface.model.embedding import Embedded, converted, embed
 from psface.model.onnx_model import is_exported, load_exported
 from psface.recognise.preprocessing import crop_for
 from psface.vectors import unit
@@ -57,7 +57,8 @@ class Recogniser:
         if is_exported(folder):
             self.network, self.card = load_exported(folder)
         else:
-            self.network, self.card = load_model(folder, default_device())
+            network, self.card = load_model(folder, default_device())
+            self.network = converted(network)
         self.digest = self.card.digest
 
     def crop(self, capture: Capture) -> Crop:

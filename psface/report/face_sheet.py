@@ -7,7 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from psface.faces.arrays import open_crops
 from psface.faces.modalities import Map
+from psface.faces.stored_planes import in_floats
 from psface.report.map_colours import as_images
 
 SHOWN = 14
@@ -21,8 +23,8 @@ def draw_faces(faces: Path, path: Path) -> None:
     for name in names:
         if not (faces / f"{name}.npy").exists():
             continue
-        array = np.load(faces / f"{name}.npy", mmap_mode="r")
+        array = open_crops(faces / f"{name}.npy")
         chosen = np.unique(np.linspace(0, len(array) - 1, SHOWN).astype(int))
-        rows.append(np.hstack(list(as_images(name, array[chosen]))))
+        rows.append(np.hstack(list(as_images(name, in_floats(array[chosen])))))
     picture = cv2.cvtColor(np.vstack(rows), cv2.COLOR_RGB2BGR)
     path.write_bytes(cv2.imencode(path.suffix, picture)[1].tobytes())

@@ -7,37 +7,74 @@ The simulator writes the true maps of frame 0 to ``truth.exr`` and the frames' t
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import numpy as np
 
 from psface.captures.capture import Capture
+from psface.files import digest_of
+from psface.fingerprint import code_digest
+from psface.kept_results import KeptResults
 from psface.parallel import map_in_processes
-from psface.stereo.compute import maps_of_aligned
+from psface.stamps import stamp_of
+from psface.stereo.compute import maps_of_aligned, moved_back
 from psface.stereo.map_files import Maps, read_maps, truth_path
-from psface.stereo.registration import align, register
+from psface.stereo.registration import register
 from psface.stereo.stereo_params import StereoParams
+from psface.vectors import angles
 
 FACE_RADIUS = 1.6  # of the distance between the centres of the eyes and of the mouth
-CHECKED = 16  # captures, evenly spread over the list
+CHECKED = 16  # captures
 
 
-def truth_metrics(captures: Sequence[Capture], params: StereoParams) -> dict[str, float]:
+def truth_metrics(
+    captures: Sequence[Capture],
+    params: StereoParams,
+    marks: Mapping[str, str],
+    kept: KeptResults,
+) -> dict[str, float]:
     """Mean errors inside the face over captures with ground truth; empty if there are none.
+
+    If there are many, it is a sample of them: those whose names have the smallest hashes, so that
+    a capture added replaces one of them at most, and usually none.
 
     Angles in degrees between true and estimated normals; depth as the mean absolute difference in
     pixels after subtracting its median. ``still`` is the same capture with its true shifts
     undone, ``unregistered`` with none undone, ``all_lights`` with no light excluded.
+
+    Parameters
+    ----------
+    marks : mapping of str to str
+        What each capture's maps depend on, by `Capture.key`.
+    kept : KeptResults
+        The errors of earlier runs.
     """
     known = [s for s in captures if truth_path(s).is_file() and s.landmarks is not None]
-    if not known:
+    chosen = sorted(known, key=lambda capture: digest_of(capture.key))[:CHECKED]
+    if not chosen:
         return {}
-    chosen = [known[i] for i in np.unique(np.linspace(0, len(known) - 1, CHECKED).astype(int))]
-    work = partial(_errors, params=params)
-    errors = list(map_in_processes(work, chosen, "stereo against truth"))
+    code = code_digest("psface.stereo.accuracy")
+    before = {c.key: _mark(c, marks[c.key] + code) for c in chosen}
+    found = {c.key: kept.get(_name(c), before[c.key]) for c in chosen}
+    new = [c for c in chosen if found[c.key] is None]
+    results = map_in_processes(partial(_errors, params=params), new, "stereo against truth")
+    for capture, result in zip(new, results, strict=True):
+        found[capture.key] = json.dumps(result)
+        kept.put(_name(capture), before[capture.key], json.dumps(result))
+    errors = [json.loads(text) for text in found.values() if text is not None]
     return {name: round(float(np.mean([e[name] for e in errors])), 3) for name in errors[0]}
+
+
+def _name(capture: Capture) -> str:
+    return f"/truth/{capture.key}"  # a capture's own key begins with its identity
+
+
+def _mark(capture: Capture, of_maps: str) -> str | None:
+    path = truth_path(capture)
+    stamp = stamp_of([path, path.with_suffix(".json")])
+    landmarks = np.asarray(capture.landmarks).tobytes().hex()
+    return None if stamp is None else digest_of(of_maps, landmarks, stamp)
 
 
 def _errors(capture: Capture, params: StereoParams) -> dict[str, float]:
@@ -45,9 +82,9 @@ def _errors(capture: Capture, params: StereoParams) -> dict[str, float]:
     true_state = json.loads(truth_path(capture).with_suffix(".json").read_text(encoding="utf-8"))
     pixels = capture.pixels()
     true_shifts = np.array(true_state["shifts"])
-    estimated_shifts = register(pixels.grey)
-    still = replace(pixels, grey=align(pixels.grey, true_shifts))
-    registered = replace(pixels, grey=align(pixels.grey, estimated_shifts))
+    estimated_shifts = register(pixels.visible)
+    still = moved_back(pixels, true_shifts)
+    registered = moved_back(pixels, estimated_shifts)
     all_lights = params.model_copy(update={"exclude_shadows": False})
     shadows_excluded = params.model_copy(update={"exclude_shadows": True})
     variants = {
@@ -67,8 +104,8 @@ def _errors(capture: Capture, params: StereoParams) -> dict[str, float]:
 
 def angular_error(maps: Maps, truth: Maps, region: np.ndarray) -> float:
     """Mean angle in degrees between the normals of two maps inside a region, (H, W) bool."""
-    cosine = (maps.normal * truth.normal).sum(axis=0)[region & maps.mask & truth.mask]
-    return float(np.degrees(np.arccos(np.clip(cosine, -1, 1))).mean())
+    both = region & maps.mask & truth.mask
+    return float(angles(maps.normal[:, both].T, truth.normal[:, both].T).mean())
 
 
 def depth_error(maps: Maps, truth: Maps, region: np.ndarray) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -14,7 +16,13 @@ PATCH_PROBABILITY = 0.5
 PATCH_SIDE = (0.1, 0.35)  # as a share of the crop's side
 
 
-def augment(batch: Tensor, x_channels: list[int], generator: torch.Generator) -> Tensor:
+def augment(
+    batch: Tensor,
+    x_channels: list[int],
+    generator: torch.Generator,
+    first: int = 0,
+    total: int | None = None,
+) -> Tensor:
     """Apply random crop, mirror and patch noise, one draw per capture for all its channels.
 
     Parameters
@@ -24,17 +32,48 @@ def augment(batch: Tensor, x_channels: list[int], generator: torch.Generator) ->
     x_channels : list of int
         Channels with the x component of a normal, whose sign a mirror flips. They must be
         standardised without an offset.
+    generator : torch.Generator
+        On the CPU, whatever the batch's device.
+    first, total : int
+        The batch is rows ``first`` and following of one of ``total`` rows: what is drawn for a row
+        does not depend on who has it. (On a GPU, the noise of the patches does.)
     """
-    out = _random_crop(batch, generator)
-    out = _mirror(out, x_channels, generator)
-    return _patch_noise(out, generator)
+    draws = _Draws(generator, slice(first, first + len(batch)), total or len(batch))
+    out = _random_crop(batch, draws)
+    out = _mirror(out, x_channels, draws)
+    return _patch_noise(out, draws)
 
 
-def _random_crop(batch: Tensor, generator: torch.Generator) -> Tensor:
+@dataclass(frozen=True)
+class _Draws:
+    """Random numbers for the rows ``own`` of a batch of ``total``."""
+
+    generator: torch.Generator
+    own: slice
+    total: int
+
+    def below(self, end: int, count: int) -> Tensor:
+        """``count`` integers in [0, end) for each row: (count, rows)."""
+        return torch.randint(0, end, (count, self.total), generator=self.generator)[:, self.own]
+
+    def uniform(self, count: int = 1) -> Tensor:
+        """As `below`, in [0, 1)."""
+        return torch.rand(count, self.total, generator=self.generator)[:, self.own]
+
+    def normal(self, batch: Tensor) -> Tensor:
+        """A normal number for every value of ``batch``; on a GPU, drawn there."""
+        if batch.device.type == "cpu":
+            return torch.randn(self.total, *batch.shape[1:], generator=self.generator)[self.own]
+        seed = int(torch.randint(2**62, (), generator=self.generator)) + self.own.start
+        there = torch.Generator(batch.device).manual_seed(seed)
+        return torch.randn(batch.shape, generator=there, device=batch.device)
+
+
+def _random_crop(batch: Tensor, draws: _Draws) -> Tensor:
     count, channels, side, _ = batch.shape
     reach = round(SHIFT * side)
     padded = functional.pad(batch, [reach] * 4, mode="replicate")
-    corner = torch.randint(0, 2 * reach + 1, (2, count), generator=generator).to(batch.device)
+    corner = draws.below(2 * reach + 1, 2).to(batch.device)
     steps = torch.arange(side, device=batch.device)
     rows = (corner[0, :, None] + steps)[:, None, :, None]
     columns = (corner[1, :, None] + steps)[:, None, None, :]
@@ -43,21 +82,20 @@ def _random_crop(batch: Tensor, generator: torch.Generator) -> Tensor:
     return padded[sample, channel, rows, columns]
 
 
-def _mirror(batch: Tensor, x_channels: list[int], generator: torch.Generator) -> Tensor:
-    chosen = torch.rand(len(batch), generator=generator) < MIRROR_PROBABILITY
+def _mirror(batch: Tensor, x_channels: list[int], draws: _Draws) -> Tensor:
+    chosen = draws.uniform()[0] < MIRROR_PROBABILITY
     return torch.where(
         chosen.to(batch.device)[:, None, None, None], mirror(batch, x_channels), batch
     )
 
 
-def _patch_noise(batch: Tensor, generator: torch.Generator) -> Tensor:
-    count, _, side, _ = batch.shape
-    chosen = torch.rand(count, generator=generator) < PATCH_PROBABILITY
+def _patch_noise(batch: Tensor, draws: _Draws) -> Tensor:
+    side = batch.shape[-1]
+    chosen = draws.uniform()[0] < PATCH_PROBABILITY
     low, high = PATCH_SIDE
-    size = (low + (high - low) * torch.rand(2, count, generator=generator)) * side
-    corner = torch.rand(2, count, generator=generator) * (side - size)
+    size = (low + (high - low) * draws.uniform(2)) * side
+    corner = draws.uniform(2) * (side - size)
     steps = torch.arange(side)
     inside = (steps >= corner[..., None]) & (steps < (corner + size)[..., None])
     patch = inside[0, :, :, None] & inside[1, :, None, :] & chosen[:, None, None]
-    noise = torch.randn(batch.shape, generator=generator)
-    return torch.where(patch[:, None].to(batch.device), noise.to(batch.device), batch)
+    return torch.where(patch[:, None].to(batch.device), draws.normal(batch), batch)

@@ -21,7 +21,8 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        # Mapped: class centres, of which a rank needs some, may be most of it.
+        state = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
     except Exception:  # torch does not document its errors for damaged files
         return None
     same = isinstance(state, dict) and state.get("fingerprint") == fingerprint

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import math
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from dvclive import Live
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 from tqdm import tqdm
 
 from psface.disk import check_room
@@ -19,11 +22,12 @@ from psface.faces.modalities import maps_of
 from psface.fingerprint import code_digest
 from psface.measures.pairs import cosine_auc
 from psface.model.card import Card, save_model
-from psface.model.device import autocast
+from psface.model.device import autocast, repeatable
 from psface.model.embedding import embed
 from psface.model.network.backbones import BACKBONES
 from psface.registry import module_of
 from psface.threads import one_thread_each
+from psface.training import ranks
 from psface.training.augmentation import augment
 from psface.training.batches import grouped_batches, shuffled_batches, steps_in
 from psface.training.erasure import class_directions
@@ -34,8 +38,8 @@ from psface.training.shards import Shards
 from psface.training.train_params import Recipe, TrainParams
 from psface.training.training_data import TrainingData, measure_scale, read_data
 from psface.training.training_state import TrainingState
+from psface.training.whole_batch import Rows, of_all_ranks
 
-GRADIENT_NORM = 5.0
 CHECKPOINT_SECONDS = 60.0
 QUANTILES = {"magnitude/p05": 0.05, "magnitude/p50": 0.5, "magnitude/p95": 0.95}
 
@@ -76,20 +80,20 @@ def train(
     data = read_data(recipe, faces_folder, splits)
     steps_per_epoch = steps_in(len(data.part.rows), params.batch_size)
     steps = params.epochs * steps_per_epoch
-    state = TrainingState(params, new_card(recipe, data), data, steps)
+    card = ranks.from_first(lambda: new_card(recipe, data))
+    state = TrainingState(params, card, data, steps)
     checkpoint = models / "checkpoint.pt"
     fingerprint = run_fingerprint(recipe, faces_folder, splits)
+    if ranks.from_first(lambda: fingerprint) != fingerprint:
+        raise UserError("train: crops, split, parameters or code differ between the machines")
     state.load(checkpoint, fingerprint)
 
-    # A checkpoint is five times the weights (average, best, two moments of the optimiser), and a
-    # new one is written beside the old; the model's weights come on top.
-    check_room(models, 12 * state.nbytes)
-    check_room(history, 2**20)
     saved = time.monotonic()
     with (
         one_thread_each(),
-        Live(str(history), save_dvc_exp=False, dvcyaml=None, report=None) as live,
-        tqdm(total=steps, desc="train", unit="step", mininterval=1) as bar,
+        repeatable(state.device),
+        _history(history, models, state) as live,
+        tqdm(total=steps, desc="train", unit="step", mininterval=1, disable=live is None) as bar,
     ):
         for entry in state.log:
             _log(live, entry)
@@ -107,13 +111,31 @@ def train(
             state.keep_best(auc)
             _log(live, state.log[-1])
             bar.set_postfix(epoch=epoch, loss=f"{losses['loss/total']:.2f}", val_auc=f"{auc:.4f}")
-            if time.monotonic() - saved >= checkpoint_seconds and epoch < params.epochs:
+            due = time.monotonic() - saved >= checkpoint_seconds and epoch < params.epochs
+            if ranks.from_first(lambda due=due: due):  # type: ignore[misc]
                 state.save(checkpoint, fingerprint)
                 saved = time.monotonic()
 
     card = finish(state, params, data, models)
-    checkpoint.unlink(missing_ok=True)
+    if not ranks.number():
+        checkpoint.unlink(missing_ok=True)
     return card
+
+
+@contextmanager
+def _history(history: Path, models: Path, state: TrainingState) -> Iterator[Live | None]:
+    """Look for room on the disk and open the history, which the first rank alone writes."""
+    if ranks.number():
+        yield None
+        return
+    # A checkpoint is five times the weights (average, best, two moments of the optimiser), and a
+    # new one is written beside the old; the model's weights come on top. Class centres have the two
+    # moments.
+    centres = sum(centre.nbytes for centre in state.objective.centres().values())
+    check_room(models, 12 * state.nbytes + 6 * centres * ranks.count())
+    check_room(history, 2**20)
+    with Live(str(history), save_dvc_exp=False, dvcyaml=None, report=None) as live:
+        yield live
 
 
 def run_fingerprint(recipe: Recipe, faces: Path, splits: Path) -> str:
@@ -121,11 +143,14 @@ def run_fingerprint(recipe: Recipe, faces: Path, splits: Path) -> str:
 
     Never resume another run's checkpoint: it would train nothing and look finished.
     """
-    params = recipe.model_dump_json(exclude={"ingest"}, include=set(Recipe.model_fields))
+    # Any number of processes may go on with it.
+    left_out: dict[str, Any] = {"ingest": True, "train": {"processes"}}
+    params = recipe.model_dump_json(exclude=left_out, include=set(Recipe.model_fields))
     digest = hashlib.sha256(params.encode() + recipe.ingest.limits.model_dump_json().encode())
     start = [Path(recipe.train.init_from)] if recipe.train.init_from else []
     for path in (faces / "faces.parquet", splits / "train.csv", splits / "val.csv", *start):
-        digest.update(path.read_bytes())
+        with path.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "sha256").digest())
     chosen = HEADS[recipe.train.head], BACKBONES[recipe.train.backbone]
     code = code_digest("psface.training.loop", *map(module_of, chosen))
     digest.update(code.encode())
@@ -165,31 +190,35 @@ def train_epoch(
     network, objective = state.network, state.objective
     network.train()
     freeze_parts(network, params.frozen_parts)
-    shards = Shards(network)
+    shards = Shards(network, "inductor" if params.compile else "")
     sums: dict[str, Tensor] = {}
     magnitudes: list[Tensor] = []
     batches = _batches(params, data, state.generator)
-    for step, chosen in enumerate(batches, start=first_step):
-        stored = data.faces.read(data.part.rows[chosen.numpy()])
+    parts = [part for batch in batches for part in batch.tensor_split(params.accumulate)]
+    own = (part[Rows(shards.rows(len(part))).own] for part in parts)
+    read = data.faces.read_ahead(data.part.rows[rows.numpy()] for rows in own)
+    for number, (chosen, stored) in enumerate(zip(parts, read, strict=True)):
+        step, part = divmod(number, params.accumulate)
+        state.rows.sizes = shards.rows(len(chosen))
         batch = state.card.scale.applied(stored, state.device)
-        batch = augment(batch, data.faces.x_channels, state.generator)
-        separated = shards.forward(batch)
+        first = state.rows.own.start
+        batch = augment(batch, data.faces.x_channels, state.generator, first, len(chosen))
+        separated = shards.forward(batch, len(chosen))
         with autocast(state.device):
-            reversal = reversal_strength(params.reversal_weight, step / steps)
+            reversal = reversal_strength(params.reversal_weight, (first_step + step) / steps)
             out = network.combine(separated, reversal)
+        out = of_all_ranks(out, state.rows.sizes)
         labels = {task: every[chosen].to(state.device) for task, every in data.part.labels.items()}
         losses = objective(out, data.identities[chosen].to(state.device), labels)
-        state.optimizer.zero_grad(set_to_none=True)
-        losses["total"].backward()
+        share = len(chosen) / len(batches[step])
+        (share * losses["total"]).backward()
         shards.backward()
-        clip_grad_norm_([*network.parameters(), *objective.parameters()], GRADIENT_NORM)
-        state.optimizer.step()
-        state.average.update_parameters(network)
-        state.schedule.step()
+        if part == params.accumulate - 1:
+            state.step()
+            bar.update()
         magnitudes.append(out.identity.detach().float().norm(dim=1))
         for name, value in losses.items():
-            sums[name] = sums.get(name, 0.0) + value.detach().double() / len(batches)
-        bar.update()
+            sums[name] = sums.get(name, 0.0) + share * value.detach().double() / len(batches)
     spread = torch.cat(magnitudes).cpu().quantile(torch.tensor([*QUANTILES.values()]))
     return {
         **{f"loss/{name}": value.item() for name, value in sums.items()},
@@ -206,9 +235,15 @@ def _batches(params: TrainParams, data: TrainingData, generator: torch.Generator
 
 def validation_auc(state: TrainingState, data: TrainingData) -> float:
     """Identity AUC of the averaged network on the validation people."""
-    crops = data.faces.batches(data.val.rows)
+    identity = _embeddings(state, data, data.val.rows)
+    return ranks.from_first(lambda: cosine_auc(identity, data.val.identities))
+
+
+def _embeddings(state: TrainingState, data: TrainingData, rows: np.ndarray) -> np.ndarray:
+    """Embeddings (N, D) by the averaged network, which the ranks compute and the first one gets."""
+    crops = data.faces.batches(rows[ranks.share(len(rows))])
     embedded = embed(state.averaged, state.card, crops, mirrored=False)
-    return cosine_auc(embedded.identity, data.val.identities)
+    return ranks.joined(torch.from_numpy(embedded.identity)).numpy()
 
 
 def finish(state: TrainingState, params: TrainParams, data: TrainingData, models: Path) -> Card:
@@ -216,15 +251,19 @@ def finish(state: TrainingState, params: TrainParams, data: TrainingData, models
     network = state.averaged
     network.load_state_dict(state.best)
     if params.erase:
+        identity = _embeddings(state, data, data.part.rows)
+    if ranks.number():
+        return state.card
+    if params.erase:
         labels = {task: classes.numpy() for task, classes in data.part.labels.items()}
-        crops = data.faces.batches(data.part.rows)
-        embedded = embed(network, state.card, crops, mirrored=False)
-        erased = class_directions(embedded.identity, labels)
+        erased = class_directions(identity, labels)
         network.erased[:, : erased.shape[1]] = torch.from_numpy(erased).to(network.erased)
     return save_model(models, network, state.card)
 
 
-def _log(live: Live, values: dict[str, float]) -> None:
+def _log(live: Live | None, values: dict[str, float]) -> None:
+    if live is None:
+        return
     for name, value in values.items():
         live.log_metric(name, value)
     live.next_step()

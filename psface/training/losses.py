@@ -24,16 +24,14 @@ def focal_loss(logits: Tensor, labels: Tensor, weights: Tensor, gamma: float) ->
         alpha.
     """
     known = labels != UNKNOWN
-    if not known.any():
-        return logits.sum() * 0
-    log_p = functional.log_softmax(logits[known], dim=1)
-    log_p = log_p.gather(1, labels[known, None]).squeeze(1)
-    alpha = weights[labels[known]]
+    labels = labels.clamp(min=0)
+    log_p = functional.log_softmax(logits, dim=1).gather(1, labels[:, None]).squeeze(1)
+    alpha = torch.where(known, weights[labels], 0.0)
     # At p = 1 the slope of (1 - p)^gamma is infinite for gamma < 1, and infinity times zero is NaN,
     # so 1 - p stops just short of zero.
-    miss = (-log_p.expm1()).clamp(min=torch.finfo(log_p.dtype).tiny)
-    losses = -(miss**gamma) * log_p
-    return (alpha * losses).sum() / alpha.sum()
+    tiny = torch.finfo(log_p.dtype).tiny
+    losses = -((-log_p.expm1()).clamp(min=tiny) ** gamma) * log_p
+    return (alpha * losses).sum() / alpha.sum().clamp(min=tiny)
 
 
 def class_weights(labels: Tensor, classes: int) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from psface.model.network.multitask import Outputs
 from psface.registry import named
+from psface.training.heads.base import CosineHead
 from psface.training.heads.heads import HEADS
 from psface.training.losses import focal_loss
 from psface.training.train_params import TrainParams
@@ -40,6 +41,14 @@ class Objective(nn.Module):
             {task: nn.Parameter(w, requires_grad=False) for task, w in class_weights.items()}
         )
 
+    def centres(self) -> dict[str, nn.Parameter]:
+        """The class centres, by their names in the state; each rank holds some of each."""
+        return {
+            f"heads.{number}.centres": head.centres
+            for number, head in enumerate(self.heads)
+            if isinstance(head, CosineHead)
+        }
+
     def forward(
         self, out: Outputs, identities: Tensor, labels: dict[str, Tensor]
     ) -> dict[str, Tensor]:
@@ -69,7 +78,10 @@ class Objective(nn.Module):
 
 def build_head(params: TrainParams, embedding: int, weights: Tensor) -> nn.Module:
     """Build the head ``params.head``; ``embedding`` is its input width, ``weights`` (classes,)."""
-    return named(HEADS[params.head])(embedding, weights, getattr(params.heads, params.head))
+    head = named(HEADS[params.head])(embedding, weights, getattr(params.heads, params.head))
+    if isinstance(head, CosineHead):
+        head.sampled = params.sample_centres
+    return head
 
 
 def reversal_strength(weight: float, progress: float) -> float:

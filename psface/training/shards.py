@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from psface.model.device import autocast
 from psface.model.network.multitask import Branch, Network, Separated
 from psface.threads import map_in_threads
+from psface.training import ranks
 
 Gradients = Sequence[Tensor | None]
 
@@ -24,29 +25,49 @@ class Shards:
     would convert them. Each is normalised by its own mean and variance ("ghost batch
     normalisation": Hoffer et al., "Train longer, generalize better", NeurIPS 2017), and the running
     ones are averaged over all shards. The shards depend only on the batch, and sums have a fixed
-    order, so the result is the same on any number of threads.
+    order, so the result is the same on any number of threads, and but for rounding on any number of
+    ranks. A GPU is quickest with all that it has of a batch in one shard, one per rank.
 
     Parameters
     ----------
     network : Network
         In the mode (`train`, frozen parts) that its shards should have.
+    compiler : str
+        The backend of `torch.compile` for the branches; by default, they are not compiled.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, compiler: str = "") -> None:
         self.network = network
+        self.compiler = compiler
         self.on_gpu = next(network.parameters()).device.type != "cpu"
+        if compiler and self.on_gpu:
+            for branch in network.branches:
+                branch.compile(backend=compiler)
         self.half = {} if self.on_gpu else _half_precision(network)
         self.replicas: list[list[Branch]] = []
         self.done: list[tuple[int, int, list[Tensor]]] = []
         self.joined: list[list[Tensor]] = []
+        self.sizes: list[list[int]] = []
 
-    def forward(self, batch: Tensor) -> list[Separated]:
-        """Return the input of `Network.combine` for a batch (B, channels, side, side)."""
+    def rows(self, faces: int) -> list[int]:
+        """Numbers of rows of a batch of ``faces`` that the ranks compute."""
+        return [sum(sizes) for sizes in self._layout(faces)]
+
+    def forward(self, batch: Tensor, faces: int | None = None) -> list[Separated]:
+        """Return the input of `Network.combine` for a batch (B, channels, side, side), this rank's
+        `rows` of one of ``faces``."""
+        self.sizes = self._layout(len(batch) if faces is None else faces)
+        sizes = self.sizes[ranks.number()]
+        count = len(sizes)
+        groups = batch.split(self.network.channels, dim=1)
+        if not count:
+            return self._nothing(groups)
         if self.on_gpu:
             with autocast(batch.device):
-                return self.network.separate(batch)
-        count = -(-len(batch) // SHARD)
-        groups = batch.split(self.network.channels, dim=1)
+                return [
+                    branch(group)
+                    for branch, group in zip(self.network.branches, groups, strict=True)
+                ]
         self._replicate(count)
         if self.half:
             weights, copies = zip(*self.half.values(), strict=True)
@@ -55,7 +76,7 @@ class Shards:
         work = [
             (branch, number, shard)
             for branch, group in enumerate(groups)
-            for number, shard in enumerate(group.tensor_split(count))
+            for number, shard in enumerate(group.split(sizes))
         ]
 
         def run(item: tuple[int, int, Tensor]) -> Separated:
@@ -77,10 +98,11 @@ class Shards:
         return [out.like(tensors) for out, tensors in zip(outputs[::count], joined, strict=True)]
 
     def backward(self) -> None:
-        """Propagate the gradients of `forward`'s outputs into the branches; equalise the shards'
+        """Add the gradients of `forward`'s outputs to those of the branches; equalise the shards'
         running statistics."""
-        if self.on_gpu:
-            return
+        sizes = self.sizes[ranks.number()]
+        if self.on_gpu or not sizes:
+            return self._average_statistics(len(sizes))
         branches = list(self.network.branches)
         weights = [[p for p in b.parameters() if p.requires_grad] for b in branches]
         leaves = [[p for p in b.parameters() if p.requires_grad] for b in self.replicas[0]]
@@ -88,7 +110,7 @@ class Shards:
         def run(item: tuple[int, int, list[Tensor]]) -> Gradients:
             branch, number, outputs = item
             pairs = [
-                (out, merged.grad.tensor_split(count)[number])
+                (out, merged.grad.split(sizes)[number])
                 for out, merged in zip(outputs, self.joined[branch], strict=True)
                 if merged.grad is not None and out.requires_grad
             ]
@@ -97,32 +119,56 @@ class Shards:
             tensors, gradients = zip(*pairs, strict=True)
             return torch.autograd.grad(tensors, leaves[branch], gradients, allow_unused=True)
 
-        count = len(self.done) // len(branches)
         results = list(map_in_threads(run, self.done))
         for branch, trained in enumerate(weights):
             shards = [g for (b, _, _), g in zip(self.done, results, strict=True) if b == branch]
-            set_gradients(trained, shards)
+            add_gradients(trained, shards)
         self.done, self.joined = [], []
-        self._average_statistics(count)  # last: the passes above read them
+        self._average_statistics(len(sizes))  # last: the passes above read them
+
+    def _layout(self, faces: int) -> list[list[int]]:
+        """Sizes of each rank's shards of a batch."""
+        count = ranks.count() if self.on_gpu else -(-faces // SHARD)
+        size, more = divmod(faces, count)
+        sizes = [size + (number < more) for number in range(count)]
+        return [sizes[ranks.share(count, rank)] for rank in range(ranks.count())]
+
+    def _nothing(self, groups: Sequence[Tensor]) -> list[Separated]:
+        """The output for no faces, of a rank that has no shard of a small batch."""
+        out = []
+        for branch, group in zip(self.network.branches, groups, strict=True):
+            with torch.no_grad(), autocast(group.device):
+                one: Separated = copy.deepcopy(branch).eval()(group.new_zeros(1, *group.shape[1:]))
+            out.append(one.like([tensor[:0].requires_grad_() for tensor in one.tensors]))
+        return out
 
     def _replicate(self, count: int) -> None:
         shared: dict[int, Tensor] = {id(weight): weight for weight in self.network.parameters()}
         shared |= {key: half for key, (_, half) in self.half.items()}
         while len(self.replicas) < count:
             copies = copy.deepcopy(list(self.network.branches), dict(shared))
+            if self.compiler:
+                for branch in copies:
+                    branch.compile(backend=self.compiler)
             self.replicas.append(copies)  # type: ignore[arg-type]
 
     def _average_statistics(self, count: int) -> None:
         own = _buffers(list(self.network.branches))
         shards = [_buffers(replica) for replica in self.replicas]
         with torch.no_grad():
+            if self.replicas and count:
+                for buffer, *copies in zip(own, *shards, strict=True):
+                    if buffer.is_floating_point():
+                        buffer.copy_(torch.stack(copies[:count]).mean(dim=0))
+                    else:  # the number of batches
+                        buffer.copy_(copies[0])
+            if ranks.count() > 1:
+                means = [buffer for buffer in own if buffer.is_floating_point()]
+                torch._foreach_mul_(means, count / sum(map(len, self.sizes)))
+                ranks.add_up(means)
             for buffer, *copies in zip(own, *shards, strict=True):
-                if buffer.is_floating_point():
-                    mean = torch.stack(copies[:count]).mean(dim=0)
-                    for each in (buffer, *copies):
-                        each.copy_(mean)
-                else:  # the number of batches
-                    buffer.copy_(copies[0])
+                for each in copies if buffer.is_floating_point() else ():
+                    each.copy_(buffer)
 
 
 def _half_precision(network: Network) -> dict[int, tuple[Tensor, Tensor]]:
@@ -139,8 +185,8 @@ def _half_precision(network: Network) -> dict[int, tuple[Tensor, Tensor]]:
     }
 
 
-def set_gradients(weights: Sequence[nn.Parameter], shards: Sequence[Gradients]) -> None:
-    """Set each weight's gradient to the sum over all shards, in their order."""
+def add_gradients(weights: Sequence[nn.Parameter], shards: Sequence[Gradients]) -> None:
+    """Add to each weight's gradient the sum over all shards, in their order."""
     for weight, parts in zip(weights, zip(*shards, strict=True), strict=True):
         gradients = [part for part in parts if part is not None]
         if gradients:
@@ -148,7 +194,7 @@ def set_gradients(weights: Sequence[nn.Parameter], shards: Sequence[Gradients]) 
             total = torch.empty_like(weight).copy_(gradients[0])
             for gradient in gradients[1:]:
                 total += gradient
-            weight.grad = total
+            weight.grad = total if weight.grad is None else weight.grad.add_(total)
 
 
 def _buffers(branches: Sequence[nn.Module]) -> list[Tensor]:

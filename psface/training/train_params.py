@@ -39,6 +39,10 @@ class TrainParams(Section):
     erase: bool
     epochs: Count
     batch_size: Annotated[int, Field(ge=4)]  # half of it must still have batch statistics
+    accumulate: Count
+    processes: Annotated[int, Field(ge=0)]
+    sample_centres: Annotated[float, Field(gt=0, le=1)]
+    compile: bool
     learning_rate: Positive
     weight_decay: NonNegative
 
@@ -48,6 +52,13 @@ class TrainParams(Section):
             raise ValueError("tasks: remove the duplicate")
         if self.frozen_parts and not self.init_from:
             raise ValueError("frozen_parts needs init_from: frozen parts would stay random")
+        if self.batch_size < 4 * self.accumulate:
+            raise ValueError(
+                f"accumulate={self.accumulate} needs a batch_size of at least "
+                f"{4 * self.accumulate}: each part of a batch is normalised by its own statistics"
+            )
+        if self.sample_centres < 1 and self.head == "triplet":
+            raise ValueError("sample_centres must be 1 for triplet, which has no class centres")
         return self
 
 

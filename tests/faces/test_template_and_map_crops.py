@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psface.faces.alignment import TEMPLATE, crop_image, similarity
-from psface.faces.map_crops import crop_maps, face_oval
+from psface.faces.alignment import TEMPLATE, crop_image, face_oval, similarity
+from psface.faces.map_crops import crop_maps
 from psface.stereo.map_files import Maps
 from tests.shapes import angle, sphere
 

@@ -5,7 +5,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from psface.measures.pairs import all_pairs, pair_cosines, some_pairs
+from psface.measures.pairs import _distinct, all_pairs, pair_cosines, some_pairs
 from psface.vectors import unit
 
 
@@ -43,3 +43,13 @@ def test_cosines_with_and_without_a_matrix():
     for pairs in (all_pairs(np.arange(50))[:2], some_pairs(np.arange(50), 30, 0)[:2]):
         expected = [faces[i].astype(float) @ faces[j] for i, j in zip(*pairs, strict=True)]
         assert pair_cosines(faces, *pairs) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("below", [30, 41, 10**12])
+def test_distinct_numbers_in_any_order(below):
+    drawn = np.stack([_distinct(np.random.default_rng(seed), below, 10) for seed in range(400)])
+    assert drawn.shape == (400, 10) and drawn.min() >= 0 and drawn.max() < below
+    assert all(len(set(row)) == 10 for row in drawn.tolist())
+    share = drawn.mean(axis=0) / (below - 1)  # at each place
+    assert abs(share - 0.5).max() < 0.08  # five standard deviations
+    assert (_distinct(np.random.default_rng(0), below, 10) == drawn[0]).all()

@@ -12,10 +12,11 @@ import pytest
 from psface.captures.capture import Capture
 from psface.captures.capture_table import read_captures, write_captures
 from psface.errors import UserError
-from psface.faces.alignment import similarity
-from psface.faces.map_crops import crop_maps, face_oval
+from psface.faces.alignment import face_oval, similarity
+from psface.faces.map_crops import crop_maps
 from psface.faces.modalities import MAPS
 from psface.faces.packing import content
+from psface.faces.stored_planes import in_floats
 from psface.fingerprint import ROOTS, closure
 from psface.stage_tables import read_table
 from psface.stereo.map_files import map_path, read_maps
@@ -65,7 +66,7 @@ def mapped(simulated_captures, settings, tmp_path_factory) -> tuple[list[Capture
     write_captures(out / "sessions.parquet", sessions)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("psface.parallel.available_cpus", lambda: 1)
-        patch.setattr("stages.stereo.truth_metrics", lambda sessions, params: {})
+        patch.setattr("stages.stereo.truth_metrics", lambda *_: {})
         stereo(settings.stereo, out / "sessions.parquet", out / "stereo", out / "stereo.json")
     return sessions, out / "stereo"
 
@@ -84,7 +85,9 @@ def test_every_row_has_its_planes(stage):
     ]
     for name, array in arrays.items():
         channels = {"normalmap": 3, "frames": 4}.get(name, 1)
-        assert array.shape == (4, channels, 64, 64) and array.dtype == np.float16
+        # These frames have eight bits.
+        assert array.dtype == (np.uint8 if name in ("raw", "frames") else np.float16)
+        assert array.shape == (4, channels, 64, 64)
     for index, session in enumerate(sessions):
         row = table.iloc[index]
         assert {name: row[name] for name in session.attributes} == session.attributes
@@ -109,7 +112,7 @@ def test_crops_show_faces(stage):
     assert normal[:, 0, 20:50, 8:16].mean() < -0.2 and normal[:, 0, 20:50, -16:-8].mean() > 0.2
     depth = arrays["depthmap"].astype(float)[:, 0]
     assert (depth[:, 36:44, 29:36].mean((1, 2)) > depth[:, 36:44, 8:14].mean((1, 2)) + 3).all()
-    assert 0.1 < arrays["raw"][middle].astype(float).mean() < 0.9
+    assert 0.1 < in_floats(arrays["raw"])[middle].mean() < 0.9
 
 
 def test_frames_stand_in_the_order_of_their_lights(stage, mapped):
@@ -123,7 +126,7 @@ def test_frames_stand_in_the_order_of_their_lights(stage, mapped):
 
 
 def test_frames_are_as_many_as_every_session_has(settings, mapped, tmp_path, monkeypatch):
-    monkeypatch.setattr("stages.stereo.truth_metrics", lambda sessions, params: {})
+    monkeypatch.setattr("stages.stereo.truth_metrics", lambda *_: {})
     first, second = mapped[0][:2]
     few = replace(second, frames=second.frames[:3], lights=second.lights[:3])
     write_captures(tmp_path / "sessions.parquet", [first, few])

@@ -8,15 +8,17 @@ import cv2
 import numpy as np
 import pytest
 
-from psface.captures.capture import Pixels
+from psface.captures.capture import Capture, Pixels
 from psface.errors import UserError
+from psface.kept_results import KeptResults
 from psface.stage_tables import read_table
+from psface.stereo.accuracy import CHECKED, truth_metrics
 from psface.stereo.compute import compute_maps, foreground
 from psface.stereo.map_files import map_path, read_maps
 from stages.ingest import ingest
 from stages.stereo import stereo
 from tests.shapes import FOUR_LIGHTS, angle, sphere
-from tests.written_captures import SIZE, capture_frames, write_capture
+from tests.written_captures import SIZE, capture_frames, settle, write_capture
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -126,6 +128,49 @@ def test_a_damaged_map_file_is_made_again(pipeline):
     assert read_maps(path).mask.any()
 
 
+def test_unchanged_maps_are_not_read(pipeline, monkeypatch):
+    pipeline.run()
+    report, trust = pipeline.report.read_bytes(), (pipeline.out / "trust.csv").read_bytes()
+    monkeypatch.setattr("stages.stereo.read_maps", lambda path: pytest.fail(f"{path} was read"))
+    write_capture(pipeline.root / "1002" / "d", 4)
+    assert pipeline.run() == (1, 3, 0)
+    shutil.rmtree(pipeline.root / "1002")
+    assert pipeline.run() == (0, 3, 0)
+    assert (pipeline.report.read_bytes(), (pipeline.out / "trust.csv").read_bytes()) == (
+        report,
+        trust,
+    )
+
+
+def test_maps_of_another_time_are_read_and_kept(pipeline, monkeypatch):
+    """As after `dvc checkout`."""
+    pipeline.run()
+    read = []
+    monkeypatch.setattr("stages.stereo.read_maps", lambda p: read.append(p.stem) or read_maps(p))
+    path = pipeline.out / "1001" / "a.exr"
+    shutil.copyfile(path, path.with_name("away"))
+    path.with_name("away").replace(path)
+    assert pipeline.run() == (0, 3, 0) and read == ["a"]
+    assert pipeline.run() == (0, 3, 0) and read == ["a"]
+
+
+def test_maps_are_kept_without_their_index_and_with_a_damaged_one(pipeline, capsys):
+    pipeline.run()
+    index = pipeline.out.with_name("stereo.index")
+    index.unlink()
+    assert pipeline.run() == (0, 3, 0)
+    index.write_bytes(b"damaged" * 1000)
+    assert pipeline.run() == (0, 3, 0)
+    assert f"{index}: damaged; everything is read again" in capsys.readouterr().err
+
+
+def test_the_index_is_no_part_of_the_maps(pipeline):
+    """DVC compares the folder of maps by content; the index has this machine's times."""
+    pipeline.run()
+    names = {path.name for path in pipeline.out.iterdir()}
+    assert names == {"1001", "failures.csv", "trust.csv"}
+
+
 def test_a_new_session_is_added_and_a_stale_one_removed(pipeline):
     pipeline.run()
     shutil.rmtree(pipeline.root / "1001" / "a")
@@ -211,6 +256,53 @@ def test_errors_against_the_truth(simulated_captures, simulated, settings, tmp_p
     assert errors["angle_deg"] < errors["angle_deg_all_lights"] - 0.5
     assert errors["depth_px_still"] < errors["depth_px_still_all_lights"]
     assert errors["angle_deg"] < 8
+
+
+def test_captures_are_compared_with_the_truth_once(simulated, settings, tmp_path, monkeypatch):
+    pipeline, compared = Pipeline(tmp_path, settings), []
+    monkeypatch.setattr("psface.stereo.accuracy.CHECKED", 2)
+    monkeypatch.setattr("psface.stereo.accuracy._errors", errors_of(compared))
+    shutil.copytree(simulated / "Photometric_DB" / "0001", pipeline.root / "0001")
+    settle(pipeline.root)
+    pipeline.run()
+    first = pipeline.report.read_bytes()
+    assert len(compared) == 2
+    pipeline.run()
+    assert len(compared) == 2 and pipeline.report.read_bytes() == first
+    pipeline.run(register_frames=False)
+    assert len(compared) == 4
+    settle(pipeline.root, 1800)  # the truth, too
+    pipeline.run(register_frames=False)
+    assert len(compared) == 6
+
+
+def errors_of(compared: list[str]):
+    def errors(capture, params):
+        compared.append(capture.key)
+        return {"angle_deg": float(len(compared))}
+
+    return errors
+
+
+def test_an_added_capture_hardly_changes_the_sample(settings, tmp_path, monkeypatch):
+    """Compared with the truth are always those with the smallest hashes."""
+    lights, landmarks = np.eye(3), np.zeros((5, 2))
+    captures = [
+        Capture(f"{i}", "a", (str(tmp_path / "im0.bmp"),), lights, landmarks=landmarks)
+        for i in range(60)
+    ]
+    for name in ("truth.exr", "truth.json"):
+        (tmp_path / name).touch()
+    settle(tmp_path)
+    compared: list[str] = []
+    monkeypatch.setattr("psface.stereo.accuracy._errors", errors_of(compared))
+    for count in range(17, 61):
+        chosen = captures[60 - count :]  # in whatever order they are found
+        marks = {capture.key: "" for capture in chosen}
+        with KeptResults(tmp_path / "stereo.index") as kept:
+            truth_metrics(chosen, settings.stereo, marks, kept)
+        assert len(compared) <= CHECKED + count - 17
+    assert len(compared) < 60
 
 
 def test_a_lost_capture_that_comes_with_truth_is_left_out(simulated, settings, tmp_path):

@@ -116,3 +116,20 @@ def test_steps_of_the_optimiser_are_those_of_a_plain_pass():
     name = "branches.0.backbone.layers.3.residual.0.weight"
     moved = [dict(net.named_parameters())[name] for net in (ours, plain)]
     torch.testing.assert_close(*moved, atol=1e-9, rtol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["eager", "aot_eager"])
+def test_compiled_branches_compute_the_same(backend):
+    torch._dynamo.reset()
+    batch = torch.randn(module.SHARD + 2, 4, 32, 32, dtype=torch.float64)
+    plain, compiled = network(), network()
+    _, expected = step(plain, batch)
+    shards = Shards(compiled, backend)
+    with autocast(batch.device):
+        out = compiled.combine(shards.forward(batch), 0.3)
+    loss_of(out).backward()
+    shards.backward()
+    for name, weight in compiled.named_parameters():
+        torch.testing.assert_close(weight.grad, expected[name], atol=1e-9, rtol=1e-6)
+    assert "_orig_mod" not in "".join(compiled.state_dict())

@@ -16,9 +16,9 @@ import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from psface.captures.capture import LANDMARKS, NO_LIGHTS, Capture, Refusal
 from psface.captures.ingest_params import IngestParams
@@ -27,6 +27,9 @@ from psface.errors import UserError
 from psface.paths import find_path
 from psface.rig.rig import Rig, parse_rig
 from psface.user_tables import UserTable, read_user_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LIGHT_COLUMNS = ("light_x", "light_y", "light_z")
 POSITION_COLUMNS = ("position_x_mm", "position_y_mm", "position_z_mm")
@@ -64,6 +67,8 @@ def read_manifest_captures(
     UserError
         If there is no manifest or it lacks a required column.
     """
+    import pandas as pd  # takes long to load, and most captures come without a manifest
+
     path = root / "manifest.csv"
     if not path.exists():
         raise UserError(f"{path}: missing; set ingest.root to the folder that holds it")

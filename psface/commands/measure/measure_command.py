@@ -25,6 +25,14 @@ COMMANDS = {
         "psface.commands.measure.stereo_cost:stereo_cost",
         "What stereo spends its time on.",
     ),
+    "rig-to-name": (
+        "psface.commands.measure.rig_to_name:rig_to_name",
+        "How long it takes from a capture's frames to a name.",
+    ),
+    "training": (
+        "psface.commands.measure.training_speed:training_speed",
+        "Time of a training step, beside other code's.",
+    ),
     "trust": (
         "psface.commands.measure.trust_faults:trust_faults",
         "Share of planted faults that the trust checks find, and false alarms.",

@@ -32,7 +32,7 @@ from psface.fingerprint import code_digest
 from psface.model.device import default_device
 from psface.threads import map_in_threads
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
-from psface.training.shards import Gradients, set_gradients
+from psface.training.shards import Gradients, add_gradients
 
 # Scores at which P-Net and R-Net pass windows on to train the next network: lower than in use.
 THRESHOLDS = (0.5, 0.5, 0.5)
@@ -201,7 +201,8 @@ def _step(
         upstream = [cast(Tensor, out[head].grad)[rows] for head in heads]
         return torch.autograd.grad(outputs, weights, upstream)
 
-    set_gradients(weights, list(map_in_threads(gradients, range(len(shards)))))
+    network.zero_grad()
+    add_gradients(weights, list(map_in_threads(gradients, range(len(shards)))))
     return losses
 
 

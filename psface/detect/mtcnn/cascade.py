@@ -267,10 +267,10 @@ class MTCNN:
         owner = np.repeat(np.arange(len(images)), len(VIEWS))
         boxes = np.tile(boxes, (len(images), 1))
         windows = cut(stack, owner, boxes, SIDES["onet"])
-        plain, mirrored = (
-            _points(self.onet(view)["landmarks"].cpu().numpy(), boxes)
-            for view in (windows, windows.flip(3))
-        )
+        # Few at once: their largest layer then fits the processor's cache.
+        both = torch.cat([windows, windows.flip(3)]).split(WINDOWS[self.device.type] // 2)
+        shares = torch.cat([self.onet(part)["landmarks"] for part in both]).cpu().numpy()
+        plain, mirrored = (_points(half, boxes) for half in np.split(shares, 2))
         mirrored = mirrored[:, MIRRORED]
         # Boxes count from the image's edge, landmarks from the centre of its first pixel.
         mirrored[..., 0] = boxes[:, :1] + boxes[:, 2:3] - 1 - mirrored[..., 0]

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psface.stereo.trust.fit_quality import fit_of, solved
+from psface.stereo.trust.fit_quality import fit_of
 from psface.stereo.trust.lit_cells import DARK, LitCells, lit_cells
+from psface.stereo.trust.room_light import ambient_bound, ambient_light
 from psface.stereo.trust.strengths import disagreeing, free_scales, strength_warning
 from psface.stereo.trust.trust_warning import TrustWarning
 
@@ -23,12 +24,7 @@ TWIN = 0.2  # difference of two frames per angle between their lights, over that
 TWIN_ANGLE = np.radians(4)  # between the lights of two frames that should look different
 EVEN = 0.008  # spread of the frames' mean brightness over its mean: a camera evens them out
 AMBIENT = 0.038  # of a lamp's light, in places it cannot reach, which see half of the room
-SHADOWED_CELLS = 15
 MOSTLY_DARK = 0.5  # share of the face
-DARKEST = 0.002  # quantile of cells by which the darkest places are judged
-FACING_AWAY = -0.2  # cosine between normal and light, as the other lamps tell the normal
-LEAST_NZ = 0.3  # of these places
-SPREAD, SPREAD_FLOOR = 1.3, 0.012  # median over lowest tenth of their light: else they differ
 CLIPPED, FEW_LAMPS, MOTION = 0.3, 0.7, 0.085
 
 
@@ -135,7 +131,7 @@ def check_stereo(
         )  # fmt: skip
     fit, free = fit_of(reached), free_scales(cells)
     known = fit.left_out[np.isfinite(fit.left_out)]
-    ambient, bound = _ambient(cells), _darkest(reached, fit.scaled)
+    ambient, bound = ambient_light(cells), ambient_bound(reached, fit.scaled)
     means = np.array([frame[mask].mean() for frame in frames])
     whole = frames.mean(axis=(1, 2))
     evenness = min(float(m.std() / max(m.mean(), 1e-9)) for m in (means, whole))
@@ -260,47 +256,3 @@ def _twins(cells: LitCells) -> list[TrustWarning]:
         )
         for i, j in zip(first[same], second[same], strict=True)
     ]
-
-
-def _ambient(cells: LitCells) -> float:
-    """Ambient light from attached shadows: places that face away from the lamps that are darkest
-    there, by the normals that their three brightest lamps tell."""
-    intensity = cells.intensity
-    n = intensity.shape[1]
-    if n < 4:
-        return float("nan")
-    kept = max(3, n // 2)
-    brightest = np.argsort(-intensity, axis=1)[:, :kept]
-    used = np.zeros(intensity.shape, bool)
-    np.put_along_axis(used, brightest, True, axis=1)
-    scaled, _ = solved(LitCells(intensity, used, cells.light, 0.0, 0.0))
-    albedo = np.maximum(np.linalg.norm(scaled, axis=1), 1e-9)
-    normal = scaled / albedo[:, None]
-    cosine = (cells.light @ normal[..., None])[..., 0]
-    away = ~used & (cosine < FACING_AWAY) & (normal[:, 2] > LEAST_NZ)[:, None]
-    away &= (albedo > 0.4 * np.median(albedo))[:, None]
-    if away.sum() < SHADOWED_CELLS:
-        return float("nan")
-    low, middle = np.quantile((intensity / albedo[:, None])[away], [0.1, 0.5])
-    agree = middle < SPREAD * low or middle - low < SPREAD_FLOOR
-    return float(low) if agree else float("nan")
-
-
-def _darkest(cells: LitCells, scaled: np.ndarray) -> float:
-    albedo = np.linalg.norm(scaled, axis=1)
-    skin = albedo > 0.3 * np.median(albedo)
-    least = dim_light(cells.intensity / np.linalg.norm(cells.light, axis=2))
-    return float(np.quantile((least / albedo)[skin], DARKEST))
-
-
-def dim_light(relative: np.ndarray) -> np.ndarray:
-    """The least light that each place gets from a lamp, (P,), of intensities over the strengths of
-    the lamps (P, n); of many lamps the lower quartile, since some throw hard shadows everywhere.
-
-    Examples
-    --------
-    >>> dim_light(np.array([[0.3, 0.1, 0.2, 0.4], [0.5, 0.5, 0.6, 0.5]])).tolist()
-    [0.1, 0.5]
-    """
-    place = (relative.shape[1] - 1) // 4
-    return np.partition(relative, place, axis=1)[:, place]

@@ -9,13 +9,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from psface.training.heads.base import MarginHead, add_angle, put_target
+from psface.training.heads.base import MarginHead, add_angle
 
 
 class ArcFace(MarginHead):
     """``s cos(theta_y + m)`` in place of ``s cos(theta_y)``."""
 
-    def with_margin(
-        self, cosines: Tensor, target: Tensor, labels: Tensor, embeddings: Tensor
-    ) -> Tensor:
-        return put_target(cosines, labels, add_angle(target, torch.full_like(target, self.margin)))
+    def with_margin(self, target: Tensor, embeddings: Tensor) -> Tensor:
+        return add_angle(target, torch.full_like(target, self.margin))

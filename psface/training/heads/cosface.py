@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from psface.training.heads.base import MarginHead, put_target
+from psface.training.heads.base import MarginHead
 
 
 class CosFace(MarginHead):
     """``s (cos(theta_y) - m)`` in place of ``s cos(theta_y)``."""
 
-    def with_margin(
-        self, cosines: Tensor, target: Tensor, labels: Tensor, embeddings: Tensor
-    ) -> Tensor:
-        return put_target(cosines, labels, target - self.margin)
+    def with_margin(self, target: Tensor, embeddings: Tensor) -> Tensor:
+        return target - self.margin

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from psface.training.heads.base import MarginHead, add_angle, put_target
+from psface.training.heads.base import MarginHead, add_angle
 from psface.training.heads.head_params import CurricularFaceParams
 
 
@@ -29,12 +29,11 @@ class CurricularFace(MarginHead):
         self.alpha = params.alpha
         self.register_buffer("t", torch.zeros(()))
 
-    def with_margin(
-        self, cosines: Tensor, target: Tensor, labels: Tensor, embeddings: Tensor
-    ) -> Tensor:
+    def with_margin(self, target: Tensor, embeddings: Tensor) -> Tensor:
         if self.training:
             with torch.no_grad():
                 self.t.lerp_(target.mean().to(self.t.dtype), self.alpha)
-        moved = add_angle(target, torch.full_like(target, self.margin))
-        hard = cosines > moved[:, None]
-        return put_target(torch.where(hard, cosines * (self.t + cosines), cosines), labels, moved)
+        return add_angle(target, torch.full_like(target, self.margin))
+
+    def negatives(self, cosines: Tensor, target: Tensor) -> Tensor:
+        return torch.where(cosines > target[:, None], cosines * (self.t + cosines), cosines)

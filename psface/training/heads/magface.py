@@ -11,7 +11,7 @@ import warnings
 
 from torch import Tensor
 
-from psface.training.heads.base import CosineHead, add_angle, put_target
+from psface.training.heads.base import CosineHead, add_angle
 from psface.training.heads.head_params import MagFaceParams
 
 
@@ -41,12 +41,8 @@ class MagFace(CosineHead):
                 stacklevel=2,
             )
 
-    def with_margin(
-        self, cosines: Tensor, target: Tensor, labels: Tensor, embeddings: Tensor
-    ) -> Tensor:
-        return put_target(
-            cosines, labels, add_angle(target, margin(self._magnitudes(embeddings), self.params))
-        )
+    def with_margin(self, target: Tensor, embeddings: Tensor) -> Tensor:
+        return add_angle(target, margin(self._magnitudes(embeddings), self.params))
 
     def regulariser(self, embeddings: Tensor) -> Tensor:
         a = self._magnitudes(embeddings)

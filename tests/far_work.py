@@ -1,0 +1,48 @@
+"""What tests let workers of an engine do: they must be able to import it."""
+
+import os
+import time
+from pathlib import Path
+
+import cv2
+
+from psface.errors import UserError
+from psface.parallel import THREAD_VARIABLES
+
+
+def squared(item: int) -> int:
+    return item * item
+
+
+def slow(item: int) -> int:
+    time.sleep(0.05)
+    return item
+
+
+def noted(folder: Path, item: int) -> tuple[int, int]:
+    """Leave a file for every time that an item is worked on."""
+    time.sleep(0.05)
+    (folder / f"{item}-{time.time_ns()}").touch()
+    return item, os.getpid()
+
+
+def refusing(item: int) -> int:
+    if item == 3:
+        raise UserError("im3.bmp: broken")
+    return item
+
+
+def state(_: int) -> tuple[list[str | None], int, str]:
+    return [os.environ.get(name) for name in THREAD_VARIABLES], cv2.getNumThreads(), str(Path.cwd())
+
+
+def short_of_memory(item: int) -> int:
+    if item == 3:
+        raise MemoryError
+    return item
+
+
+def deadly(item: int) -> int:
+    if item == 3:
+        os._exit(9)
+    return item
