@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ WRITING = {
 }  # fmt: skip
 
 
+MACHINE = platform.node()[:16]
 ROOM = 2**20  # bytes: with less free space, a failure is blamed on the full disk
 
 
@@ -30,8 +32,8 @@ def scratch() -> Path:
 
 
 def partial_path(path: Path) -> Path:
-    """Return this process's temporary name beside ``path``."""
-    return path.with_name(f".partial-{os.getpid()}-{path.name}")
+    """Return this process's temporary name beside ``path``, which other machines may see too."""
+    return path.with_name(f".partial-{os.getpid()}@{MACHINE}-{path.name}")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from psface.disk import partial_path, writing
+from psface.disk import MACHINE, partial_path, writing
 from psface.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,11 +19,14 @@ if TYPE_CHECKING:
 
 
 def leftovers(path: Path) -> list[Path]:
-    """List the partial files of ``path`` that ended processes left behind."""
+    """List the partial files of ``path`` that ended processes of this machine left behind."""
     stale = []
     for partial in path.parent.glob(f".partial-*-{glob.escape(path.name)}"):
-        process = partial.name.removeprefix(".partial-").removesuffix(f"-{path.name}")
-        if process.isdigit() and int(process) != os.getpid() and not _runs(int(process)):
+        name = partial.name.removeprefix(".partial-").removesuffix(f"-{path.name}")
+        process, _, machine = name.partition("@")
+        if machine not in ("", MACHINE) or not process.isdigit():
+            continue
+        if int(process) != os.getpid() and not _runs(int(process)):
             stale.append(partial)
     return sorted(stale)
 

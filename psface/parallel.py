@@ -82,6 +82,11 @@ def using(engine: Engine) -> Iterator[None]:
         _engine.reset(before)
 
 
+def is_elsewhere() -> bool:
+    """Whether an engine of `using` is in use."""
+    return _engine.get() is not _local
+
+
 @contextmanager
 def _local(description: str, total: int | None) -> Iterator[Map]:
     workers = available_cpus() if total is None else min(available_cpus(), total)

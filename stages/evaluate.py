@@ -10,6 +10,8 @@ import pandas as pd
 
 from psface.captures.capture_table import read_captures
 from psface.config import Seed, Selection, load
+from psface.engines.engine_params import EngineParams
+from psface.engines.engines import computing_on
 from psface.errors import UserError
 from psface.faces.arrays import Faces, rows_of
 from psface.measures.evaluate_params import EvaluateParams
@@ -17,9 +19,8 @@ from psface.measures.floors import floor_metrics
 from psface.measures.scores import score_captures
 from psface.measures.summary import summarise
 from psface.measures.verification import Metrics
-from psface.model.card import load_model
-from psface.model.device import default_device
-from psface.model.embedding import embed
+from psface.model.card import read_card
+from psface.model.spread_embedding import embed_rows
 from psface.report.evaluation_report import write_report
 from psface.report.map_colours import as_images
 from psface.running import PATH, run
@@ -52,7 +53,7 @@ def evaluate(
     UserError
         If the model was trained on crops of another size.
     """
-    network, card = load_model(model, default_device())
+    card = read_card(model)
     faces = Faces(faces_folder, card.maps)
     if faces.side != card.side:
         raise UserError(
@@ -65,7 +66,7 @@ def evaluate(
     enrolled = np.arange(len(test)) < len(gallery)
     rows, train_rows = (rows_of(part, len(faces)) for part in (test, train))
 
-    embedded = embed(network, card, faces.batches(rows))
+    embedded = embed_rows(model, faces_folder, rows)
     scores = score_captures(
         embedded.identity,
         test,
@@ -109,7 +110,9 @@ def doubts_of(captures: pd.DataFrame, faces: Path) -> np.ndarray:
 @click.option("--out", type=PATH, required=True, help="output folder for the report")
 def main(captures: Path, faces: Path, splits: Path, model: Path, out: Path) -> None:
     """Evaluate the model on the test people."""
-    modality, metrics, _ = evaluate(load(Sections), captures, faces, splits, model, out)
+    params = load(Sections)
+    with computing_on(load(EngineParams)):
+        modality, metrics, _ = evaluate(params, captures, faces, splits, model, out)
     width = max(map(len, metrics))
     print(f"evaluate: {modality} ({out})")
     for name, value in metrics.items():

@@ -57,8 +57,7 @@ def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[
     captures = [c for c in read_captures(table) if not c.is_picture]
     code = code_digest("psface.stereo.compute", module_of(INTEGRATORS[params.integrator]))
     marks = {c.key: fingerprint(c, params, code) for c in captures}
-    for stale in set(out.glob("*/*.exr")) - {map_path(out, c) for c in captures}:
-        stale.unlink()
+    _remove_others(captures, out)
     with KeptResults(out.with_name(f"{out.name}.index")) as kept:
         current = _current(captures, marks, out, kept)
         todo = [c for c in captures if c.key not in current]
@@ -72,11 +71,18 @@ def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[
         for capture in done:
             if capture.key not in current:
                 kept.put(capture.key, _seen(capture, marks, out), "intact")
+        if todo:
+            _remove_others(captures, out)  # what a worker that was killed left half done
         doubtful = write_trust(out / "trust.csv", done, out)
         errors = truth_metrics(done, params, marks, kept)
     with replacing(report) as path:
         path.write_text(json.dumps(errors, indent=2) + "\n")
     return len(todo) - len(failures), len(captures) - len(todo), len(failures), doubtful
+
+
+def _remove_others(captures: list[Capture], out: Path) -> None:
+    for stale in set(out.glob("*/*.exr")) - {map_path(out, c) for c in captures}:
+        stale.unlink()
 
 
 def _current(

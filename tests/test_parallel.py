@@ -3,11 +3,12 @@
 import math
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import pytest
 
 from psface.errors import UserError
-from psface.parallel import IN_FLIGHT_PER_WORKER, THREAD_VARIABLES, map_in_processes
+from psface.parallel import IN_FLIGHT_PER_WORKER, THREAD_VARIABLES, map_in_processes, using
 
 
 @pytest.fixture(params=[1, 2], ids=["one process", "pool"])
@@ -67,3 +68,19 @@ def test_a_killed_worker_is_told(monkeypatch):
     monkeypatch.setattr("psface.parallel.available_cpus", lambda: 2)
     with pytest.raises(UserError, match=r"stereo: a worker process was killed.*memory"):
         list(map_in_processes(os._exit, [9, 9, 9], "stereo"))
+
+
+def test_an_engine_takes_the_place_of_the_pool(workers):
+    asked = []
+
+    @contextmanager
+    def doubling(description, total):
+        asked.append((description, total))
+        yield lambda function, items: (2 * function(item) for item in items)
+
+    with using(doubling):
+        assert list(map_in_processes(math.sqrt, [4, 9], "test")) == [4, 6]
+        assert list(map_in_processes(math.sqrt, iter([16]), "test", 1)) == [8]
+        assert list(map_in_processes(math.sqrt, iter([16]), "of unknown length")) == [8]
+    assert asked == [("test", 2), ("test", 1), ("of unknown length", None)]
+    assert list(map_in_processes(math.sqrt, [4, 9], "test")) == [2, 3]

@@ -12,7 +12,7 @@ import click
 import numpy as np
 import pytest
 
-from psface.disk import check_room, partial_path
+from psface.disk import MACHINE, check_room
 from psface.errors import UserError
 from psface.faces.packing import Form, Packable, Packed
 from psface.faces.previous_crops import Previous
@@ -146,14 +146,15 @@ def test_the_lock_is_gone_afterwards(tmp_path, monkeypatch):
 
 def test_what_a_killed_writer_left_is_cleared(tmp_path):
     path = tmp_path / "a*b.csv"
-    dead = tmp_path / ".partial-99999999-a*b.csv"
+    dead = tmp_path / f".partial-99999999@{MACHINE}-a*b.csv"
     other, alive = tmp_path / ".partial-99999999-axb.csv", tmp_path / ".partial-1-a*b.csv"
-    for left in (dead, other, alive):
+    far = tmp_path / ".partial-99999999@another-a*b.csv"  # nobody here knows if it runs there
+    for left in (dead, other, alive, far):
         left.write_text("half")
     assert leftovers(path) == [dead]
     with replacing(path) as partial:
         partial.write_text("whole")
-    assert not dead.exists() and other.exists() and alive.exists()
+    assert not dead.exists() and all(left.exists() for left in (other, alive, far))
     assert path.read_text() == "whole"
 
 
@@ -237,7 +238,7 @@ def test_crops_that_were_made_before_a_kill_are_kept(tmp_path, monkeypatch):
         monkeypatch.setattr("os.getpid", lambda process=process: process)
         killed_after(tmp_path, numbers)
     monkeypatch.undo()
-    journal = tmp_path / ".partial-99999992-faces.jsonl"
+    journal = tmp_path / f".partial-99999992@{MACHINE}-faces.jsonl"
     journal.write_text(journal.read_text()[:-20])  # cut off in its last line
     before = Previous(tmp_path, FORM)
     assert kept(tmp_path) == {"f1", "f3", "f5"} and before.get("f4") is None
@@ -259,7 +260,7 @@ def test_damaged_leftovers_are_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr("os.getpid", lambda: 99999991)
     killed_after(tmp_path, [1])
     monkeypatch.undo()
-    array = partial_path(tmp_path / "raw.npy").with_name(".partial-99999991-raw.npy")
+    array = tmp_path / f".partial-99999991@{MACHINE}-raw.npy"
     whole = array.read_bytes()
     array.write_bytes(whole[:-4] + b"\0\0\0\0")
     assert Previous(tmp_path, FORM).get("f1") is None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 
 import dask
-from distributed import Client, LocalCluster
+from distributed import Client, LocalCluster, Security
+from distributed.comm.core import connect
 
 from psface.engines.dask_workers import DaskWorkers
 from psface.engines.engine_params import EngineParams
@@ -67,10 +69,12 @@ class DaskEngine:
             )  # fmt: skip
             return Client(self.stack.enter_context(cluster))
         try:
+            asyncio.run(_greeted(address))
             return Client(address, timeout=ANSWER)
-        except (OSError, ValueError) as error:
+        except (OSError, TypeError, ValueError) as error:  # a TypeError: no certificates
+            reason = str(error) or f"not within {ANSWER:g} s"
             raise UserError(
-                f"dask.address={address}: no scheduler answers ({error}); start `dask scheduler` "
+                f"dask.address={address}: no scheduler answers ({reason}); start `dask scheduler` "
                 "there, or set another address (params.yaml)"
             ) from None
 
@@ -81,3 +85,10 @@ class DaskEngine:
     def close(self) -> None:
         """End what was started."""
         self.stack.close()
+
+
+async def _greeted(address: str) -> None:
+    """Connect once: `Client` would wait forever for a server that says nothing."""
+    security = Security().get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, ANSWER, **security), ANSWER)
+    await comm.close()

@@ -65,7 +65,12 @@ class Faces:
 
     def batches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the stored values of many rows in batches, (B, C, S, S) float32."""
-        return self.read_ahead(np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH))))
+        return self.read_ahead(parted(rows))
+
+
+def parted(rows: np.ndarray) -> list[np.ndarray]:
+    """Part rows into batches for inference."""
+    return np.array_split(rows, max(1, -(-len(rows) // INFERENCE_BATCH)))
 
 
 def open_crops(path: Path) -> np.ndarray | Records:

@@ -164,6 +164,8 @@ def test_some_columns_of_a_table(tmp_path):
     table = pd.DataFrame({"identity": ["'=a", "'b", ""], "row": ["3", "1", "2"]})
     for path in (tmp_path / "train.csv", tmp_path / "train.parquet"):
         table.to_csv(path, index=False) if path.suffix == ".csv" else table.to_parquet(path)
-        assert read_table(path, "split", ["row", "pose"]).to_dict("list") == {"row": ["3", "1", "2"]}
+        assert read_table(path, "split", ["row", "pose"]).to_dict("list") == {
+            "row": ["3", "1", "2"]
+        }
     # Only what `safe_cell` escapes is undone.
     assert read_table(tmp_path / "train.csv", "split")["identity"].tolist() == ["=a", "'b", ""]

@@ -3,6 +3,7 @@
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -86,12 +87,29 @@ def test_lack_of_memory_is_told_with_its_item(cluster):
     assert "\n" not in str(raised.value)
 
 
-def test_no_scheduler_at_the_address(monkeypatch):
+@pytest.fixture
+def silent() -> Iterator[str]:
+    """The port of a server that says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield str(server.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("tcp://127.0.0.1:9", "Timed out"),
+        ("tcp://127.0.0.1:SILENT", "not within 0.5 s"),
+        ("tls://127.0.0.1:SILENT", "TLS"),
+        ("tcp://127.0.0.1", "port"),
+        ("tcp://no.such.host.example:8786", ""),
+    ],
+)
+def test_no_scheduler_at_the_address(monkeypatch, silent, address, said):
     monkeypatch.setattr("psface.engines.dask_engine.ANSWER", 0.5)
-    params = engine_params("dask", "tcp://127.0.0.1:9")
+    address = address.replace("SILENT", silent)
     with (
-        pytest.raises(UserError, match=r"^dask\.address=tcp://127\.0\.0\.1:9: no sch") as raised,
-        computing_on(params),
+        pytest.raises(UserError, match=rf"^dask\.address={address}: no sch.*{said}") as raised,
+        computing_on(engine_params("dask", address)),
     ):
         list(map_in_processes(squared, range(9), "test"))
     assert "\n" not in str(raised.value)

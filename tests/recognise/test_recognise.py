@@ -14,6 +14,7 @@ from psface.captures.media import read_picture
 from psface.captures.rigged import read_placed_rig
 from psface.errors import UserError
 from psface.faces.cropping import Crop
+from psface.faces.stored_planes import in_halves
 from psface.model.card import Card
 from psface.model.network import attention
 from psface.model.onnx_export import export
@@ -40,7 +41,8 @@ def packed(captures: list[Capture], card: Card, folder: Path) -> np.ndarray:
         0,
         0,
     )
-    return np.concatenate([np.load(faces / f"{name}.npy") for name in card.maps], axis=1)
+    stored = [in_halves(np.load(faces / f"{name}.npy")) for name in card.maps]
+    return np.concatenate(stored, axis=1)
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
 import json
+from contextlib import contextmanager
 
 import cv2
 import numpy as np
@@ -10,6 +11,9 @@ from psface.captures.capture_table import write_captures
 from psface.errors import UserError
 from psface.measures.floors import project, small_faces
 from psface.measures.pairs import cosine_auc
+from psface.model.spread_embedding import _loaded, embed_rows
+from psface.parallel import using
+from psface.threads import one_thread_each
 from psface.training.loop import train
 from stages.evaluate import doubts_of, evaluate
 from stages.split import split
@@ -66,6 +70,28 @@ def test_reports(run):
     assert set(conditions["attribute"]) - {"capture"} == set(params.attributes)
     for picture in ("roc.png", "probes.png", "conditions.png", "quality.png"):
         assert cv2.imread(str(reports / picture)).std() > 5
+
+
+def test_workers_give_what_this_process_gives(run):
+    folder, _ = run
+    model, faces, rows = folder / "models", folder / "faces", np.arange(70)
+    here = embed_rows(model, faces, rows)
+    asked = []
+
+    @contextmanager
+    def engine(description, total):
+        asked.append((description, total))
+        yield map
+
+    with using(engine), one_thread_each():
+        there = embed_rows(model, faces, rows)
+    assert asked == [("embed", 2)]
+    assert there.identity.tobytes() == here.identity.tobytes() and there.identity.shape[0] == 70
+    assert there.attributes.keys() == here.attributes.keys()
+    for task, probabilities in there.attributes.items():
+        assert probabilities.tobytes() == here.attributes[task].tobytes()
+    with pytest.raises(UserError, match="another model"):
+        _loaded(model, "of another training")
 
 
 def test_captures_in_doubt(tmp_path):

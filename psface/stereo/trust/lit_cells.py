@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -42,8 +42,12 @@ class LitCells:
 
     def chosen(self, which: np.ndarray) -> LitCells:
         """Keep some cells, by (P,) bool."""
-        parts = (part[which] for part in (self.intensity, self.used, self.light))
-        return LitCells(*parts, self.saturated, self.dark)
+        return replace(
+            self,
+            intensity=self.intensity[which],
+            used=self.used[which],
+            light=self.light[which],
+        )
 
 
 def lit_cells(
