@@ -9,19 +9,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from psface.errors import UserError
-
-if TYPE_CHECKING:
-    pass
 
 WRITING = {
     errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO, errno.EACCES, errno.EPERM,
     errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG,
 }  # fmt: skip
-
-
 MACHINE = platform.node()[:16]
 ROOM = 2**20  # bytes: with less free space, a failure is blamed on the full disk
 

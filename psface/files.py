@@ -93,6 +93,27 @@ def check_regular(path: Path) -> None:
         raise UserError(f"{path}: a pipe or a device; give a file")
 
 
+@contextmanager
+def reading(path: Path, stage: str) -> Iterator[None]:
+    """Turn any failure to read a file that ``stage`` writes into one line that names the stage.
+
+    Raises
+    ------
+    UserError
+        If the file is missing or unreadable.
+    """
+    check_regular(path)
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path}: missing; run `dvc repro {stage}`") from None
+    except UserError:
+        raise
+    except Exception as error:  # readers can raise anything on a damaged file
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{path}: unreadable ({reason}); run `dvc repro -f {stage}`") from error
+
+
 def made_folder(path: Path) -> Path:
     """Return the folder, created if needed, before work is spent on its content.
 

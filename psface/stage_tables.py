@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from psface.errors import UserError
-from psface.files import check_regular
+from psface.files import reading
 from psface.user_tables import plain_cell
 
 ROWS_AT_ONCE = 10_000  # in memory: there may be millions of pictures
@@ -35,14 +33,14 @@ def read_rows(path: Path, stage: str, schema: pa.Schema) -> Iterator[dict[str, A
     UserError
         If it is missing, unreadable or of another schema; the message names the stage to run.
     """
-    with _reporting(path, stage):
+    with reading(path, stage):
         file = pq.ParquetFile(path)
         if missing := set(schema.names) - set(file.schema_arrow.names):
             raise ValueError(f"no column {', '.join(sorted(missing))}")
         batches = file.iter_batches(ROWS_AT_ONCE)
     with file:
         while True:
-            with _reporting(path, stage):
+            with reading(path, stage):
                 batch = next(batches, None)
                 rows = batch.to_pylist() if batch is not None else []
             if batch is None:
@@ -63,7 +61,7 @@ def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> 
     UserError
         If it is missing or unreadable; the message names the stage to run.
     """
-    with _reporting(path, stage):
+    with reading(path, stage):
         if path.suffix == ".parquet":
             present = pq.read_schema(path).names
             return pd.read_parquet(path, columns=[c for c in columns or present if c in present])
@@ -76,18 +74,3 @@ def _plain(column: pd.Series) -> pd.Series:
     # Cell by cell takes seconds for a million rows, and few are escaped.
     escaped = column.str.startswith("'")
     return column.mask(escaped, column[escaped].map(plain_cell)) if escaped.any() else column
-
-
-@contextmanager
-def _reporting(path: Path, stage: str) -> Iterator[None]:
-    """Turn any failure with a table into a `UserError`."""
-    check_regular(path)
-    try:
-        yield
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; run `dvc repro {stage}`") from None
-    except UserError:
-        raise
-    except Exception as error:  # the readers can raise anything on a damaged file
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: unreadable ({reason}); run `dvc repro -f {stage}`") from error

@@ -43,8 +43,13 @@ def is_fresh(stat: os.stat_result, now: int) -> bool:
     return now - TICK < stat.st_mtime_ns < now + AHEAD
 
 
+def numbers_of(stat: os.stat_result) -> tuple[int, int, int]:
+    """What tells a file from its next version: size, time in ns, and number."""
+    return stat.st_size, stat.st_mtime_ns, stat.st_ino
+
+
 def _text(stat: os.stat_result) -> str:
-    return f"{stat.st_size} {stat.st_mtime_ns} {stat.st_ino}"
+    return " ".join(map(str, numbers_of(stat)))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from psface.faces.packing import Form, Packable, Packed
 from psface.faces.previous_crops import Previous
 from psface.files import check_regular, leftovers, replacing
 from psface.running import alone, run
+from tests.processes import ROOT, gone, needs_proc, running, start
 
-ROOT = Path(__file__).parents[1]
 WORK = """
 import signal
 import time
@@ -48,47 +47,10 @@ def heard():
         signal.signal(sign, handler)
 
 
-def start(folder: Path) -> subprocess.Popen[str]:
-    (folder / "work.py").write_text(WORK)
-    process = subprocess.Popen(
-        [sys.executable, "work.py"], cwd=folder, text=True, start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    while process.stdout.readline() != "one\n":
-        assert process.poll() is None
-    return process
-
-
-def running(group: int) -> list[int]:
-    """Processes of a session that still run, but for the zombie that we have not waited for."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == group and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
-
-
-def gone(group: int) -> bool:
-    """Whether all processes of a session end within ten seconds."""
-    for _ in range(100):
-        if not running(group):
-            return True
-        time.sleep(0.1)
-    return False
-
-
-needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
-
-
 @needs_proc
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL, signal.SIGHUP])
 def test_workers_end_with_their_parent(tmp_path, sign):
-    process = start(tmp_path)
+    process = start(tmp_path, WORK)
     assert len(running(process.pid)) >= 3
     process.send_signal(sign)
     _, said = process.communicate(timeout=30)
@@ -98,7 +60,7 @@ def test_workers_end_with_their_parent(tmp_path, sign):
 
 @needs_proc
 def test_ctrl_c_is_one_line(tmp_path):
-    process = start(tmp_path)
+    process = start(tmp_path, WORK)
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -121,7 +83,7 @@ def test_ctrl_c_while_a_command_still_loads_is_one_line(tmp_path):
 
 
 def test_two_at_once_are_refused(tmp_path):
-    process = start(tmp_path)
+    process = start(tmp_path, WORK)
     second = subprocess.run(
         [sys.executable, "work.py"], cwd=tmp_path, capture_output=True, text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)}, check=False,
@@ -130,7 +92,7 @@ def test_two_at_once_are_refused(tmp_path):
     assert second.stderr.startswith(f"error: work: process {process.pid} is running it in this")
     process.kill()
     process.communicate(timeout=30)
-    third = start(tmp_path)  # a killed one locks nothing
+    third = start(tmp_path, WORK)  # a killed one locks nothing
     third.kill()
     third.communicate(timeout=30)
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 
 from psface.captures.capture import Capture, Refusal
 from psface.errors import UserError
-from psface.files import is_path_part, replacing
+from psface.files import is_path_part, reading, replacing
 from psface.rig.rig import Rig, parse_rig
-from psface.stage_tables import _reporting, read_rows, write_rows
+from psface.stage_tables import read_rows, write_rows
 from psface.user_tables import safe
 
 SCHEMA = pa.schema(
@@ -67,7 +67,7 @@ def read_captures(path: Path) -> Iterator[Capture]:
         If the file is missing or not such a table.
     """
     for row in read_rows(path, "ingest", SCHEMA):
-        with _reporting(path, "ingest"):
+        with reading(path, "ingest"):
             capture = _capture(row, path)
         yield capture
 

@@ -12,7 +12,7 @@ from psface.errors import UserError
 from psface.faces.modalities import Map, normal_x_channels
 from psface.faces.records import COMPANION, PLACE, Records
 from psface.faces.stored_planes import in_floats
-from psface.files import check_regular
+from psface.files import reading
 from psface.threads import ahead_in_threads
 from psface.user_tables import whole
 
@@ -82,8 +82,7 @@ def open_crops(path: Path) -> np.ndarray | Records:
     UserError
         If it is missing or damaged.
     """
-    check_regular(path)
-    try:
+    with reading(path, "crop"):
         array = np.load(path, mmap_mode="r")
         if array.dtype == PLACE and array.ndim == 1:
             return Records(array, path.with_name(COMPANION))
@@ -91,14 +90,7 @@ def open_crops(path: Path) -> np.ndarray | Records:
             raise ValueError("not an array of crops")
         if array.shape[2] != array.shape[3]:
             raise ValueError("crops are not square")
-    except FileNotFoundError:
-        raise UserError(f"{path}: missing; run `dvc repro crop`") from None
-    except UserError:
-        raise
-    except Exception as error:  # a damaged header can make the reader raise anything
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{path}: unreadable ({reason}); run `dvc repro -f crop`") from error
-    return array
+        return array
 
 
 def rows_of(table: pd.DataFrame, faces: int) -> np.ndarray:

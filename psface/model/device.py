@@ -13,11 +13,17 @@ from torch import Tensor
 
 def autocast(device: torch.device) -> torch.autocast:
     """Use bfloat16 if the device supports it natively, else full precision."""
+    native = half_precision(device)
+    return torch.autocast(device.type, native or torch.bfloat16, enabled=native is not None)
+
+
+def half_precision(device: torch.device) -> torch.dtype | None:
+    """The type to which `autocast` converts; None if it converts nothing."""
     if device.type == "cuda":
         native = torch.cuda.get_device_capability(device)[0] >= 8
     else:
         native = bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-    return torch.autocast(device.type, torch.bfloat16, enabled=native)
+    return torch.bfloat16 if native else None
 
 
 def default_device() -> torch.device:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from psface.faces.modalities import normal_x_channels
 from psface.model.card import Card
-from psface.model.device import autocast
+from psface.model.device import autocast, half_precision
 from psface.threads import map_in_threads
 
 FEW = 8  # crops of a batch that is run together with its mirror image
@@ -82,11 +82,10 @@ def converted(network: nn.Module) -> nn.Module:
     """Convert the weights, once, that `embed` would convert for every batch; returns the network,
     which is then good for inference alone."""
     weights = [weight for weight in network.parameters() if weight.ndim > 1]
-    context = autocast(weights[0].device) if weights else None
-    if context is not None and context._enabled:
-        for weight in weights:
-            weight.requires_grad_(False)
-            weight.data = weight.data.to(context.fast_dtype)
+    half = half_precision(weights[0].device) if weights else None
+    for weight in weights if half is not None else ():
+        weight.requires_grad_(False)
+        weight.data = weight.data.to(half)
     return network
 
 

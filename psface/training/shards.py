@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from psface.model.device import autocast
+from psface.model.device import autocast, half_precision
 from psface.model.network.multitask import Branch, Network, Separated
 from psface.threads import map_in_threads
 from psface.training import ranks
@@ -174,11 +174,11 @@ class Shards:
 def _half_precision(network: Network) -> dict[int, tuple[Tensor, Tensor]]:
     """The weights that autocast would convert for every shard, each with a copy in its precision,
     by the weights' addresses; empty in full precision."""
-    context = autocast(torch.device("cpu"))
-    if not context._enabled:
+    half = half_precision(torch.device("cpu"))
+    if half is None:
         return {}
     return {
-        id(weight): (weight, nn.Parameter(weight.to(context.fast_dtype), weight.requires_grad))
+        id(weight): (weight, nn.Parameter(weight.to(half), weight.requires_grad))
         for branch in network.branches
         for weight in branch.parameters()
         if weight.ndim > 1 and weight.dtype == torch.float32

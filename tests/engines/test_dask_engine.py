@@ -4,8 +4,6 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from functools import partial
@@ -18,6 +16,7 @@ from psface.errors import UserError
 from psface.parallel import map_in_processes
 from tests.clusters import ROOT, Cluster, engine_params, running_cluster
 from tests.far_work import deadly, noted, refusing, short_of_memory, slow, squared, state
+from tests.processes import gone, needs_proc, start
 
 pytest.importorskip("distributed", reason="the extra dask is not installed")
 
@@ -219,37 +218,14 @@ if __name__ == "__main__":
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+@needs_proc
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_leaves_no_worker(tmp_path, sign):
-    (tmp_path / "work.py").write_text(WORK)
-    process = subprocess.Popen(
-        [sys.executable, "work.py"], cwd=tmp_path, text=True, start_new_session=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
-    while process.stdout.readline() != "one\n":
-        assert process.poll() is None
+    process = start(tmp_path, WORK)
     of_terminal = os.killpg if sign == signal.SIGINT else os.kill
     of_terminal(process.pid, sign)
     _, said = process.communicate(timeout=60)
     lines = [line for line in said.replace("\r", "\n").splitlines() if line and "work:" not in line]
     stopped = ["stopped; run the same command again to continue"]
     assert lines == stopped or (sign == signal.SIGKILL and "Traceback" not in said)
-    for _ in range(200):
-        if not of_session(process.pid):
-            break
-        time.sleep(0.1)
-    assert of_session(process.pid) == []
-
-
-def of_session(group: int) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[3]) == group and fields[0] != "Z":
-            found.append(int(path.parent.name))
-    return found
+    assert gone(process.pid, 20)

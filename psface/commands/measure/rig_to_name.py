@@ -13,11 +13,11 @@ from pathlib import Path
 from statistics import median
 
 import click
-import cv2
 import numpy as np
 
 from psface.captures.discovery import read_capture_at
 from psface.commands.arguments import model_option
+from psface.commands.measure.turns import one_core
 from psface.config import Seed, Selection, load
 from psface.errors import UserError
 from psface.faces.cropping import crop_at, registered
@@ -33,7 +33,6 @@ from psface.simulate.recording import simulate_session
 from psface.simulate.simulate_params import SimulateParams
 from psface.simulate.true_rig import draw_rig
 from psface.stereo.compute import compute_maps
-from psface.threads import environment, one_thread_each
 from psface.vectors import unit
 
 FAR = 0.1
@@ -62,7 +61,7 @@ def rig_to_name(captures: tuple[Path, ...], model: Path, people: int, rounds: in
     """
     recogniser = Recogniser(model)
     gallery = _gallery(recogniser, people)
-    with tempfile.TemporaryDirectory() as name, _one_core():
+    with tempfile.TemporaryDirectory() as name, one_core():
         folder = Path(name)
         write_gallery(folder / "gallery.safetensors", gallery)
         for path in captures or [_simulated(folder)]:
@@ -72,17 +71,6 @@ def rig_to_name(captures: tuple[Path, ...], model: Path, people: int, rounds: in
             for part, spent in times.items():
                 cpu, clock = (1000 * median(column) for column in zip(*spent, strict=True))
                 print(f"  {part:28}{cpu:8.1f}{clock:9.1f}")
-
-
-@contextmanager
-def _one_core() -> Iterator[None]:
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with environment({"OMP_NUM_THREADS": "1"}), one_thread_each():
-            yield
-    finally:
-        cv2.setNumThreads(threads)
 
 
 def _gallery(recogniser: Recogniser, people: int) -> Gallery:

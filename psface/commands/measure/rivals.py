@@ -13,23 +13,22 @@ import os
 import pstats
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 
 import click
-import cv2
 import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
-from tqdm import tqdm
 
 from psface.captures.media import read_picture
+from psface.commands.measure.turns import one_core, seconds_in_turns
 from psface.commands.scenes.scene_set import render_scene
 from psface.commands.scenes.scenes_command import Sections
 from psface.config import load
 from psface.detect.mtcnn.cascade import MTCNN
 from psface.running import PATH
-from psface.threads import environment, one_thread_each
 
 WIDTH, HEIGHT = 584, 780
 MIN_FACE_SIZE = 20  # the default of them all
@@ -95,24 +94,18 @@ def _in_turns(
     detectors: dict[str, Callable[[list[np.ndarray]], object]], image: np.ndarray, rounds: int
 ) -> dict[tuple[str, int], list[float]]:
     """Seconds per image of each detector in each round, alone and with `BATCH` at once."""
-    times: dict[tuple[str, int], list[float]] = {}
-    for turn in tqdm(range(rounds + 1), desc="rivals", unit="round", leave=False):
-        for name, detect in detectors.items():
-            for count in (1, BATCH):
-                start = time.perf_counter()
-                detect([image] * count)
-                if turn:  # the first is a warm-up
-                    seconds = (time.perf_counter() - start) / count
-                    times.setdefault((name, count), []).append(seconds)
-    return times
+    turns = {
+        (name, count): partial(detect, [image] * count)
+        for name, detect in detectors.items()
+        for count in (1, BATCH)
+    }
+    times = seconds_in_turns(turns, rounds, "rivals")
+    return {key: [seconds / key[1] for seconds in spent] for key, spent in times.items()}
 
 
 def _account(image: np.ndarray) -> None:
     """Print the time of one image on one thread, and that of its multiplications alone."""
-    cv_threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    # In this thread, which the profiler and the counter can see.
-    with environment({"OMP_NUM_THREADS": "1"}), one_thread_each():
+    with one_core():  # in this thread, which the profiler and the counter can see
         detector = MTCNN(MIN_FACE_SIZE)
         detector.detect([image])
         repeats = 5
@@ -123,7 +116,6 @@ def _account(image: np.ndarray) -> None:
             detector.detect([image])
         operations = counter.get_total_flops()
         ideal = operations / _speed()
-    cv2.setNumThreads(cv_threads)
     functions = pstats.Stats(profile)
     cumulative = {
         (Path(file).stem, name): row[3]

@@ -10,11 +10,11 @@ from pathlib import Path
 from statistics import median
 
 import click
-import cv2
 import numpy as np
 from tqdm import tqdm
 
 from psface.captures.capture import Pixels
+from psface.commands.measure.turns import one_core
 from psface.config import Seed, Selection, load
 from psface.simulate.recording import prepare_session, record
 from psface.simulate.scene import build_scene
@@ -67,10 +67,8 @@ def costs(params: Sections, side: int, rounds: int) -> dict[str, list[float]]:
     module, _, function = INTEGRATORS[params.stereo.integrator].rpartition(".")[2].partition(":")
     parts = PARTS | {"depth": (module, function)}
     times: dict[str, list[float]] = {name: [] for name in (*parts, "all")}
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
     limit_libraries()
-    try:
+    with one_core():
         for turn in tqdm(range(rounds + 1), desc="stereo", unit="round", leave=False):
             for pixels in captures:
                 spent = _account(pixels, params.stereo)
@@ -78,8 +76,6 @@ def costs(params: Sections, side: int, rounds: int) -> dict[str, list[float]]:
                     for name, address in parts.items():
                         times[name].append(spent.get(address, 0.0))
                     times["all"].append(spent["", "all"])
-    finally:
-        cv2.setNumThreads(threads)
     return times
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,6 +21,7 @@ import torch
 from tqdm import tqdm
 
 from psface.commands.measure.training_rivals import arcface_steps, study_steps
+from psface.commands.measure.turns import seconds_in_turns
 from psface.config import load
 from psface.model.device import default_device
 from psface.running import PATH
@@ -97,20 +99,6 @@ def ours(
     return lambda: train_epoch(state, params, data, 0, 10**6, tqdm(disable=True))
 
 
-def times_in_turns(
-    turns: dict[str, Turn], rounds: int, device: torch.device
-) -> dict[str, list[float]]:
-    """Seconds of a step of each, in each round."""
-    times: dict[str, list[float]] = {name: [] for name in turns}
-    for number in tqdm(range(rounds + 1), desc="training", unit="round", leave=False):
-        for name, turn in turns.items():
-            start = _now(device)
-            turn()
-            if number:  # the first is a warm-up
-                times[name].append((_now(device) - start) / STEPS)
-    return times
-
-
 def _now(device: torch.device) -> float:
     if device.type == "cpu":
         return time.process_time()
@@ -119,9 +107,9 @@ def _now(device: torch.device) -> float:
 
 
 def _tell(side: int, turns: dict[str, Turn], batch: int, rounds: int, device: torch.device) -> None:
-    times = times_in_turns(turns, rounds, device)
+    times = seconds_in_turns(turns, rounds, "training", partial(_now, device))
     first = next(iter(times.values()))
     for name, spent in times.items():
         ratio = median(a / b for a, b in zip(spent, first, strict=True))
-        step = median(spent)
+        step = median(spent) / STEPS
         print(f"  {side:4} px  {name:24}{1000 * step:9.1f}{batch / step:9.1f}{ratio:7.2f}")

@@ -35,8 +35,8 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         pixels = x.flatten(1, 2)
-        average, *windows = _pooling(*x.shape[1:3])
-        pooled = average.to(x) @ pixels + _largest(pixels, [w.to(x) for w in windows])
+        average, *windows = _pooling(x.shape[1], x.shape[2], x.dtype, x.device)
+        pooled = average @ pixels + _largest(pixels, windows)
         channel = self.channel(pooled.transpose(1, 2).flatten(1))[:, None, None]
         extremes = torch.cat([x.amax(dim=-1, keepdim=True), x.mean(dim=-1, keepdim=True)], dim=-1)
         spatial = self.spatial(extremes.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
@@ -55,7 +55,12 @@ def _largest(pixels: Tensor, windows: list[Tensor]) -> Tensor:
 
 
 @cache
-def _pooling(height: int, width: int) -> tuple[Tensor, ...]:
+def _pooling(
+    height: int,
+    width: int,
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+) -> tuple[Tensor, ...]:
     """Adaptive pooling as matrices, since torch's own takes most of the attention's time on the
     CPU, and ONNX has none: the averages of all `POOL_SIZES` (cells, height * width), and for each
     size the pixels of its windows (cells * n, height * width), with one repeated in windows that
@@ -75,7 +80,7 @@ def _pooling(height: int, width: int) -> tuple[Tensor, ...]:
             filled = [torch.cat([cell, cell[:1].repeat(most - len(cell))]) for cell in cells]
             averages += [one_hot[cell].mean(dim=0) for cell in cells]
             windows.append(one_hot[torch.cat(filled)])
-        return torch.stack(averages), *windows
+        return tuple(matrix.to(device, dtype) for matrix in (torch.stack(averages), *windows))
 
 
 def _windows(length: int, count: int) -> list[tuple[int, int]]:
