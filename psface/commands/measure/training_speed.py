@@ -32,9 +32,8 @@ from psface.training.training_data import read_data
 from psface.training.training_state import TrainingState
 
 PEOPLE = 150
-STEPS = 2  # of a turn
 CHANNELS = {"normalmap": 3, "albedo": 1, "depthmap": 1}
-Turn = Callable[[], object]  # takes `STEPS` steps
+Turn = Callable[[], object]  # takes the steps of a turn
 
 
 @click.command(epilog="Example: psface measure training --rival 3d_face_recognition_magface")
@@ -44,9 +43,15 @@ Turn = Callable[[], object]  # takes `STEPS` steps
 @click.option("--arcface", type=PATH, help="recognition/arcface_torch of deepinsight/insightface")
 @click.option("--side", "sides", type=click.IntRange(32), multiple=True, help="px  [112 and 96]")
 @click.option("--batch", type=click.IntRange(4), default=32, show_default=True)
+@click.option("--steps", type=click.IntRange(1), default=8, show_default=True, help="of a turn")
 @click.option("--rounds", type=click.IntRange(1), default=5, show_default=True)
 def training_speed(
-    rival: Path | None, arcface: Path | None, sides: tuple[int, ...], batch: int, rounds: int
+    rival: Path | None,
+    arcface: Path | None,
+    sides: tuple[int, ...],
+    batch: int,
+    steps: int,
+    rounds: int,
 ) -> None:
     """Time training steps on random crops, by section train of params.yaml, and the rivals'.
 
@@ -61,23 +66,22 @@ def training_speed(
     for side in sides or (112, 96):
         with tempfile.TemporaryDirectory() as name, environment(threads), one_thread_each():
             folder = Path(name)
-            write_crops(folder, side, batch)
+            write_crops(folder, side, steps * batch)
             for modality, maps in (("normalmap", 1), ("all", 3)):
                 turns = {f"psface, {modality}": ours(recipe, folder, batch, modality=modality)}
                 if rival:
-                    turns["the study's code"] = study_steps(rival, folder, maps, side, batch, STEPS)
-                _tell(side, turns, batch, rounds, device)
+                    turns["the study's code"] = study_steps(rival, folder, maps, side, batch, steps)
+                _tell(side, turns, batch, steps, rounds, device)
             if arcface and side == 112:  # the only one that its backbone takes
                 plain = {"backbone": "ir18", "tasks": [], "attention": False, "head": "cosface"}
                 turns = {"psface, ir18": ours(recipe, folder, batch, plain, modality="normalmap")}
-                turns["arcface_torch, r18"] = arcface_steps(arcface, recipe, batch, PEOPLE, STEPS)
-                _tell(side, turns, batch, rounds, device)
+                turns["arcface_torch, r18"] = arcface_steps(arcface, recipe, batch, PEOPLE, steps)
+                _tell(side, turns, batch, steps, rounds, device)
 
 
-def write_crops(folder: Path, side: int, batch: int) -> None:
+def write_crops(folder: Path, side: int, count: int) -> None:
     """Random crops and labels, as the stages crop and split would leave them."""
     rng = np.random.default_rng(0)
-    count = STEPS * batch
     for name, channels in CHANNELS.items():
         np.save(folder / f"{name}.npy", rng.normal(size=(count, channels, side, side)).astype("f2"))
     params = load(Recipe)
@@ -106,10 +110,12 @@ def _now(device: torch.device) -> float:
     return time.perf_counter()
 
 
-def _tell(side: int, turns: dict[str, Turn], batch: int, rounds: int, device: torch.device) -> None:
+def _tell(
+    side: int, turns: dict[str, Turn], batch: int, steps: int, rounds: int, device: torch.device
+) -> None:
     times = seconds_in_turns(turns, rounds, "training", partial(_now, device))
     first = next(iter(times.values()))
     for name, spent in times.items():
         ratio = median(a / b for a, b in zip(spent, first, strict=True))
-        step = median(spent) / STEPS
+        step = median(spent) / steps
         print(f"  {side:4} px  {name:24}{1000 * step:9.1f}{batch / step:9.1f}{ratio:7.2f}")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 
-from psface.commands.measure import training_speed
 from tests.commands.running import psface
 
 BACKBONE = """
@@ -20,10 +19,9 @@ def arcface(folder: Path) -> Path:
     return folder
 
 
-def test_every_line_is_a_contender_and_the_first_is_ours(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(training_speed, "STEPS", 1)
+def test_every_line_is_a_contender_and_the_first_is_ours(tmp_path, capsys):
     folder = str(arcface(tmp_path / "arcface_torch"))
-    options = ["--side", "112", "--batch", "4", "--rounds", "1", "--arcface", folder]
+    options = ["--batch", "4", "--steps", "1", "--rounds", "1", "--side", "112", "--arcface", folder]
     assert psface("measure", "training", *options) == 0
     first, *lines = capsys.readouterr().out.splitlines()
     assert first.startswith("a training step of 4 faces on ")
@@ -35,6 +33,6 @@ def test_every_line_is_a_contender_and_the_first_is_ours(tmp_path, capsys, monke
 
 
 def test_a_folder_that_is_something_else_is_told(tmp_path, capsys):
-    options = ["--side", "32", "--batch", "4", "--rounds", "1", "--rival", str(tmp_path)]
+    options = ["--side", "32", "--steps", "1", "--rounds", "1", "--rival", str(tmp_path)]
     assert psface("measure", "training", *options) == 1
     assert "has no folder going_modular; give a copy of it" in capsys.readouterr().err
