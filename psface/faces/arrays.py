@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,10 +58,12 @@ class Faces:
         parts = [in_floats(array[rows]) for array in self.arrays]
         return np.concatenate(parts, axis=1) if len(parts) > 1 else parts[0]
 
-    def read_ahead(self, batches: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        """Yield the stored values of batches of rows, as `read`, a few of them read and decoded
-        while the caller works on the last."""
-        return ahead_in_threads(self.read, batches)
+    def read_ahead(
+        self, batches: Iterable[np.ndarray], ready: Callable[[np.ndarray], Any] | None = None
+    ) -> Iterator[Any]:
+        """Yield the stored values of batches of rows, as `read`, or what ``ready`` makes of them: a
+        few batches are read and decoded while the caller works on the last."""
+        return ahead_in_threads(lambda rows: (ready or np.asarray)(self.read(rows)), batches)
 
     def batches(self, rows: np.ndarray) -> Iterator[np.ndarray]:
         """Yield the stored values of many rows in batches, (B, C, S, S) float32."""

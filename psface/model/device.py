@@ -33,12 +33,18 @@ def default_device() -> torch.device:
     return torch.device("cpu")
 
 
-def on_device(values: np.ndarray, device: torch.device) -> Tensor:
-    """An array as a tensor on ``device``; a GPU receives it while it computes."""
-    tensor = torch.from_numpy(values)
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor
+def in_reach(values: np.ndarray | Tensor, device: torch.device) -> Tensor:
+    """Values as a tensor where ``device`` reads them: a GPU, in page-locked memory."""
+    tensor = torch.as_tensor(values)
+    return tensor.pin_memory() if device.type == "cuda" else tensor
+
+
+def on_device(values: np.ndarray | Tensor, device: torch.device) -> Tensor:
+    """Values as a tensor on ``device``; a GPU receives them while it computes, and nobody waits."""
+    tensor = torch.as_tensor(values)
+    if device.type == "cuda" and not tensor.is_cuda:
+        tensor = tensor if tensor.is_pinned() else tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 @contextmanager

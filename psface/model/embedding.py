@@ -92,5 +92,6 @@ def converted(network: nn.Module) -> nn.Module:
 def mirror(batch: Tensor, x_channels: list[int]) -> Tensor:
     """Mirror captures left to right."""
     out = batch.flip(-1)
-    out[:, x_channels] *= -1
+    for channel in x_channels:  # an index by all of them would have to be sent to a GPU
+        out[:, channel].neg_()
     return out

@@ -25,9 +25,8 @@ class Scale:
     std: list[float]
     limit: float
 
-    def applied(self, values: np.ndarray, device: torch.device) -> Tensor:
+    def applied(self, values: np.ndarray | Tensor, device: torch.device) -> Tensor:
         """Stored values (B, C, S, S) as the network's input on ``device``."""
         batch = on_device(values, device)
-        mean = torch.tensor(self.mean, device=device)[:, None, None]
-        std = torch.tensor(self.std, device=device)[:, None, None]
+        mean, std = on_device(torch.tensor([self.mean, self.std])[:, :, None, None], device)
         return ((batch - mean) / std).clamp(-self.limit, self.limit)

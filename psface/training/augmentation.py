@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from psface.model.device import on_device
 from psface.model.embedding import mirror
 
 SHIFT = 0.06  # largest shift of a random crop, as a share of the side
@@ -73,7 +74,7 @@ def _random_crop(batch: Tensor, draws: _Draws) -> Tensor:
     count, channels, side, _ = batch.shape
     reach = round(SHIFT * side)
     padded = functional.pad(batch, [reach] * 4, mode="replicate")
-    corner = draws.below(2 * reach + 1, 2).to(batch.device)
+    corner = on_device(draws.below(2 * reach + 1, 2), batch.device)
     steps = torch.arange(side, device=batch.device)
     rows = (corner[0, :, None] + steps)[:, None, :, None]
     columns = (corner[1, :, None] + steps)[:, None, None, :]
@@ -84,9 +85,8 @@ def _random_crop(batch: Tensor, draws: _Draws) -> Tensor:
 
 def _mirror(batch: Tensor, x_channels: list[int], draws: _Draws) -> Tensor:
     chosen = draws.uniform()[0] < MIRROR_PROBABILITY
-    return torch.where(
-        chosen.to(batch.device)[:, None, None, None], mirror(batch, x_channels), batch
-    )
+    chosen = on_device(chosen, batch.device)[:, None, None, None]
+    return torch.where(chosen, mirror(batch, x_channels), batch)
 
 
 def _patch_noise(batch: Tensor, draws: _Draws) -> Tensor:
@@ -98,4 +98,4 @@ def _patch_noise(batch: Tensor, draws: _Draws) -> Tensor:
     steps = torch.arange(side)
     inside = (steps >= corner[..., None]) & (steps < (corner + size)[..., None])
     patch = inside[0, :, :, None] & inside[1, :, None, :] & chosen[:, None, None]
-    return torch.where(patch[:, None].to(batch.device), draws.normal(batch), batch)
+    return torch.where(on_device(patch[:, None], batch.device), draws.normal(batch), batch)

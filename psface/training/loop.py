@@ -22,7 +22,7 @@ from psface.faces.modalities import maps_of
 from psface.fingerprint import code_digest
 from psface.measures.pairs import cosine_auc
 from psface.model.card import Card, save_model
-from psface.model.device import autocast, repeatable
+from psface.model.device import autocast, in_reach, on_device, repeatable
 from psface.model.embedding import embed
 from psface.model.network.backbones import BACKBONES
 from psface.registry import module_of
@@ -34,7 +34,6 @@ from psface.training.erasure import class_directions
 from psface.training.finetune import freeze_parts
 from psface.training.heads.heads import HEADS
 from psface.training.objective import reversal_strength
-from psface.training.shards import Shards
 from psface.training.train_params import Recipe, TrainParams
 from psface.training.training_data import TrainingData, measure_scale, read_data
 from psface.training.training_state import TrainingState
@@ -187,16 +186,19 @@ def train_epoch(
     bar: tqdm,
 ) -> dict[str, float]:
     """Train for one epoch; return mean losses and the quantiles of the magnitudes."""
-    network, objective = state.network, state.objective
+    network, objective, shards = state.network, state.objective, state.shards
     network.train()
     freeze_parts(network, params.frozen_parts)
-    shards = Shards(network, "inductor" if params.compile else "")
+    identities = on_device(data.identities, state.device)
+    labels = {task: on_device(every, state.device) for task, every in data.part.labels.items()}
     sums: dict[str, Tensor] = {}
     magnitudes: list[Tensor] = []
     batches = _batches(params, data, state.generator)
     parts = [part for batch in batches for part in batch.tensor_split(params.accumulate)]
     own = (part[Rows(shards.rows(len(part))).own] for part in parts)
-    read = data.faces.read_ahead(data.part.rows[rows.numpy()] for rows in own)
+    read = data.faces.read_ahead(
+        (data.part.rows[rows.numpy()] for rows in own), lambda crops: in_reach(crops, state.device)
+    )
     for number, (chosen, stored) in enumerate(zip(parts, read, strict=True)):
         step, part = divmod(number, params.accumulate)
         state.rows.sizes = shards.rows(len(chosen))
@@ -208,8 +210,8 @@ def train_epoch(
             reversal = reversal_strength(params.reversal_weight, (first_step + step) / steps)
             out = network.combine(separated, reversal)
         out = of_all_ranks(out, state.rows.sizes)
-        labels = {task: every[chosen].to(state.device) for task, every in data.part.labels.items()}
-        losses = objective(out, data.identities[chosen].to(state.device), labels)
+        there = on_device(chosen, state.device)
+        losses = objective(out, identities[there], {t: every[there] for t, every in labels.items()})
         share = len(chosen) / len(batches[step])
         (share * losses["total"]).backward()
         shards.backward()
@@ -242,13 +244,13 @@ def validation_auc(state: TrainingState, data: TrainingData) -> float:
 def _embeddings(state: TrainingState, data: TrainingData, rows: np.ndarray) -> np.ndarray:
     """Embeddings (N, D) by the averaged network, which the ranks compute and the first one gets."""
     crops = data.faces.batches(rows[ranks.share(len(rows))])
-    embedded = embed(state.averaged, state.card, crops, mirrored=False)
+    embedded = embed(state.average.network, state.card, crops, mirrored=False)
     return ranks.joined(torch.from_numpy(embedded.identity)).numpy()
 
 
 def finish(state: TrainingState, params: TrainParams, data: TrainingData, models: Path) -> Card:
     """Write the best epoch's network, with attributes erased if ``params.erase``."""
-    network = state.averaged
+    network = state.average.network
     network.load_state_dict(state.best)
     if params.erase:
         identity = _embeddings(state, data, data.part.rows)

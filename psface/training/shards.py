@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +13,7 @@ from psface.model.device import autocast, half_precision
 from psface.model.network.multitask import Branch, Network, Separated
 from psface.threads import map_in_threads
 from psface.training import ranks
+from psface.training.graphed_branch import GraphedBranch
 
 Gradients = Sequence[Tensor | None]
 
@@ -26,7 +28,8 @@ class Shards:
     normalisation": Hoffer et al., "Train longer, generalize better", NeurIPS 2017), and the running
     ones are averaged over all shards. The shards depend only on the batch, and sums have a fixed
     order, so the result is the same on any number of threads, and but for rounding on any number of
-    ranks. A GPU is quickest with all that it has of a batch in one shard, one per rank.
+    ranks. A GPU is quickest with all that it has of a batch in one shard, one per rank, and waits
+    for the processor unless it is told a whole pass at once, as a graph.
 
     Parameters
     ----------
@@ -34,12 +37,17 @@ class Shards:
         In the mode (`train`, frozen parts) that its shards should have.
     compiler : str
         The backend of `torch.compile` for the branches; by default, they are not compiled.
+    graphs : bool
+        Whether a GPU may keep the passes as graphs: batches are of a few sizes only, and each
+        ``backward`` is followed by a step. Of several ranks, none does.
     """
 
-    def __init__(self, network: Network, compiler: str = "") -> None:
+    def __init__(self, network: Network, compiler: str = "", graphs: bool = False) -> None:
         self.network = network
         self.compiler = compiler
         self.on_gpu = next(network.parameters()).device.type != "cpu"
+        self.graphs = graphs and self.on_gpu and ranks.count() == 1
+        self.graphed: dict[tuple[int, torch.Size], GraphedBranch] = {}
         if compiler and self.on_gpu:
             for branch in network.branches:
                 branch.compile(backend=compiler)
@@ -63,11 +71,7 @@ class Shards:
         if not count:
             return self._nothing(groups)
         if self.on_gpu:
-            with autocast(batch.device):
-                return [
-                    branch(group)
-                    for branch, group in zip(self.network.branches, groups, strict=True)
-                ]
+            return [self._whole(number, group) for number, group in enumerate(groups)]
         self._replicate(count)
         if self.half:
             weights, copies = zip(*self.half.values(), strict=True)
@@ -125,6 +129,17 @@ class Shards:
             add_gradients(trained, shards)
         self.done, self.joined = [], []
         self._average_statistics(len(sizes))  # last: the passes above read them
+
+    def _whole(self, number: int, group: Tensor) -> Separated:
+        """A branch's output for a batch in one shard."""
+        branch = cast(Branch, self.network.branches[number])
+        if self.graphs:
+            key = number, group.shape
+            if key not in self.graphed:
+                self.graphed[key] = GraphedBranch(branch, group)
+            return self.graphed[key](group)
+        with autocast(group.device):
+            return branch(group)
 
     def _layout(self, faces: int) -> list[list[int]]:
         """Sizes of each rank's shards of a batch."""

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from psface.errors import UserError
 from psface.model.card import Card
 from psface.model.device import default_device
-from psface.model.network.multitask import Network
 from psface.training import ranks
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
 from psface.training.finetune import freeze_parts, parameter_groups
@@ -22,6 +19,8 @@ from psface.training.initialise import initialise
 from psface.training.losses import class_weights
 from psface.training.objective import Objective
 from psface.training.row_adamw import RowAdamW
+from psface.training.running_average import RunningAverage
+from psface.training.shards import Shards
 from psface.training.train_params import TrainParams
 from psface.training.training_data import TrainingData
 from psface.training.whole_batch import Rows, over_whole_batches
@@ -37,9 +36,11 @@ class TrainingState:
     Attributes
     ----------
     network : Network
-    average : AveragedModel
+    average : RunningAverage
         The running average of the weights, which is validated and kept: on a small training set,
         single epochs fluctuate.
+    shards : Shards
+        The network's forward and backward passes.
     objective : Objective
     optimizer, schedule
         AdamW, and one cycle of its learning rate.
@@ -66,8 +67,10 @@ class TrainingState:
         freeze_parts(self.network, params.frozen_parts)
         self.device = default_device()
         self.network.to(self.device)
-        mean = get_ema_multi_avg_fn(DECAY)
-        self.average = AveragedModel(self.network, multi_avg_fn=mean, use_buffers=True)
+        self.average = RunningAverage(self.network, DECAY)
+        compiler = "inductor" if params.compile else ""
+        graphs = not compiler and params.accumulate == 1 and params.head != "triplet"
+        self.shards = Shards(self.network, compiler, graphs)
         weights = {
             task: class_weights(data.part.labels[task], len(classes))
             for task, classes in data.tasks.items()
@@ -89,11 +92,6 @@ class TrainingState:
         over_whole_batches(self.network, self.rows)
 
     @property
-    def averaged(self) -> Network:
-        """The network of the averaged weights."""
-        return cast(Network, self.average.module)
-
-    @property
     def nbytes(self) -> int:
         """Bytes of the network's weights."""
         return sum(value.nbytes for value in self.network.state_dict().values())
@@ -103,7 +101,7 @@ class TrainingState:
         add_up_gradients(self.network)
         clip_gradients(self.network, self.objective, GRADIENT_NORM)
         self.optimizer.step()
-        self.average.update_parameters(self.network)
+        self.average.update()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
 
@@ -112,7 +110,7 @@ class TrainingState:
         if auc >= self.card.val_auc:
             update = {"epoch": len(self.log), "val_auc": round(auc, 6)}
             self.card = self.card.model_copy(update=update)
-            averaged = self.averaged.state_dict()
+            averaged = self.average.network.state_dict()
             self.best = {k: v.detach().cpu().clone() for k, v in averaged.items()}
 
     def save(self, path: Path, fingerprint: str) -> None:
