@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from psface.files import reading
 from psface.user_tables import plain_cell
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ROWS_AT_ONCE = 10_000  # in memory: there may be millions of pictures
 
@@ -61,6 +63,8 @@ def read_table(path: Path, stage: str, columns: Sequence[str] | None = None) -> 
     UserError
         If it is missing or unreadable; the message names the stage to run.
     """
+    import pandas as pd  # slow to load, and most stages read rows
+
     with reading(path, stage):
         if path.suffix == ".parquet":
             present = pq.read_schema(path).names

@@ -26,8 +26,8 @@ from psface.files import digest_of, replacing
 from psface.fingerprint import code_digest
 from psface.parallel import map_in_processes
 from psface.registry import module_of
+from psface.report.drawn_before import shows
 from psface.report.face_sheet import draw_faces
-from psface.report.trust_picture import DoubtedCapture, draw_doubted
 from psface.running import PATH, run
 from psface.stereo.map_files import map_path, read_maps, read_notes
 from psface.stereo.trust.trust_warning import TrustWarning
@@ -104,7 +104,9 @@ def crop(
             )
     with replacing(sheet) as path:
         draw_faces(out, path)
-    draw_doubted(doubted(judged.worst(SHOWN), maps), doubts)
+    worst = judged.worst(SHOWN)
+    marks_of = [_fingerprint(capture, maps, params, form, code) for capture, _ in worst]
+    draw_worst(worst, marks_of, maps, doubts)
     for warning in judged.of_rigs:
         print(f"crop: the rig: {warning}")
     if judged.doubtful:
@@ -112,16 +114,29 @@ def crop(
     return todo - len(failures), len(marks) - todo, len(failures)
 
 
-def doubted(
-    captures: list[tuple[Capture, tuple[TrustWarning, ...]]], maps: Path
-) -> list[DoubtedCapture]:
-    """What is drawn of captures in doubt."""
+def draw_worst(
+    worst: list[tuple[Capture, tuple[TrustWarning, ...]]], marks: list[str], maps: Path, path: Path
+) -> None:
+    """Draw captures in doubt with their warnings, unless the picture shows this already.
+
+    Parameters
+    ----------
+    marks : list of str
+        The captures' fingerprints.
+    """
+    warnings = (repr(warnings) for _, warnings in worst)
+    drawn_from = digest_of(*marks, *warnings, code_digest("psface.report.trust_picture"))
+    if shows(path, drawn_from):
+        return
+    # Matplotlib takes longer to load than a face to be found.
+    from psface.report.trust_picture import DoubtedCapture, draw_doubted
+
     drawn = []
-    for capture, warnings in captures:
+    for capture, of_capture in worst:
         found = read_maps(map_path(maps, capture))
         frames = capture.pixels().visible
-        drawn.append(DoubtedCapture(capture.key, frames, found.normal, found.albedo, warnings))
-    return drawn
+        drawn.append(DoubtedCapture(capture.key, frames, found.normal, found.albedo, of_capture))
+    draw_doubted(drawn, path, drawn_from)
 
 
 def _code(params: CropParams) -> str:

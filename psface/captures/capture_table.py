@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from psface.captures.capture import Capture, Refusal
@@ -17,7 +16,7 @@ from psface.errors import UserError
 from psface.files import is_path_part, reading, replacing
 from psface.rig.rig import Rig, parse_rig
 from psface.stage_tables import read_rows, write_rows
-from psface.user_tables import safe
+from psface.user_tables import write_safe_rows
 
 SCHEMA = pa.schema(
     {
@@ -115,7 +114,5 @@ def _rig(text: str, path: Path) -> Rig:
 
 def write_refusals(path: Path, refusals: Iterable[Refusal]) -> None:
     """Write a table of refusals with their reasons; only the header if there are none."""
-    rows = [(r.identity, r.name, r.reason) for r in refusals]
-    with replacing(path) as partial:
-        table = pd.DataFrame(rows, columns=["identity", "session", "reason"])
-        safe(table).to_csv(partial, index=False)
+    rows = ((r.identity, r.name, r.reason) for r in refusals)
+    write_safe_rows(path, ("identity", "session", "reason"), rows)

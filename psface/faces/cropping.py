@@ -17,8 +17,8 @@ from psface.faces.locate import find_face, find_faces
 from psface.faces.map_crops import crop_maps
 from psface.faces.modalities import Map
 from psface.faces.stored_planes import stored_pixels
+from psface.stereo.aligned_frames import align
 from psface.stereo.map_files import Maps
-from psface.stereo.registration import align
 
 
 @dataclass(frozen=True)

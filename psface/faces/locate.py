@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
 from psface.detect.detectors import build_detector
 from psface.detect.face import Detector, Face
-from psface.detect.mtcnn.cascade import MTCNN
 from psface.faces.alignment import TEMPLATE
 from psface.faces.crop_params import CropParams
+
+if TYPE_CHECKING:
+    from psface.detect.mtcnn.cascade import MTCNN
 
 
 def find_face(
@@ -125,6 +128,9 @@ def _mtcnn(params: CropParams) -> MTCNN:
 
 @lru_cache(maxsize=1)
 def _networks(min_face_size: int, weights: str) -> MTCNN:
+    # Torch takes a second to load, and no face may have to be found.
+    from psface.detect.mtcnn.cascade import MTCNN
+
     return MTCNN(min_face_size, weights=Path(weights) if weights else None)
 
 

@@ -109,10 +109,11 @@ def _archive_of(capture: Capture) -> str:
 @dataclass(frozen=True)
 class Packable:
     """A crop's row in each map's array, half floats or a place, and in the table's columns
-    `FOUND`."""
+    `FOUND`; its `content`, if that is known already."""
 
     planes: dict[Map, np.ndarray]
     found: dict[str, Any]
+    content: str = ""
 
 
 def packed_crop(capture: Capture, maps: Path, params: CropParams, form: Form) -> Packable | Refusal:
@@ -195,7 +196,7 @@ class Packed:
         """Add a crop, and the table's columns about its capture: ``identity``, ``session``,
         ``fingerprint`` and attributes; a missing attribute is unknown."""
         planes, unknown = crop.planes, dict.fromkeys(self.form.attributes, "")
-        row = {**unknown, **capture, **crop.found, "content": content(planes)}
+        row = {**unknown, **capture, **crop.found, "content": crop.content or content(planes)}
         with writing(self.out / TABLE):
             for name, array in self.arrays.items():
                 array.add(planes[name])

@@ -138,7 +138,8 @@ class _Run:
         except Exception:  # a damaged file can make its reader raise anything
             return None
         planes = {name: in_halves(np.asarray(array[row])) for name, array in self.arrays.items()}
-        return Packable(planes, columns) if columns.pop("content") == content(planes) else None
+        noted = columns.pop("content")
+        return Packable(planes, columns, noted) if noted == content(planes) else None
 
 
 def _journalled(line: bytes) -> dict[str, Any]:

@@ -17,8 +17,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from psface.faces.lamp_check import FLAT, LampTrust
 from psface.faces.lamp_hypotheses import Lights
@@ -70,6 +68,12 @@ def rigs_of(lights: Sequence[np.ndarray]) -> np.ndarray:
     >>> rigs_of([one, other, one * 2]).tolist()
     [0, 0, 1]
     """
+    if len({of.tobytes() for of in lights}) == 1:
+        return np.zeros(len(lights), int)
+    # Slow to load, and most archives have one rig.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     lamps = _lamps(lights)
     captures = np.repeat(np.arange(len(lights)), [len(rows) for rows in lights])
     size = len(lights) + int(max((of.max(initial=0) for of in lamps), default=0)) + 1

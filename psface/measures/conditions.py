@@ -45,7 +45,7 @@ def by_condition(
                 "condition": condition,
                 "genuine": int(genuine.sum()),
                 "impostors": int(impostors.sum()),
-                "auc": scores.verification.among(pairs).auc
+                "auc": scores.verification.auc_among(pairs)
                 if genuine.any() and impostors.any()
                 else None,
                 "tar": float((accepted >= threshold).mean())
@@ -57,7 +57,8 @@ def by_condition(
         )
 
     for name, labels in scores.labels.items():
-        a, b = labels[scores.first], labels[scores.second]
+        small = labels.astype(np.int8)  # there may be millions of pairs
+        a, b = small[scores.first], small[scores.second]
         known = (a != UNKNOWN) & (b != UNKNOWN)
         probe, enrolled = labels[~scores.gallery], own_gallery_labels(scores, labels)
         probes_known = (probe != UNKNOWN) & (enrolled != UNKNOWN)

@@ -11,6 +11,7 @@ from psface.vectors import unit
 
 IMPOSTORS = 5_000_000  # at most; if there are more pairs of two people, they are sampled
 BLOCK = 8192
+AT_ONCE = 1_000_000  # pairs
 
 
 def all_pairs(person: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -34,7 +35,7 @@ def some_pairs(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """As `all_pairs`, in its order, with every genuine pair but at most ``impostors`` impostor
     pairs, drawn at random if there are more."""
-    person = np.unique(person, return_inverse=True)[1]
+    person = np.unique(person, return_inverse=True)[1].astype(np.int32)
     count = len(person)
     total = count * (count - 1) // 2
     sizes = np.bincount(person)
@@ -47,10 +48,18 @@ def some_pairs(
     codes = [group[i] * count + group[j] for group, (i, j) in zip(groups, within, strict=True)]
     # Enough of these show two people, however many genuine pairs are drawn.
     drawn = _distinct(np.random.default_rng(seed), total, impostors + genuine)
-    first, second = _pair_of_number(drawn, count)
-    kept = np.flatnonzero(person[first] != person[second])[:impostors]
-    chosen = np.sort(np.concatenate([*codes, first[kept] * count + second[kept]]))
-    first, second = (index.astype(np.int32) for index in divmod(chosen, count))
+    chosen, filled = np.concatenate([*codes, np.empty(impostors, np.int64)]), genuine
+    for start in range(0, len(drawn), AT_ONCE):
+        first, second = _pair_of_number(drawn[start : start + AT_ONCE], count)
+        kept = np.flatnonzero(person[first] != person[second])[: len(chosen) - filled]
+        chosen[filled : filled + len(kept)] = first[kept] * count + second[kept]
+        filled += len(kept)
+    del drawn
+    chosen.sort()
+    first = np.floor_divide(chosen, count).astype(np.int32)
+    chosen %= count
+    second = chosen.astype(np.int32)
+    del chosen
     return first, second, person[first] == person[second]
 
 
@@ -76,7 +85,11 @@ def pair_cosines(faces: np.ndarray, first: np.ndarray, second: np.ndarray) -> np
     """Dot products (P,) of pairs of unit vectors (N, D), without the matrix of all pairs if that is
     larger."""
     if len(faces) ** 2 <= 4 * len(first):
-        return (faces @ faces.T)[first, second]
+        matrix, out = faces @ faces.T, np.empty(len(first), faces.dtype)
+        for i in range(0, len(first), AT_ONCE):
+            part = slice(i, i + AT_ONCE)
+            out[part] = matrix[first[part], second[part]]
+        return out
     parts = [
         np.einsum("pd,pd->p", faces[first[i : i + BLOCK]], faces[second[i : i + BLOCK]])
         for i in range(0, len(first), BLOCK)

@@ -96,7 +96,8 @@ def reject_curve(scores: Scores, fmr: float) -> RejectCurve | None:
     threshold = scores.verification.threshold_at(fmr)
     if threshold is None:
         return None
-    quality = np.minimum(scores.magnitude[scores.first], scores.magnitude[scores.second])[same]
+    first, second = scores.first[same], scores.second[same]
+    quality = np.minimum(scores.magnitude[first], scores.magnitude[second])
     missed = (scores.cosine[same] < threshold)[np.argsort(quality, kind="stable")]
     return RejectCurve(
         fmr,

@@ -83,18 +83,23 @@ class Scores:
     @cached_property
     def verification(self) -> Verification:
         """All pairs with their cosines."""
-        return self._verification(self.cosine)
+        people = self.person.astype(np.min_scalar_type(len(self.person)))  # less memory
+        return Verification(self.cosine, self.same, people[self.first], people[self.second])
 
-    @cached_property
+    @property
     def euclidean(self) -> Verification:
         """All pairs with the negated distance between their unnormalised embeddings, so that higher
         is more alike, by the law of cosines."""
-        a, b = self.magnitude[self.first], self.magnitude[self.second]
-        return self._verification(-np.sqrt(np.maximum(a**2 + b**2 - 2 * a * b * self.cosine, 0)))
-
-    def _verification(self, score: np.ndarray) -> Verification:
-        first, second = self.person[self.first], self.person[self.second]
-        return Verification(score, self.same, first, second)
+        # In place: a² + b² - 2ab cosine.
+        squares, b = self.magnitude[self.first], self.magnitude[self.second]
+        product = 2 * squares
+        product *= b
+        product *= self.cosine
+        squares *= squares
+        squares += b * b
+        squares -= product
+        distance = np.sqrt(np.maximum(squares, 0, out=squares), out=squares)
+        return Verification(np.negative(distance, out=distance), self.same)
 
 
 def score_captures(

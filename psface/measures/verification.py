@@ -11,8 +11,10 @@ import numpy as np
 import pandas as pd
 
 from psface.measures.intervals import interval
+from psface.measures.resampling import resampled_areas
 
 FARS_A_DECADE, TARS = 200, 1000  # resolution of a thinned curve
+POINTS = 1_000_000  # of a curve, thinned at once
 
 Metrics = dict[str, float | int | None]
 
@@ -37,10 +39,14 @@ class Roc:
     def thinned(self) -> Roc:
         """At most a few thousand of the points, for tables and plots: of those with nearly equal
         FAR and TAR, the laxest. Each remains exact for its threshold."""
-        with np.errstate(divide="ignore"):
-            decades = np.nan_to_num(np.floor(FARS_A_DECADE * np.log10(self.far)), neginf=-9999)
-        keys = np.stack([decades, np.floor(TARS * self.tar)])
-        last = np.append((keys[:, 1:] != keys[:, :-1]).any(axis=0), True)
+        last = np.ones(len(self.far), bool)
+        for start in range(0, len(last), POINTS):
+            part = slice(start, start + POINTS + 1)
+            with np.errstate(divide="ignore"):
+                decades = np.floor(FARS_A_DECADE * np.log10(self.far[part]))
+            tars = np.floor(TARS * self.tar[part])
+            changes = (decades[1:] != decades[:-1]) | (tars[1:] != tars[:-1])
+            last[start : start + len(changes)] = changes
         last[0] = True
         return Roc(self.far[last], self.tar[last], self.threshold[last])
 
@@ -88,25 +94,47 @@ class Verification:
 
     @cached_property
     def _falling(self) -> np.ndarray:
-        return np.argsort(-self.score, kind="stable")
+        order = np.argsort(-self.score, kind="stable")
+        return order.astype(np.int32) if len(order) < 2**31 else order
+
+    @property
+    def _rising(self) -> tuple[np.ndarray, np.ndarray]:
+        """Genuine and impostor pairs by rising score."""
+        rising = self._falling[::-1]
+        genuine = self.same[rising]
+        return rising[genuine], rising[~genuine]
+
+    @cached_property
+    def _beaten(self) -> tuple[np.ndarray, ...]:
+        """How many impostors lie below, and not above, each genuine score, by rising score."""
+        return self._beaten_by(*self._rising)
+
+    def _beaten_by(self, genuine: np.ndarray, impostors: np.ndarray) -> tuple[np.ndarray, ...]:
+        levels, scores = self.score[impostors], self.score[genuine]
+        return tuple(np.searchsorted(levels, scores, side) for side in ("left", "right"))
 
     @cached_property
     def roc(self) -> Roc:
         """Receiver operating characteristic, with a point for every distinct score."""
         levels, genuine = self.score[self._falling], self.same[self._falling]
         last = np.append(levels[1:] != levels[:-1], True)  # equal scores are accepted together
+        counts = np.int32 if len(levels) < 2**31 else np.int64  # half the memory
         far, tar = (
-            np.append(0.0, np.cumsum(kind)[last] / max(1, int(kind.sum())))
+            np.append(0.0, np.cumsum(kind, dtype=counts)[last] / max(1, int(kind.sum())))
             for kind in (~genuine, genuine)
         )
         return Roc(far, tar, np.append(levels.dtype.type(np.inf), levels[last]))
 
     @cached_property
     def auc(self) -> float:
-        """Area under the ROC; NaN if all pairs are of one kind."""
-        if not 0 < self.impostors < len(self.same):
-            return math.nan
-        return float(np.trapezoid(self.roc.tar, self.roc.far))
+        """Area under the ROC: the share of genuine pairs over impostors, ties counting half; NaN
+        if all pairs are of one kind."""
+        return _area(self._beaten, self.impostors)
+
+    def auc_among(self, chosen: np.ndarray) -> float:
+        """The AUC of the pairs of a mask (P,) alone, without sorting them again."""
+        genuine, impostors = (pairs[chosen[pairs]] for pairs in self._rising)
+        return _area(self._beaten_by(genuine, impostors), len(impostors))
 
     @property
     def eer(self) -> float:
@@ -161,24 +189,9 @@ class Verification:
             How often each person counts; see `draw_people`.
         """
         assert self.first is not None and self.second is not None
-        rising = self._falling[::-1]
-        impostors, genuine = rising[~self.same[rising]], np.flatnonzero(self.same)
-        first, second = self.first[impostors], self.second[impostors]
-        # How many impostors lie below, and not above, each genuine score.
-        levels, scores = self.score[impostors], self.score[genuine]
-        below, not_above = (np.searchsorted(levels, scores, side) for side in ("left", "right"))
-        owner = self.first[genuine]
-        del levels, impostors, rising
-        areas = []
-        for drawn in draws:
-            times = drawn.astype(np.int32)
-            # Integers, so that the order of the sums does not matter.
-            weights = np.concatenate([[0], np.cumsum(times[first] * times[second], dtype=np.int64)])
-            weight = times[owner].astype(np.int64)
-            total = int(weight.sum()) * int(weights[-1])
-            twice = (weight * (weights[below] + weights[not_above])).sum()
-            areas.append(twice / 2 / total if total > 0 else np.nan)
-        return np.array(areas)
+        genuine, impostors = self._rising
+        pairs = self.first[impostors], self.second[impostors]
+        return resampled_areas(draws, self.first[genuine], pairs, self._beaten)
 
     def metrics(self, fars: Sequence[float], draws: np.ndarray | None = None) -> Metrics:
         """``auc``, ``auc_low`` and ``auc_high`` (the 95% interval from ``draws`` of people, or
@@ -191,6 +204,11 @@ class Verification:
             "eer": self.eer,
             **{f"tar_at_far_{rate_name(far)}": self.tar_at(far) for far in fars},
         }
+
+
+def _area(beaten: tuple[np.ndarray, ...], impostors: int) -> float:
+    compared = len(beaten[0]) * impostors
+    return sum(int(of.sum()) for of in beaten) / 2 / compared if compared else math.nan
 
 
 def rate_name(rate: float) -> str:

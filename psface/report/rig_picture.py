@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -56,7 +57,7 @@ def lamp_table(rig: Rig) -> pd.DataFrame:
     return table
 
 
-def draw_rig(rig: Rig, path: Path, name: str = "") -> None:
+def draw_rig(rig: Rig, path: Path, name: str = "", noted: Mapping[str, str] | None = None) -> None:
     """Draw where the lamps are as seen from the camera, by azimuth and slant.
 
     Near lamps are also drawn to scale, from above and from the side. Their colour is their light at
@@ -70,6 +71,8 @@ def draw_rig(rig: Rig, path: Path, name: str = "") -> None:
         Picture to write.
     name : str
         For the title.
+    noted : mapping of str to str, optional
+        Texts for the PNG file, by keyword.
     """
     panels = 3 if rig.near else 1
     figure = plt.figure(figsize=(5.4 * panels + 0.8, 5.9), layout="constrained")
@@ -87,7 +90,7 @@ def draw_rig(rig: Rig, path: Path, name: str = "") -> None:
     figure.draw_without_rendering()
     for axes, places in placed:
         _label(axes, rig, places)
-    figure.savefig(path, dpi=110, bbox_inches="tight")
+    figure.savefig(path, dpi=110, bbox_inches="tight", metadata=noted)
     plt.close(figure)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from psface.files import replacing
+from psface.report.drawn_before import DRAWN_FROM
 from psface.report.map_colours import normals_as_colours
 from psface.report.plotting import plt
 from psface.stereo.trust.trust_warning import TrustWarning
@@ -40,11 +41,11 @@ class DoubtedCapture:
     warnings: Sequence[TrustWarning]
 
 
-def draw_doubted(captures: Sequence[DoubtedCapture], path: Path) -> None:
+def draw_doubted(captures: Sequence[DoubtedCapture], path: Path, drawn_from: str) -> None:
     """Draw a row per capture: frames, albedo, normals as colours, what is wrong, and the remedy.
 
     Frames share a grey scale, so that a weak lamp looks dark. An empty sequence gives a picture
-    that says so.
+    that says so. ``drawn_from`` is noted in the PNG file (`psface.report.drawn_before`).
     """
     most = max((min(len(c.frames), SHOWN_FRAMES) for c in captures), default=0)
     columns = most + 2
@@ -66,7 +67,8 @@ def draw_doubted(captures: Sequence[DoubtedCapture], path: Path) -> None:
     if not captures:
         figure.text(0.5, 0.5, "no capture is in doubt", ha="center", va="center")
     with replacing(path) as partial:
-        figure.savefig(partial, format=path.suffix[1:] or "png", dpi=110, bbox_inches="tight")
+        noted = {DRAWN_FROM: drawn_from}
+        figure.savefig(partial, format="png", dpi=110, bbox_inches="tight", metadata=noted)
     plt.close(figure)
 
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from psface.captures.capture import Pixels
 from psface.errors import UserError
+from psface.stereo.aligned_frames import align
 from psface.stereo.integrators.integrators import integrator
 from psface.stereo.lamp_scales import lamp_scales
 from psface.stereo.lighting import facing, view_of
 from psface.stereo.map_files import Maps, as_stored
 from psface.stereo.near_light import distances, near_light_at_surface
 from psface.stereo.normals import SATURATED, colour_albedo, photometric_stereo, usable
-from psface.stereo.registration import align, register
+from psface.stereo.registration import register
 from psface.stereo.stereo_params import StereoParams
 from psface.stereo.trust.stereo_check import check_stereo
 

@@ -56,24 +56,6 @@ def register(frames: np.ndarray) -> np.ndarray:
     return shifts - shifts[0]
 
 
-def align(frames: np.ndarray, shifts: np.ndarray) -> np.ndarray:
-    """Move every frame back by its shift, (n, H, W); cubic interpolation, replicated borders."""
-    height, width = frames.shape[1:]
-    out = np.empty_like(frames)
-    for index, (frame, (dx, dy)) in enumerate(zip(frames, shifts, strict=True)):
-        if dx == 0 and dy == 0:
-            out[index] = frame
-            continue
-        matrix = np.array([[1, 0, dx], [0, 1, dy]], dtype=np.float64)
-        flags = cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP
-        moved = cv2.warpAffine(
-            frame, matrix, (width, height), flags=flags, borderMode=cv2.BORDER_REPLICATE
-        )
-        # Cubic weights overshoot at edges.
-        out[index] = np.clip(moved, 0, max(1.0, float(frame.max())))
-    return out
-
-
 def orientation_field(frame: np.ndarray) -> np.ndarray:
     """Return a frame's doubled-angle gradient field, (H, W) complex64 of magnitude 0 to 1.
 

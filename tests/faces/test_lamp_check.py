@@ -13,8 +13,9 @@ from psface.faces.lamp_check import LampTrust, check_lamps
 from psface.faces.lamp_hypotheses import FLIPS, Lights, candidates, face_pixels, normals_under
 from psface.faces.mean_face import ASSET, ASSET_DIGEST, SIDE, learn_mean_face, read_mean_face
 from psface.faces.rig_check import Checked, check_rig
+from psface.stereo.aligned_frames import align
 from psface.stereo.normals import photometric_stereo
-from psface.stereo.registration import align, register
+from psface.stereo.registration import register
 from tests.shapes import FOUR_LIGHTS
 
 CROP = 64

@@ -9,7 +9,8 @@ from psface.captures.layouts.yale import read_yale
 from psface.detect.face import Face
 from psface.faces import locate
 from psface.faces.locate import detect_padded, find_face
-from psface.stereo.registration import align, register
+from psface.stereo.aligned_frames import align
+from psface.stereo.registration import register
 
 
 @pytest.fixture

@@ -69,8 +69,9 @@ def test_scores_of_all_pairs_against_plain_loops(people):
             assert pairs.cosine[k] == pytest.approx(cosine, abs=1e-6)
             distance = np.sqrt(((a - b) ** 2).sum())
             assert pairs.euclidean.score[k] == pytest.approx(-distance, abs=1e-4)
+            people = pairs.verification.first[k], pairs.verification.second[k]
+            assert people == (i // 5, j // 5)
             for found in (pairs.verification, pairs.euclidean):
-                assert (found.first[k], found.second[k]) == (i // 5, j // 5)
                 assert found.same[k] == pairs.same[k]
             k += 1
     assert k == len(pairs.same)
@@ -350,3 +351,32 @@ def test_resampled_aucs_against_plain_counting():
                     total += w
                     won += w * ((high > low) + (high == low) / 2)
         assert area == pytest.approx(won / total, abs=1e-12)
+
+
+@pytest.mark.parametrize(("resamples", "pairs_at_once"), [(1, 1), (7, 13), (64, 4096)])
+def test_resampled_aucs_do_not_depend_on_the_blocks(monkeypatch, resamples, pairs_at_once):
+    """Nor on how many resamples are counted together; ties and people never drawn included."""
+    scores, same = drawn_pairs(40)
+    first, second = (np.random.default_rng(i).integers(9, size=900) for i in range(2))
+    found = Verification(scores, same, first, np.where(same, first, second))
+    draws = draw_people(9, 20, 0)
+    genuine, impostors = np.flatnonzero(same), np.flatnonzero(~same)
+    higher = scores[genuine, None] > scores[impostors]
+    won = higher + (scores[genuine, None] == scores[impostors]) / 2
+    expected = []
+    for times in draws:
+        weights = times[first[genuine], None] * (times[first] * times[second])[impostors].astype(
+            int
+        )
+        expected.append((won * weights).sum() / weights.sum())
+    monkeypatch.setattr("psface.measures.resampling.RESAMPLES", resamples)
+    monkeypatch.setattr("psface.measures.resampling.PAIRS", pairs_at_once)
+    assert found.resampled_aucs(draws) == pytest.approx(expected, abs=1e-12)
+
+
+def test_the_auc_among_some_pairs_is_theirs():
+    scores, same = drawn_pairs(40)
+    chosen = np.random.default_rng(4).random(900) < 0.3
+    found = Verification(scores, same)
+    assert found.auc_among(chosen) == found.among(chosen).auc
+    assert np.isnan(found.auc_among(np.zeros(900, bool)))

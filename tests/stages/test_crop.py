@@ -201,7 +201,7 @@ def sources(tmp_path, monkeypatch) -> Iterator[Path]:
         ("faces/alignment.py", 4),
         ("detect/mtcnn/networks.py", 4),
         ("captures/decoding.py", 4),
-        ("stereo/registration.py", 4),
+        ("stereo/aligned_frames.py", 4),
         ("report/plotting.py", 0),
         ("report/face_sheet.py", 0),
         ("detect/adapters/opencv.py", 0),  # another detector

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from psface.captures.images import read_frame
-from psface.stereo.registration import MAX_SHIFT, align, orientation_field, register
+from psface.stereo.aligned_frames import align
+from psface.stereo.registration import MAX_SHIFT, orientation_field, register
 from tests.shapes import lit, sphere
 
 

@@ -5,9 +5,10 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from psface.stereo.aligned_frames import align
 from psface.stereo.compute import foreground
 from psface.stereo.normals import photometric_stereo
-from psface.stereo.registration import align, register
+from psface.stereo.registration import register
 from psface.stereo.trust.fit_quality import fit_of
 from psface.stereo.trust.lit_cells import lit_cells
 from psface.stereo.trust.stereo_check import StereoTrust, check_stereo

@@ -33,6 +33,10 @@ COMMANDS = {
         "psface.commands.measure.training_speed:training_speed",
         "Time of a training step, beside other code's.",
     ),
+    "all": (
+        "psface.commands.measure.side_by_side:side_by_side",
+        "Training, stereo, evaluation and naming beside other code, in one run.",
+    ),
     "trust": (
         "psface.commands.measure.trust_faults:trust_faults",
         "Share of planted faults that the trust checks find, and false alarms.",

@@ -138,12 +138,12 @@ def _started(model: Path, folder: Path, path: Path) -> Iterator[tuple[float, flo
     words = ["identify", path, "--model", model, "--gallery", folder / "gallery.safetensors"]
     command = [sys.executable, "-m", "psface", *map(str, words), "--out", str(folder / "out")]
     for _ in range(STARTS):
-        before, clock = _children(), time.perf_counter()
+        before, clock = children_seconds(), time.perf_counter()
         subprocess.run(command, check=True, capture_output=True)
-        yield _children() - before, time.perf_counter() - clock
+        yield children_seconds() - before, time.perf_counter() - clock
 
 
-def _children() -> float:
+def children_seconds() -> float:
     """Seconds of processor time of the processes that were started here and have ended."""
     spent = os.times()
     return spent.children_user + spent.children_system

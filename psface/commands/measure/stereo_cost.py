@@ -63,7 +63,7 @@ def stereo_cost(side: int, rounds: int) -> None:
 
 def costs(params: Sections, side: int, rounds: int) -> dict[str, list[float]]:
     """Seconds of each of `PARTS`, and of ``all``, in every round and capture."""
-    captures = [_capture(params, side, number) for number in range(3)]
+    captures = [simulated_capture(params, side, number) for number in range(3)]
     module, _, function = INTEGRATORS[params.stereo.integrator].rpartition(".")[2].partition(":")
     parts = PARTS | {"depth": (module, function)}
     times: dict[str, list[float]] = {name: [] for name in (*parts, "all")}
@@ -79,7 +79,7 @@ def costs(params: Sections, side: int, rounds: int) -> dict[str, list[float]]:
     return times
 
 
-def _capture(params: Sections, side: int, number: int) -> Pixels:
+def simulated_capture(params: Sections, side: int, number: int) -> Pixels:
     """Frames by the simulator's ideal rig, of a head that moves as much as in small ones."""
     ideal = params.simulate.model_copy(update={"rig": RigParams(), "motion": MOTION * side})
     person, state = prepare_session(ideal, params.seed, number, 0)
