@@ -26,8 +26,8 @@ def mesh(capture: Path, out: Path, rig: Path | None) -> None:
     the rig tells the camera's focal length and distance: in mm, and GLB in metres, its unit.
     Exit status: 0; 1 if the capture cannot be used; 2 for wrong arguments.
     """
+    from psface.report.found_capture import read_shown
     from psface.report.mesh_file import check_mesh_path, write_mesh
-    from psface.report.shown_capture import read_shown
 
     check_mesh_path(out)
     made_folder(out.parent)

@@ -27,7 +27,7 @@ def view(capture: Path, out: Path, rig: Path | None) -> None:
     which needs no network. Exit status: 0; 1 if the capture cannot be used; 2 for wrong arguments.
     """
     from psface.report.capture_view import write_view
-    from psface.report.shown_capture import read_shown
+    from psface.report.found_capture import read_shown
 
     if out.suffix.lower() not in (".html", ".htm") or out.is_dir():
         raise UserError(f"{out}: give --out a file that ends in .html")

@@ -15,8 +15,8 @@ from psface.report.check_words import check_rows
 from psface.report.lamp_places import Placed, placed_lamps, plans
 from psface.report.pages import templates
 from psface.report.shown_capture import ShownCapture
+from psface.report.surface import Surface, triangles
 from psface.rig.response import encoded
-from psface.stereo.surface import Surface, triangles
 
 LONGEST = 600  # px, of the maps on the page
 MARGIN = 0.02  # about the mask, of its longer side

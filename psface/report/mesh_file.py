@@ -13,8 +13,8 @@ from psface.captures.images import to_uint8
 from psface.errors import UserError
 from psface.files import replacing
 from psface.report.shown_capture import ShownCapture
+from psface.report.surface import triangles
 from psface.rig.response import encoded
-from psface.stereo.surface import triangles
 
 SUFFIXES = (".ply", ".glb", ".obj")
 _OPTIONS: dict[str, dict[str, Any]] = {
@@ -45,7 +45,7 @@ def write_mesh(shown: ShownCapture, path: Path) -> tuple[int, int, str]:
     """Write a capture's surface as PLY, GLB or OBJ, by the suffix of ``path``.
 
     A vertex per pixel, with the normal that stereo measured there, and the triangles of
-    `psface.stereo.surface.triangles`: y is up, and the face looks along z. PLY and OBJ have the
+    `psface.report.surface.triangles`: y is up, and the face looks along z. PLY and OBJ have the
     albedo as colours of the vertices, in sRGB, and are in mm; GLB has it as a texture, and is in
     metres, as its standard has it. If no size is known, the unit is a pixel.
 

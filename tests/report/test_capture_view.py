@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from psface.report.capture_view import write_view
-from psface.report.shown_capture import ShownCapture, read_shown
+from psface.report.found_capture import read_shown
+from psface.report.shown_capture import ShownCapture
 from psface.rig.response import encoded
 from tests.browser import answer
 

@@ -6,8 +6,9 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from psface.errors import UserError
+from psface.report.found_capture import read_shown
 from psface.report.mesh_file import write_mesh
-from psface.report.shown_capture import ShownCapture, read_shown
+from psface.report.shown_capture import ShownCapture
 from psface.rig.response import encoded
 from psface.rig.rig import write_rig
 from psface.simulate.recording import record_by, simulate_session

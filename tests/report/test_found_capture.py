@@ -10,7 +10,7 @@ from psface.captures.capture_table import write_captures
 from psface.captures.discovery import read_capture_at
 from psface.config import PARAMS
 from psface.errors import UserError
-from psface.report.shown_capture import LIMITS, STEREO, read_shown
+from psface.report.found_capture import LIMITS, STEREO, read_shown
 from psface.rig.rig import Rig
 from psface.stereo.map_files import map_path, read_maps, write_maps
 from tests.shapes import FOUR_LIGHTS

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from psface.errors import UserError
+from psface.report.surface import STEEPEST, surface_of, triangles
 from psface.stereo.map_files import Maps
-from psface.stereo.surface import STEEPEST, surface_of, triangles
 from tests.shapes import sphere
 from tests.stereo import near_scene
 
