@@ -16,6 +16,8 @@ $(ENV)/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(ENV)
 	$(ENV)/bin/pip install --disable-pip-version-check --quiet \
 	    --constraint requirements.lock --editable '.[dev]'
+	$(ENV)/bin/python -m psface.report.plots_page .dvc/plots.html
+	$(ENV)/bin/dvc config --local plots.html_template plots.html
 	touch $@
 
 # Record the exact versions now installed, after an upgrade.

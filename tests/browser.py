@@ -36,7 +36,8 @@ def answer(page: Path, question: str, folder: Path) -> tuple[Any, list[str]]:
       document.body.append(told);
     }});</script></body>"""
     text = page.read_text(encoding="utf-8")
-    text = text.replace("</head>", frames, 1).replace("</body>", script, 1)
+    text = text.replace("</head>", frames, 1)
+    text = script.join(text.rsplit("</body>", 1))  # the last: scripts may speak of others
     asked.write_text(text, encoding="utf-8")
     command = [found[0], *OPTIONS, f"--user-data-dir={folder / 'browser'}", asked.as_uri()]
     run = subprocess.run(command, capture_output=True, text=True, timeout=120)
