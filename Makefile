@@ -17,6 +17,8 @@ $(ENV)/.installed: pyproject.toml requirements.lock
 	# Modules are compiled when they are first imported: compiling all takes as long as the rest.
 	$(ENV)/bin/pip install --disable-pip-version-check --quiet --no-compile \
 	    --constraint requirements.lock --editable '.[dev]'
+	$(ENV)/bin/python -m psface.report.plots_page .dvc/plots.html
+	$(ENV)/bin/dvc config --local plots.html_template plots.html
 	touch $@
 
 # Record the exact versions now installed, after an upgrade.

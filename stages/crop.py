@@ -28,6 +28,7 @@ from psface.parallel import map_in_processes
 from psface.registry import module_of
 from psface.report.drawn_before import shows
 from psface.report.face_sheet import draw_faces
+from psface.report.view_pages import write_views
 from psface.running import PATH, run
 from psface.stereo.map_files import map_path, read_maps, read_notes
 from psface.stereo.trust.trust_warning import TrustWarning
@@ -40,7 +41,13 @@ class Sections(Selection):
 
 
 def crop(
-    params: CropParams, table: Path, maps: Path, out: Path, sheet: Path, doubts: Path
+    params: CropParams,
+    table: Path,
+    maps: Path,
+    out: Path,
+    sheet: Path,
+    doubts: Path,
+    views: Path | None = None,
 ) -> tuple[int, int, int]:
     """Write ``out/<map>.npy`` (N, C, size, size), ``faces.parquet`` and ``failures.csv``.
 
@@ -51,7 +58,8 @@ def crop(
     has three, RGB, with ``params.colour``. Pictures, which have no lights, have only ``raw``. Crops
     whose maps, frames, parameters and code have not changed are kept from the last run.
     ``trust.csv`` has what the checks of stereo, of the face and of all captures of a rig found.
-    ``sheet`` shows an evenly spread sample of faces, ``doubts`` the captures with most warnings.
+    ``sheet`` shows an evenly spread sample of faces, ``doubts`` the captures with most warnings;
+    ``views`` receives pages of some captures, to look at.
 
     Returns
     -------
@@ -107,6 +115,8 @@ def crop(
     worst = judged.worst(SHOWN)
     marks_of = [_fingerprint(capture, maps, params, form, code) for capture, _ in worst]
     draw_worst(worst, marks_of, maps, doubts)
+    if views is not None:
+        write_views([capture for capture, _ in worst], findings.captures, maps, views)
     for warning in judged.of_rigs:
         print(f"crop: the rig: {warning}")
     if judged.doubtful:
@@ -161,11 +171,12 @@ def _fingerprint(capture: Capture, maps: Path, params: CropParams, form: Form, c
 @click.option("--out", type=PATH, required=True, help="output folder, an array per map")
 @click.option("--sheet", type=PATH, required=True, help="image of sample crops")
 @click.option("--doubts", type=PATH, required=True, help="image of the captures most in doubt")
-def main(captures: Path, maps: Path, out: Path, sheet: Path, doubts: Path) -> None:
+@click.option("--views", type=PATH, required=True, help="folder of pages of some captures")
+def main(captures: Path, maps: Path, out: Path, sheet: Path, doubts: Path, views: Path) -> None:
     """Find the face in every capture and crop its maps."""
     params = load(Sections).crop
     with computing_on(load(EngineParams)):
-        made, kept, failed = crop(params, captures, maps, out, sheet, doubts)
+        made, kept, failed = crop(params, captures, maps, out, sheet, doubts, views)
     print(f"crop: {made} faces cut, {kept} kept, {failed} not found", end="")
     print(f" (reasons: {out / 'failures.csv'})" if failed else "")
 

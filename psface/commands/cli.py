@@ -25,6 +25,14 @@ COMMANDS = {
         "psface.commands.verify:verify",
         "Evaluate a model on pairs, or compare two captures.",
     ),
+    "view": (
+        "psface.commands.view_command:view",
+        "Look at a capture: relight it, turn it.",
+    ),
+    "mesh": (
+        "psface.commands.mesh_command:mesh",
+        "Write a capture's surface as a mesh.",
+    ),
     "export": (
         "psface.commands.export:export",
         "Export a trained model to ONNX.",

@@ -30,7 +30,7 @@ def swapped(simulated, settings, tmp_path, one_process, monkeypatch):
 
 
 def cut(folder, params):
-    pictures = folder / "faces.png", folder / "doubts.png"
+    pictures = folder / "faces.png", folder / "doubts.png", folder / "views"
     return crop(params, folder / "sessions.parquet", folder / "maps", folder / "faces", *pictures)
 
 
@@ -41,6 +41,8 @@ def test_swapped_frames_are_named(swapped, settings, capsys):
     assert found["code"].tolist() == ["lamps-order"]
     assert "1" in found["remedy"][0] and "2" in found["remedy"][0]
     assert (swapped / "doubts.png").stat().st_size > 10_000
+    pages = [path.parent.name for path in (swapped / "views").rglob("*.html")]
+    assert sorted(pages) == ["0001", "0002"]
     assert "1 captures to be doubted" in capsys.readouterr().out
     # What was found is kept with the crops.
     assert cut(swapped, settings.crop) == (0, 2, 0)

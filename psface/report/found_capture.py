@@ -1,0 +1,118 @@
+"""Find a capture to look at: a folder of frames, or a map file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from psface.captures.capture import NO_LIGHTS, Capture
+from psface.captures.capture_table import read_captures
+from psface.captures.checks import check_frames
+from psface.captures.decoding import decode
+from psface.captures.discovery import find_captures, read_capture_at
+from psface.captures.limits import CaptureLimits, SelectedLimits
+from psface.captures.rigged import rigged
+from psface.config import PARAMS, Selection, load
+from psface.errors import UserError
+from psface.report.shown_capture import ShownCapture, shown_of
+from psface.rig.rig import Rig
+from psface.stereo.compute import compute_maps
+from psface.stereo.map_files import read_maps
+from psface.stereo.stereo_params import StereoParams
+
+MANIFEST = "manifest.csv"
+TABLE = "sessions.parquet"  # beside the folder of map files
+# Where there is no params.yaml: as it is committed.
+LIMITS = CaptureLimits(max_condition=20.0, max_saturated=0.25, min_brightness=0.01)
+STEREO = StereoParams(
+    register_frames=True, exclude_shadows=True, robust=True, integrator="least-squares"
+)
+NAMED = 3  # captures that a message names
+
+
+class _Sections(Selection):
+    ingest: SelectedLimits
+    stereo: StereoParams
+
+
+def read_shown(path: Path, rig: Rig | None = None) -> ShownCapture:
+    """Read a map file of the pipeline, or compute the maps of a capture.
+
+    Parameters
+    ----------
+    path : Path
+        A map file; a folder of one capture, in a layout of
+        `psface.captures.discovery.find_captures`; or one capture of a manifest, named by the folder
+        of its frames and, if that is called otherwise, its session. The maps are computed by
+        sections ingest and stereo of ``params.yaml``, where the current folder has one, and in
+        colour if the frames are.
+    rig : Rig, optional
+        That took a capture without a rig file of its own, or the capture of a map file.
+
+    Raises
+    ------
+    UserError
+        If there is no such capture, or it cannot be used; the message says why.
+
+    Examples
+    --------
+    >>> shown = read_shown(Path("capture"))
+    >>> shown.maps.albedo.shape, len(shown.lights)
+    ((64, 64), 4)
+    """
+    if path.is_file() and path.suffix.lower() == ".exr":
+        shown = _of_map_file(path, rig)
+    else:
+        shown = _computed(_capture_at(path, rig))
+    if not shown.maps.mask.any():
+        raise UserError(f"{path}: no surface found; its mask is empty")
+    return shown
+
+
+def _of_map_file(path: Path, rig: Rig | None) -> ShownCapture:
+    maps = read_maps(path)
+    folder = path.resolve().parent
+    table = folder.parents[0].parent / TABLE
+    name = f"{folder.name}/{path.stem}"
+    known = [c for c in read_captures(table) if c.key == name] if table.is_file() else []
+    if not known:
+        return ShownCapture(name, maps, rig.lights() if rig and rig.lamps else NO_LIGHTS, rig)
+    return shown_of(known[0] if rig is None else rigged(known[0], rig), maps)
+
+
+def _capture_at(path: Path, rig: Rig | None) -> Capture:
+    chosen = _captures_in(path, rig) if path.is_dir() else []
+    if not chosen:
+        listing = [folder for folder in path.parents if (folder / MANIFEST).is_file()]
+        chosen = [c for c in _captures_in(listing[0], rig) if c.place == path] if listing else []
+    if len(chosen) > 1:
+        some = ", ".join(str(c.place) for c in chosen[:NAMED])
+        raise UserError(f"{path}: {len(chosen)} captures; give one of them, as {some}")
+    capture = chosen[0] if chosen else read_capture_at(path, rig)
+    if capture.is_picture:
+        raise UserError(
+            f"{path}: a picture; give a folder of one capture under three lights or more, or a map "
+            "file of the stage stereo"
+        )
+    return capture
+
+
+def _captures_in(folder: Path, rig: Rig | None) -> list[Capture]:
+    found = find_captures([folder], rig=rig)
+    return [item for item in found if isinstance(item, Capture) and not item.is_picture]
+
+
+def _computed(capture: Capture) -> ShownCapture:
+    limits, stereo = LIMITS, STEREO
+    if PARAMS.is_file():
+        sections = load(_Sections)
+        limits, stereo = sections.ingest.limits, sections.stereo
+    check_frames(capture, limits)
+    pixels = capture.pixels(colours=_in_colour(capture))
+    maps = compute_maps(pixels, stereo)
+    return ShownCapture(capture.key, maps, capture.lights, capture.rig, pixels.grey)
+
+
+def _in_colour(capture: Capture) -> bool:
+    """Whether the frames have channels that differ."""
+    image = decode(capture.encoded(0), Path(capture.frames[0]), capture.bits, None, capture.white)
+    return image.ndim == 3 and bool((image != image[..., :1]).any())

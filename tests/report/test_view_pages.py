@@ -1,0 +1,45 @@
+"""Which captures of a data set have a page."""
+
+from dataclasses import replace
+
+import pytest
+
+from psface.report.view_pages import SHOWN, write_views
+from psface.stereo.map_files import map_path, write_maps
+from tests.shapes import FOUR_LIGHTS, sphere
+
+
+@pytest.fixture
+def data(tmp_path):
+    """More captures than are shown, each of one ball, without their frames."""
+    from psface.captures.capture import Capture
+    from psface.stereo.map_files import Maps
+
+    normal, depth, mask = sphere(24, 9)
+    maps = Maps(normal, 0.5 * mask, depth, mask)
+    captures = [
+        Capture(f"p{i // 2}", f"c{i % 2}", ("gone.png",) * 4, FOUR_LIGHTS) for i in range(30)
+    ]
+    for capture in captures:
+        path = map_path(tmp_path / "maps", capture)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_maps(path, maps)
+    return captures, maps, tmp_path
+
+
+def pages(out) -> set[str]:
+    return {path.relative_to(out).with_suffix("").as_posix() for path in out.rglob("*.html")}
+
+
+def test_the_worst_and_some_others_have_a_page(data):
+    captures, maps, folder = data
+    out = folder / "views"
+    worst = captures[20:29]
+    assert write_views(worst, captures, folder / "maps", out) == SHOWN
+    assert {c.key for c in worst[: SHOWN // 2]} < pages(out) and len(pages(out)) == SHOWN
+    assert "p0/c0" in pages(out)
+    # What another run wrote is gone; maps that show nothing have no page.
+    write_maps(map_path(folder / "maps", captures[1]), replace(maps, mask=maps.mask & False))
+    assert write_views([], captures[:3], folder / "maps", out) == 2
+    assert pages(out) == {"p0/c0", "p1/c0"}
+    assert write_views([], [], folder / "maps", out) == 0 and out.is_dir()
