@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from psface.model.embedding import mirror
+from psface.training.draws import Draws
 
 SHIFT = 0.06  # largest shift of a random crop, as a share of the side
 MIRROR_PROBABILITY = 0.5
@@ -38,38 +37,13 @@ def augment(
         The batch is rows ``first`` and following of one of ``total`` rows: what is drawn for a row
         does not depend on who has it. (On a GPU, the noise of the patches does.)
     """
-    draws = _Draws(generator, slice(first, first + len(batch)), total or len(batch))
+    draws = Draws(generator, slice(first, first + len(batch)), total or len(batch))
     out = _random_crop(batch, draws)
     out = _mirror(out, x_channels, draws)
     return _patch_noise(out, draws)
 
 
-@dataclass(frozen=True)
-class _Draws:
-    """Random numbers for the rows ``own`` of a batch of ``total``."""
-
-    generator: torch.Generator
-    own: slice
-    total: int
-
-    def below(self, end: int, count: int) -> Tensor:
-        """``count`` integers in [0, end) for each row: (count, rows)."""
-        return torch.randint(0, end, (count, self.total), generator=self.generator)[:, self.own]
-
-    def uniform(self, count: int = 1) -> Tensor:
-        """As `below`, in [0, 1)."""
-        return torch.rand(count, self.total, generator=self.generator)[:, self.own]
-
-    def normal(self, batch: Tensor) -> Tensor:
-        """A normal number for every value of ``batch``; on a GPU, drawn there."""
-        if batch.device.type == "cpu":
-            return torch.randn(self.total, *batch.shape[1:], generator=self.generator)[self.own]
-        seed = int(torch.randint(2**62, (), generator=self.generator)) + self.own.start
-        there = torch.Generator(batch.device).manual_seed(seed)
-        return torch.randn(batch.shape, generator=there, device=batch.device)
-
-
-def _random_crop(batch: Tensor, draws: _Draws) -> Tensor:
+def _random_crop(batch: Tensor, draws: Draws) -> Tensor:
     count, channels, side, _ = batch.shape
     reach = round(SHIFT * side)
     padded = functional.pad(batch, [reach] * 4, mode="replicate")
@@ -82,14 +56,14 @@ def _random_crop(batch: Tensor, draws: _Draws) -> Tensor:
     return padded[sample, channel, rows, columns]
 
 
-def _mirror(batch: Tensor, x_channels: list[int], draws: _Draws) -> Tensor:
+def _mirror(batch: Tensor, x_channels: list[int], draws: Draws) -> Tensor:
     chosen = draws.uniform()[0] < MIRROR_PROBABILITY
     return torch.where(
         chosen.to(batch.device)[:, None, None, None], mirror(batch, x_channels), batch
     )
 
 
-def _patch_noise(batch: Tensor, draws: _Draws) -> Tensor:
+def _patch_noise(batch: Tensor, draws: Draws) -> Tensor:
     side = batch.shape[-1]
     chosen = draws.uniform()[0] < PATCH_PROBABILITY
     low, high = PATCH_SIDE

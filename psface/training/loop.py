@@ -22,7 +22,7 @@ from psface.faces.modalities import maps_of
 from psface.fingerprint import code_digest
 from psface.measures.pairs import cosine_auc
 from psface.model.card import Card, save_model
-from psface.model.device import autocast, repeatable
+from psface.model.device import autocast, on_device, repeatable
 from psface.model.embedding import embed
 from psface.model.network.backbones import BACKBONES
 from psface.registry import module_of
@@ -30,6 +30,8 @@ from psface.threads import one_thread_each
 from psface.training import ranks
 from psface.training.augmentation import augment
 from psface.training.batches import grouped_batches, shuffled_batches, steps_in
+from psface.training.disturbance import disturb
+from psface.training.draws import Draws
 from psface.training.erasure import class_directions
 from psface.training.finetune import freeze_parts
 from psface.training.heads.heads import HEADS
@@ -169,7 +171,7 @@ def new_card(recipe: Recipe, data: TrainingData) -> Card:
         limits=recipe.ingest.limits,
         stereo=recipe.stereo,
         crop=recipe.crop,
-        scale=measure_scale(data.faces, data.part.rows),
+        scale=measure_scale(data.faces, data.part.rows, params.detail),
         tasks=data.tasks,
         backbone=params.backbone,
         attention=params.attention,
@@ -200,8 +202,13 @@ def train_epoch(
     for number, (chosen, stored) in enumerate(zip(parts, read, strict=True)):
         step, part = divmod(number, params.accumulate)
         state.rows.sizes = shards.rows(len(chosen))
-        batch = state.card.scale.applied(stored, state.device)
         first = state.rows.own.start
+        values = on_device(stored, state.device)
+        if params.disturbance:
+            draws = Draws(state.generator, state.rows.own, len(chosen))
+            channels, strength = data.faces.channels, params.disturbance
+            values = disturb(values, state.card.maps, channels, draws, strength)
+        batch = state.card.scale.applied(values, state.device)
         batch = augment(batch, data.faces.x_channels, state.generator, first, len(chosen))
         separated = shards.forward(batch, len(chosen))
         with autocast(state.device):

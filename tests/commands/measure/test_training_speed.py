@@ -21,7 +21,18 @@ def arcface(folder: Path) -> Path:
 
 def test_every_line_is_a_contender_and_the_first_is_ours(tmp_path, capsys):
     folder = str(arcface(tmp_path / "arcface_torch"))
-    options = ["--batch", "4", "--steps", "1", "--rounds", "1", "--side", "112", "--arcface", folder]
+    options = [
+        "--batch",
+        "4",
+        "--steps",
+        "1",
+        "--rounds",
+        "1",
+        "--side",
+        "112",
+        "--arcface",
+        folder,
+    ]
     assert psface("measure", "training", *options) == 0
     first, *lines = capsys.readouterr().out.splitlines()
     assert first.startswith("a training step of 4 faces on ")
