@@ -36,6 +36,8 @@ class Params(Recipe, EngineParams):
     scenes: Any = None
     survey: Any = None
     train_mtcnn: Any = None
+    pretrain: Any = None
+    transfer: Any = None
 
 
 def load_params(path: Path = PARAMS) -> Params:

@@ -41,9 +41,9 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
     out : Path
         Emptied, then filled with ``Photometric_DB/<id>/<session>/``. Beside the rig's files
         each capture has ``truth.exr``, ``truth.json`` and ``landmarks.csv`` of frame 0. A rig
-        that is not ideal has its true file in ``rig/`` instead of ``LightSource.m`` in every
-        capture, pictures of balls in ``calibration/``, and what they tell in ``rig.json``. A run
-        with the same parameters and code continues a killed one.
+        that is neither ideal nor varied has its true file in ``rig/`` instead of
+        ``LightSource.m`` in every capture, pictures of balls in ``calibration/``, and what they
+        tell in ``rig.json``. A run with the same parameters and code continues a killed one.
     """
     begun = out / ".partial-of"  # present while captures are missing: what is being made
     code = code_digest("psface.simulate.recording", "psface.simulate.calibrated_rig")
@@ -52,7 +52,7 @@ def simulate(params: SimulateParams, seed: int, out: Path) -> int:
         shutil.rmtree(out, ignore_errors=True)
         with replacing(begun) as path:
             path.write_text(mark)
-    if not params.rig.ideal:
+    if not params.rig.ideal and not params.rig.varied:
         write_rig_files(params, seed, out)
         if reason := calibrate_by_targets(out):
             print(f"simulate: {reason}; rig.json is the true rig")

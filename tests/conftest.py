@@ -8,9 +8,11 @@ from psface.captures.capture import Capture
 from psface.commands.audit.audit_params import AuditParams
 from psface.commands.compare.compare_params import CompareParams
 from psface.commands.overlap.overlap_params import OverlapParams
+from psface.commands.pretrain.pretrain_params import PretrainParams
 from psface.commands.scenes.scenes_params import ScenesParams
 from psface.commands.survey.survey_params import SurveyParams
 from psface.commands.train_detector.train_detector_params import TrainMtcnnParams
+from psface.commands.transfer.transfer_params import TransferParams
 from psface.config import load
 from psface.simulate.recording import simulate_session
 from psface.simulate.simulate_params import RigParams
@@ -35,9 +37,11 @@ class Settings(Params):
     audit: AuditParams
     compare: CompareParams
     overlap: OverlapParams
+    pretrain: PretrainParams
     scenes: ScenesParams
     survey: SurveyParams
     train_mtcnn: TrainMtcnnParams
+    transfer: TransferParams
 
 
 @pytest.fixture(scope="session")

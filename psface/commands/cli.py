@@ -53,6 +53,14 @@ COMMANDS = {
         "psface.commands.compare.compare_command:compare",
         "Compare the finished experiments on one page.",
     ),
+    "transfer": (
+        "psface.commands.transfer.transfer_command:transfer",
+        "Test a model on people and a rig that it was not trained on.",
+    ),
+    "pretrain": (
+        "psface.commands.pretrain.pretrain_command:pretrain",
+        "Make the model that psface ships.",
+    ),
     "scenes": (
         "psface.commands.scenes.scenes_command:scenes",
         "Render annotated pictures of simulated people.",

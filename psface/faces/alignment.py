@@ -24,10 +24,13 @@ TEMPLATE = (
 # the side. Hair, clothes and background change between captures and would pass for identity.
 OVAL_CENTRE = (0.495, 0.54)
 OVAL_AXES = (0.417, 0.479)
+# This point of the template stays in place when a crop is zoomed: at 1.6 the crop then reaches from
+# the middle of the forehead to the chin, and from cheek to cheek.
+ZOOM_POINT = (0.487, 0.868)
 UNMOVED, EXACT = np.eye(2, 3), 1e-6  # px: less is an error of rounding
 
 
-def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
+def similarity(landmarks: np.ndarray, size: int, zoom: float = 1.0) -> np.ndarray:
     """Return the similarity transform that best maps ``landmarks`` to the template.
 
     Least squares over rotation, scale and translation, without reflection (Umeyama, PAMI 13(4),
@@ -39,6 +42,8 @@ def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
         Pixels, x right and y down.
     size : int
         Side of the crop in pixels.
+    zoom : float
+        Enlargement of the template about `ZOOM_POINT`.
 
     Returns
     -------
@@ -46,7 +51,8 @@ def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
         Maps (x, y, 1) of the image to (x, y) of the crop.
     """
     source = landmarks[:, 0] + 1j * landmarks[:, 1]
-    target = size * (TEMPLATE[:, 0] + 1j * TEMPLATE[:, 1])
+    template = zoom * TEMPLATE + (1 - zoom) * np.array(ZOOM_POINT)
+    target = size * (template[:, 0] + 1j * template[:, 1])
     centred = source - source.mean()
     factor = (centred.conj() @ target) / (centred.conj() @ centred)
     offset = target.mean() - factor * source.mean()
@@ -55,9 +61,11 @@ def similarity(landmarks: np.ndarray, size: int) -> np.ndarray:
     )
 
 
-def face_oval(size: int) -> np.ndarray:
-    """Return the part of a crop that is kept, (size, size) bool."""
+def face_oval(size: int, zoom: float = 1.0) -> np.ndarray:
+    """Return the part of a crop that is kept, (size, size) bool; ``zoom`` as in `similarity`."""
     rows, columns = np.indices((size, size)) / size
+    columns = columns / zoom + (1 - 1 / zoom) * ZOOM_POINT[0]
+    rows = rows / zoom + (1 - 1 / zoom) * ZOOM_POINT[1]
     across = (columns - OVAL_CENTRE[0]) / OVAL_AXES[0]
     along = (rows - OVAL_CENTRE[1]) / OVAL_AXES[1]
     return across**2 + along**2 < 1

@@ -14,7 +14,13 @@ Aligner = Literal[(*DETECTORS, "aligned")]  # type: ignore[valid-type]
 
 
 class CropParams(Section):
-    """Detection and alignment."""
+    """Detection and alignment.
+
+    Attributes
+    ----------
+    zoom : float
+        Enlargement of the face within the crop; see `psface.faces.alignment.similarity`.
+    """
 
     size: Annotated[int, Field(ge=32)]
     detector: Aligner
@@ -24,4 +30,5 @@ class CropParams(Section):
     oval: bool
     colour: bool
     even_exposure: bool
+    zoom: Annotated[float, Field(ge=1, le=2)] = 1.0
     untrusted: Literal["warn", "refuse"] = "warn"

@@ -85,15 +85,14 @@ def crop_at(
     """Crop a face with known landmarks from registered frames."""
     assert face.landmarks is not None
     size = params.size
-    matrix = similarity(face.landmarks, size)
-    kept = face_oval(size) if params.oval else np.ones((size, size), bool)
-    frames = np.stack([crop_image(frame, matrix, size) * kept for frame in pixels.grey])
+    cut = _cut(face, pixels, params, params.zoom)
+    matrix, kept, frames = cut
     planes: dict[Map, np.ndarray] = {}
     trust = None
     if maps is not None:
-        valid = (crop_image(maps.mask, matrix, size) > 0.5) & kept
-        landmarks = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
-        trust = check_lamps(frames, crop_lights(pixels, maps, matrix, size), valid, landmarks)
+        # A zoomed crop does not show the whole face.
+        whole = cut if params.zoom == 1 else _cut(face, pixels, params, 1.0)
+        trust = _trust(face, pixels, maps, *whole)
     raw = frames[:1]
     if params.colour:
         assert pixels.colour is not None
@@ -111,6 +110,33 @@ def crop_at(
         }
     halves = {name: plane.astype(np.float16) for name, plane in planes.items()}
     return Crop(face, found_on, halves, trust)
+
+
+def _cut(
+    face: Face, pixels: Pixels, params: CropParams, zoom: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The transform into a crop, the part of it that is kept, and the frames, cut."""
+    assert face.landmarks is not None
+    size = params.size
+    matrix = similarity(face.landmarks, size, zoom)
+    kept = face_oval(size, zoom) if params.oval else np.ones((size, size), bool)
+    frames = np.stack([crop_image(frame, matrix, size) * kept for frame in pixels.grey])
+    return matrix, kept, frames
+
+
+def _trust(
+    face: Face,
+    pixels: Pixels,
+    maps: Maps,
+    matrix: np.ndarray,
+    kept: np.ndarray,
+    frames: np.ndarray,
+) -> LampTrust:
+    assert face.landmarks is not None
+    size = len(kept)
+    valid = (crop_image(maps.mask, matrix, size) > 0.5) & kept
+    landmarks = face.landmarks @ matrix[:, :2].T + matrix[:, 2]
+    return check_lamps(frames, crop_lights(pixels, maps, matrix, size), valid, landmarks)
 
 
 def registered(pixels: Pixels, shifts: np.ndarray) -> Pixels:

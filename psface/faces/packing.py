@@ -21,7 +21,7 @@ from psface.disk import partial_path, writing
 from psface.errors import UserError
 from psface.faces.array_file import ArrayFile
 from psface.faces.crop_params import CropParams
-from psface.faces.cropping import crop_capture
+from psface.faces.cropping import Crop, crop_capture
 from psface.faces.lamp_check import LampTrust
 from psface.faces.locate import find_face
 from psface.faces.modalities import MAPS, Map
@@ -133,6 +133,11 @@ def _cut(capture: Capture, maps: Path, params: CropParams, form: Form) -> Packab
     crop = crop_capture(pixels, capture_maps, params)
     if crop is None:
         return None
+    return packable(crop, form)
+
+
+def packable(crop: Crop, form: Form) -> Packable:
+    """What is stored of a crop."""
     planes = {name: crop.planes[name][:count] for name, count in form.channels.items()}
     return Packable(planes, _columns(crop.face, crop.found_on, crop.trust))
 

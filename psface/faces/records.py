@@ -97,7 +97,9 @@ class Records:
         self.archive, self.params = Path(common.path), common.params
         self.places = places
         size = self.params.size
-        self.kept = face_oval(size) if self.params.oval else np.ones((size, size), bool)
+        self.kept = (
+            face_oval(size, self.params.zoom) if self.params.oval else np.ones((size, size), bool)
+        )
         self.shape = (len(places), 3 if self.params.colour else 1, size, size)
 
     def __len__(self) -> int:
@@ -135,7 +137,8 @@ def cut_aligned(image: np.ndarray, kept: np.ndarray, params: CropParams) -> np.n
         What `psface.faces.cropping.crop_capture` cuts, in eight bits where it has no more.
     """
     eight_bit = image.dtype == np.uint8
-    if eight_bit and len(image) == params.size and not params.even_exposure:
+    same = len(image) == params.size and params.zoom == 1
+    if eight_bit and same and not params.even_exposure:
         # The same as below, in a third of the time.
         if params.colour:
             planes = np.stack(cv2.split(image) if image.ndim == 3 else [image] * 3)
@@ -143,6 +146,8 @@ def cut_aligned(image: np.ndarray, kept: np.ndarray, params: CropParams) -> np.n
             planes = (to_uint8(grey(image)) if image.ndim == 3 else image)[None]
         return planes * kept if params.oval else planes
     light = rgb(image) if params.colour else grey(image)[..., None]
-    cut = crop_image(light, similarity(TEMPLATE * len(image), params.size), params.size)
+    cut = crop_image(
+        light, similarity(TEMPLATE * len(image), params.size, params.zoom), params.size
+    )
     cut = np.moveaxis(cut.reshape(params.size, params.size, -1), -1, 0)
     return stored_pixels(cut, kept, params, eight_bit)

@@ -43,12 +43,14 @@ def floor_metrics(
     }
 
 
-def small_faces(stored: np.ndarray, mean: list[float], std: list[float]) -> np.ndarray:
-    """Standardise and shrink (N, C, S, S) crops to (N, C * 32 * 32), whose cosine is the untrained
-    floor."""
+def small_faces(
+    stored: np.ndarray, mean: list[float], std: list[float], side: int = PIXELS
+) -> np.ndarray:
+    """Standardise and shrink (N, C, S, S) crops to (N, C * side * side), whose cosine is the
+    untrained floor."""
     standard = (stored - np.array(mean)[:, None, None]) / np.array(std)[:, None, None]
     small = [
-        [cv2.resize(plane, (PIXELS, PIXELS), interpolation=cv2.INTER_AREA) for plane in face]
+        [cv2.resize(plane, (side, side), interpolation=cv2.INTER_AREA) for plane in face]
         for face in standard.astype(np.float32)
     ]
     return np.reshape(small, (len(stored), -1))

@@ -51,6 +51,17 @@ class Roc:
         return Roc(self.far[last], self.tar[last], self.threshold[last])
 
     @property
+    def eer(self) -> float:
+        """Equal error rate of false accepts and false rejects, by linear interpolation."""
+        difference = (1 - self.tar) - self.far
+        index = int(np.argmax(difference <= 0))
+        if index == 0:
+            return float(self.far[0])
+        before, after = difference[index - 1], difference[index]
+        share = before / (before - after)
+        return float(self.far[index - 1] + share * (self.far[index] - self.far[index - 1]))
+
+    @property
     def table(self) -> pd.DataFrame:
         """Columns far, tar and threshold of the thinned curve; thresholds are not rounded."""
         thin = self.thinned
@@ -139,14 +150,7 @@ class Verification:
     @property
     def eer(self) -> float:
         """Equal error rate of false accepts and false rejects, by linear interpolation."""
-        curve = self.roc
-        difference = (1 - curve.tar) - curve.far
-        index = int(np.argmax(difference <= 0))
-        if index == 0:
-            return float(curve.far[0])
-        before, after = difference[index - 1], difference[index]
-        share = before / (before - after)
-        return float(curve.far[index - 1] + share * (curve.far[index] - curve.far[index - 1]))
+        return self.roc.eer
 
     def tar_at(self, far: float) -> float | None:
         """Highest true accept rate at a false accept rate of at most ``far``; None if there are too

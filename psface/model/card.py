@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -91,6 +92,9 @@ class Card(BaseModel):
 def _at_default(section: BaseModel) -> dict[str, Any]:
     """The fields that do not count in a digest, as pydantic's ``exclude``."""
     found: dict[str, Any] = {}
+    if isinstance(section, Card):
+        fields = dataclasses.fields(section.scale)
+        found["scale"] = {f.name for f in fields if getattr(section.scale, f.name) == f.default}
     for name, info in type(section).model_fields.items():
         value = getattr(section, name)
         if isinstance(value, BaseModel):

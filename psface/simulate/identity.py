@@ -4,7 +4,7 @@ Lengths are in millimetres in the head's frame: x right, y up, z towards the cam
 origin midway between the pupils and z = 0 at the glabella.
 """
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +20,11 @@ DARK_HAIR_ALBEDO = (0.03, 0.07)
 IRIS_ALBEDO = (0.06, 0.28)
 LIP_TO_SKIN = {"male": (0.62, 0.80), "female": (0.48, 0.72)}
 SKIN_SPECULAR = (0.05, 0.20)
+# Finer than the recipe's fields, as the spectra of real faces are (Extended Yale B).
+FINE_BASIS, FINEST_COARSE = 44, 9
+FINE_SHAPE_RMS, FINE_SHAPE_POWER = 0.22, 1.3  # mm
+FINE_ALBEDO_RMS, FINE_ALBEDO_POWER = 0.05, 0.9  # of the logarithm
+FINE_SPREAD = 0.3  # of the logarithm of both, over people
 AGE_SHAPE = (1.5, 2.5)  # of a beta distribution over [0, 1]
 
 T = TypeVar("T")
@@ -230,3 +235,22 @@ def draw_identity(rng: np.random.Generator, gender: str, variance: float) -> Ide
         albedo_field=_draw_field(rng, ALBEDO_BASIS, ALBEDO_FALL_OFF, spread * ALBEDO_RMS),
         complexion=_draw_complexion(rng, gender, spread),
     )
+
+
+def with_fine_detail(face: Identity, rng: np.random.Generator, strength: float) -> Identity:
+    """Add finer random shape and albedo to a face, with ``strength`` times the spectra of real
+    ones."""
+    shape_rms, albedo_rms = np.exp(FINE_SPREAD * rng.standard_normal(2)) * strength
+    shape = _finer(face.shape_field, rng, shape_rms * FINE_SHAPE_RMS, FINE_SHAPE_POWER)
+    albedo = _finer(face.albedo_field, rng, albedo_rms * FINE_ALBEDO_RMS, FINE_ALBEDO_POWER)
+    return replace(face, shape_field=shape, albedo_field=albedo)
+
+
+def _finer(coarse: np.ndarray, rng: np.random.Generator, rms: float, power: float) -> np.ndarray:
+    """Coefficients of a cosine field with those of ``coarse``, and finer ones that fall off."""
+    frequency = np.hypot(*np.mgrid[:FINE_BASIS, :FINE_BASIS])
+    finer = (frequency >= FINEST_COARSE) & (frequency < FINE_BASIS)
+    weight = np.where(finer, (np.maximum(frequency, 1) / FINEST_COARSE) ** -power, 0)
+    drawn = weight * rng.standard_normal(weight.shape) * rms / np.sqrt((weight**2).sum() / 4)
+    drawn[: len(coarse), : len(coarse)] += coarse
+    return drawn.astype(np.float32)

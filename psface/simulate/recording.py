@@ -31,6 +31,7 @@ from psface.simulate.state import (
     stream,
 )
 from psface.simulate.true_rig import TrueRig, draw_rig
+from psface.simulate.varied_rig import capture_rig
 from psface.stereo.map_files import Maps, write_maps
 
 FIRST_SESSION = datetime(2008, 3, 3, 8, 0, 0)
@@ -161,7 +162,8 @@ def record_by(
     depth = rig.depth_mm(scene.surface.depth, scene.camera)
     depth = np.where(maps.mask, depth, np.float32(0))
     maps = replace(maps, depth=depth, mm_per_px=1 / rig.scale)
-    return Recording(frames, ambient, maps, _truth(state, scene.scale) | {"rig": truth}, None)
+    lights = rig.directions if rig.params.varied else None
+    return Recording(frames, ambient, maps, _truth(state, scene.scale) | {"rig": truth}, lights)
 
 
 def write_session(
@@ -203,7 +205,7 @@ def prepare_session(
     params: SimulateParams, seed: int, number: int, session: int
 ) -> tuple[Person, SessionState]:
     """Draw person `number` and their capture `session`; both count from zero."""
-    person = draw_person(seed, number, params.identity_variance)
+    person = draw_person(seed, number, params.identity_variance, params.fine_detail)
     state = draw_session(
         seed,
         number,
@@ -226,16 +228,26 @@ def simulate_session(
     """Render and write one capture; return its folder."""
     number, session = person_and_session
     folder = out / "Photometric_DB" / f"{number + 1:04d}" / session_name(number, session)
-    if folder.exists():  # of a killed run
-        return folder
+    if not folder.exists():  # of a killed run
+        recording, attributes, landmarks = record_session(params, seed, number, session)
+        write_session(folder, recording, attributes, landmarks)
+    return folder
+
+
+def record_session(
+    params: SimulateParams, seed: int, number: int, session: int
+) -> tuple[Recording, Attributes, np.ndarray]:
+    """Render one capture; return it, its labels and the landmarks (5, 2) of frame 0 in px."""
     person, state = prepare_session(params, seed, number, session)
     stubble = stream(seed, STUBBLE, number, session)
     distance = params.rig.camera_distance_mm
     scene = build_scene(person, state, params.width, params.height, stubble, distance)
-    if params.rig.ideal:
+    if params.rig.varied:
+        rig, state = capture_rig(params, seed, number, session, state)
+        recording = record_by(rig, params, seed, number, session, scene, state)
+    elif params.rig.ideal:
         recording = record(scene, state, stream(seed, NOISE, number, session))
     else:
         rig = draw_rig(params, seed)
         recording = record_by(rig, params, seed, number, session, scene, state)
-    write_session(folder, recording, state.attributes, scene.landmarks)
-    return folder
+    return recording, state.attributes, scene.landmarks

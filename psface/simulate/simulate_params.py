@@ -41,6 +41,9 @@ class RigParams(Section):
         Share of the captures in which one lamp stays dark.
     shuffled : float
         Share of the captures whose frames are out of order.
+    varied : bool
+        Whether every capture has a rig of its own: three to eight lamps, whose directions alone it
+        tells (`psface.simulate.varied_rig`).
     """
 
     camera_distance_mm: NonNegative = 0.0
@@ -54,6 +57,7 @@ class RigParams(Section):
     auto_exposure: bool = False
     failed_lamp: Share = 0.0
     shuffled: Share = 0.0
+    varied: bool = False
 
     @model_validator(mode="after")
     def _possible(self) -> RigParams:
@@ -62,6 +66,12 @@ class RigParams(Section):
                 raise ValueError(f"{name} is 0 or at least {NEAREST_MM:g}")
         if self.lamp_anisotropy and not self.lamp_distance_mm:
             raise ValueError("lamp_anisotropy needs a lamp_distance_mm: distant lamps have no cone")
+        if self.varied:
+            for name in ("lamp_distance_mm", "lamp_spread", "ambient_frame", "auto_exposure"):
+                if getattr(self, name):
+                    raise ValueError(f"varied draws lamps for every capture: switch {name} off")
+            if self.response != "linear":
+                raise ValueError("varied captures tell directions alone: set response to linear")
         return self
 
     @property
@@ -78,6 +88,7 @@ class SimulateParams(Section):
     width: Annotated[int, Field(ge=64)]
     height: Annotated[int, Field(ge=64)]
     identity_variance: NonNegative
+    fine_detail: NonNegative = 0.0
     yaw_sd: NonNegative
     motion: NonNegative
     noise: NonNegative

@@ -6,7 +6,7 @@ import numpy as np
 
 from psface.simulate.expression import Expression, draw_expression
 from psface.simulate.hair import HairStyle, draw_hair
-from psface.simulate.identity import Identity, draw_identity
+from psface.simulate.identity import Identity, draw_identity, with_fine_detail
 from psface.simulate.labels import Attributes, Habits, draw_attributes, draw_habits
 from psface.simulate.light import EXPOSURE, LIGHT_ANGLES, Conditions
 from psface.simulate.spectacles import Frame, draw_frame
@@ -39,7 +39,9 @@ STATE_CLIP = 2.5  # standard deviations
     AMBIENT_FRAME,
     LAMPS,
     TARGETS,
-) = range(14)
+    RIG,
+    FINE,
+) = range(16)
 
 
 def stream(seed: int, kind: int, person: int, session: int | None = None) -> np.random.Generator:
@@ -89,12 +91,17 @@ class SessionState:
     noise: float
 
 
-def draw_person(seed: int, person: int, identity_variance: float) -> Person:
+def draw_person(
+    seed: int, person: int, identity_variance: float, fine_detail: float = 0.0
+) -> Person:
     """Draw a person of the population."""
     habits = draw_habits(stream(seed, HABITS, person))
+    face = draw_identity(stream(seed, FACE, person), habits.gender, identity_variance)
+    if fine_detail:
+        face = with_fine_detail(face, stream(seed, FINE, person), fine_detail)
     return Person(
         habits=habits,
-        face=draw_identity(stream(seed, FACE, person), habits.gender, identity_variance),
+        face=face,
         hair=draw_hair(stream(seed, HAIR, person), habits.gender),
         frame=draw_frame(stream(seed, FRAME, person)),
     )

@@ -2,100 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from psface.model.device import on_device
 from psface.model.embedding import mirror
+from psface.training.draws import Draws
 
-SHIFT = 0.06  # largest shift of a random crop, as a share of the side
+# Of crops from detected landmarks about those from true ones: standard deviations.
+SHIFT_SD = 0.01  # of the side
+ROTATION_SD = 0.035  # rad
+SIZE_SD = 0.03  # of the logarithm
 MIRROR_PROBABILITY = 0.5
 PATCH_PROBABILITY = 0.5
 PATCH_SIDE = (0.1, 0.35)  # as a share of the crop's side
 
 
-def augment(
-    batch: Tensor,
-    x_channels: list[int],
-    generator: torch.Generator,
-    first: int = 0,
-    total: int | None = None,
-) -> Tensor:
-    """Apply random crop, mirror and patch noise, one draw per capture for all its channels.
+def moved(values: Tensor, x_channels: list[int], draws: Draws) -> Tensor:
+    """Shift, turn, scale and mirror crops as much as the detector's landmarks scatter.
+
+    Larger shifts, of a twentieth of the side, keep a network of few people from learning.
 
     Parameters
     ----------
-    batch : (B, C, S, S) float32
-        Standardised maps, stacked.
+    values : (B, C, S, S) float32
+        Stored maps, stacked; zero outside the face.
     x_channels : list of int
-        Channels with the x component of a normal, whose sign a mirror flips. They must be
-        standardised without an offset.
-    generator : torch.Generator
-        On the CPU, whatever the batch's device.
-    first, total : int
-        The batch is rows ``first`` and following of one of ``total`` rows: what is drawn for a row
-        does not depend on who has it. (On a GPU, the noise of the patches does.)
+        Channels with the x component of a normal, which y follows: normals turn with the crop, and
+        a mirror flips x.
+    draws : Draws
+        Random numbers of the batch.
     """
-    draws = _Draws(generator, slice(first, first + len(batch)), total or len(batch))
-    out = _random_crop(batch, draws)
-    out = _mirror(out, x_channels, draws)
-    return _patch_noise(out, draws)
-
-
-@dataclass(frozen=True)
-class _Draws:
-    """Random numbers for the rows ``own`` of a batch of ``total``."""
-
-    generator: torch.Generator
-    own: slice
-    total: int
-
-    def below(self, end: int, count: int) -> Tensor:
-        """``count`` integers in [0, end) for each row: (count, rows)."""
-        return torch.randint(0, end, (count, self.total), generator=self.generator)[:, self.own]
-
-    def uniform(self, count: int = 1) -> Tensor:
-        """As `below`, in [0, 1)."""
-        return torch.rand(count, self.total, generator=self.generator)[:, self.own]
-
-    def normal(self, batch: Tensor) -> Tensor:
-        """A normal number for every value of ``batch``; on a GPU, drawn there."""
-        if batch.device.type == "cpu":
-            return torch.randn(self.total, *batch.shape[1:], generator=self.generator)[self.own]
-        seed = int(torch.randint(2**62, (), generator=self.generator)) + self.own.start
-        there = torch.Generator(batch.device).manual_seed(seed)
-        return torch.randn(batch.shape, generator=there, device=batch.device)
-
-
-def _random_crop(batch: Tensor, draws: _Draws) -> Tensor:
-    count, channels, side, _ = batch.shape
-    reach = round(SHIFT * side)
-    padded = functional.pad(batch, [reach] * 4, mode="replicate")
-    corner = on_device(draws.below(2 * reach + 1, 2), batch.device)
-    steps = torch.arange(side, device=batch.device)
-    rows = (corner[0, :, None] + steps)[:, None, :, None]
-    columns = (corner[1, :, None] + steps)[:, None, None, :]
-    sample = torch.arange(count, device=batch.device)[:, None, None, None]
-    channel = torch.arange(channels, device=batch.device)[None, :, None, None]
-    return padded[sample, channel, rows, columns]
-
-
-def _mirror(batch: Tensor, x_channels: list[int], draws: _Draws) -> Tensor:
     chosen = draws.uniform()[0] < MIRROR_PROBABILITY
-    chosen = on_device(chosen, batch.device)[:, None, None, None]
-    return torch.where(chosen, mirror(batch, x_channels), batch)
+    values = torch.where(chosen[:, None, None, None], mirror(values, x_channels), values)
+    across, down, turn, size = draws.gaussian(4).unbind(1)
+    angle = ROTATION_SD * turn
+    cos, sin = angle.cos(), angle.sin()
+    scale = torch.exp(SIZE_SD * size)
+    # From the crop's coordinates, which run from -1 to 1, to those of its source.
+    matrix = torch.stack(
+        [
+            torch.stack([scale * cos, -scale * sin, 2 * SHIFT_SD * across], 1),
+            torch.stack([scale * sin, scale * cos, 2 * SHIFT_SD * down], 1),
+        ],
+        dim=1,
+    )
+    shown = (values != 0).any(1, keepdim=True).to(values.dtype)
+    grid = functional.affine_grid(matrix, list(values.shape), align_corners=False)
+    sampled = functional.grid_sample(torch.cat([values, shown], 1), grid, align_corners=False)
+    out, weight = sampled[:, :-1], sampled[:, -1:]
+    out = torch.where(weight > 0.5, out / weight.clamp(min=0.5), 0.0)
+    cos, sin = cos[:, None, None], sin[:, None, None]
+    for channel in x_channels:
+        x, y = out[:, channel].clone(), out[:, channel + 1].clone()
+        out[:, channel], out[:, channel + 1] = cos * x - sin * y, sin * x + cos * y
+    return out
 
 
-def _patch_noise(batch: Tensor, draws: _Draws) -> Tensor:
+def patched(batch: Tensor, draws: Draws) -> Tensor:
+    """Replace a patch of some standardised crops (B, C, S, S) by noise."""
     side = batch.shape[-1]
     chosen = draws.uniform()[0] < PATCH_PROBABILITY
     low, high = PATCH_SIDE
     size = (low + (high - low) * draws.uniform(2)) * side
     corner = draws.uniform(2) * (side - size)
-    steps = torch.arange(side)
+    steps = torch.arange(side, device=batch.device)
     inside = (steps >= corner[..., None]) & (steps < (corner + size)[..., None])
     patch = inside[0, :, :, None] & inside[1, :, None, :] & chosen[:, None, None]
-    return torch.where(on_device(patch[:, None], batch.device), draws.normal(batch), batch)
+    return torch.where(patch[:, None], draws.noise(batch), batch)

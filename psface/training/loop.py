@@ -28,8 +28,10 @@ from psface.model.network.backbones import BACKBONES
 from psface.registry import module_of
 from psface.threads import one_thread_each
 from psface.training import ranks
-from psface.training.augmentation import augment
+from psface.training.augmentation import moved, patched
 from psface.training.batches import grouped_batches, shuffled_batches, steps_in
+from psface.training.disturbance import disturb
+from psface.training.draws import Draws
 from psface.training.erasure import class_directions
 from psface.training.finetune import freeze_parts
 from psface.training.heads.heads import HEADS
@@ -168,7 +170,7 @@ def new_card(recipe: Recipe, data: TrainingData) -> Card:
         limits=recipe.ingest.limits,
         stereo=recipe.stereo,
         crop=recipe.crop,
-        scale=measure_scale(data.faces, data.part.rows),
+        scale=measure_scale(data.faces, data.part.rows, params.detail),
         tasks=data.tasks,
         backbone=params.backbone,
         attention=params.attention,
@@ -202,9 +204,13 @@ def train_epoch(
     for number, (chosen, stored) in enumerate(zip(parts, read, strict=True)):
         step, part = divmod(number, params.accumulate)
         state.rows.sizes = shards.rows(len(chosen))
-        batch = state.card.scale.applied(stored, state.device)
-        first = state.rows.own.start
-        batch = augment(batch, data.faces.x_channels, state.generator, first, len(chosen))
+        draws = Draws(state.generator, state.rows.own, len(chosen), state.device)
+        values = on_device(stored, state.device)
+        if params.disturbance:
+            channels, strength = data.faces.channels, params.disturbance
+            values = disturb(values, state.card.maps, channels, draws, strength)
+        values = moved(values, data.faces.x_channels, draws)
+        batch = patched(state.card.scale.applied(values, state.device), draws)
         separated = shards.forward(batch, len(chosen))
         with autocast(state.device):
             reversal = reversal_strength(params.reversal_weight, (first_step + step) / steps)

@@ -28,6 +28,8 @@ class TrainParams(Section):
     frozen_parts: Annotated[int, Field(ge=0, le=5)]
     layer_decay: Annotated[float, Field(gt=0, le=1)]
     embedding: Count
+    detail: Annotated[float, Field(ge=0, le=0.5)]
+    disturbance: NonNegative
     dropout: Annotated[float, Field(ge=0, lt=1)]
     head: Literal[tuple(HEADS)]  # type: ignore[valid-type]
     heads: HeadsParams

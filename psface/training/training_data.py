@@ -21,8 +21,8 @@ from psface.training.train_params import Recipe
 MEASURED = 50_000  # rows, at most, evenly spaced
 
 
-def measure_scale(faces: Faces, rows: np.ndarray) -> Scale:
-    """Mean and standard deviation of each channel over the training rows.
+def measure_scale(faces: Faces, rows: np.ndarray, detail: float = 0.0) -> Scale:
+    """Mean and standard deviation of each channel over the training rows; see `Scale.detail`.
 
     The normal's x keeps mean zero, so that mirroring only changes its sign.
     """
@@ -37,7 +37,7 @@ def measure_scale(faces: Faces, rows: np.ndarray) -> Scale:
     mean = total / pixels
     mean[faces.x_channels] = 0
     std = np.sqrt(np.maximum(squares / pixels - mean**2, 1e-8))
-    return Scale(mean.round(6).tolist(), std.round(6).tolist(), LIMIT)
+    return Scale(mean.round(6).tolist(), std.round(6).tolist(), LIMIT, detail)
 
 
 @dataclass(frozen=True)

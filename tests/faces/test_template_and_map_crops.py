@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from psface.faces.alignment import TEMPLATE, crop_image, face_oval, similarity
+from psface.faces.alignment import TEMPLATE, ZOOM_POINT, crop_image, face_oval, similarity
 from psface.faces.map_crops import crop_maps
 from psface.stereo.map_files import Maps
 from tests.shapes import angle, sphere
@@ -160,3 +160,26 @@ def test_an_image_is_smoothed_before_it_shrinks():
     small = crop_image(stripes, np.array([[0.23, 0, 0], [0, 0.23, 0]]), 80)
     assert small[5:75, 5:75].std() < 0.05
     np.testing.assert_array_equal(crop_image(stripes, np.eye(2, 3), 50), stripes[:50, :50])
+
+
+def test_a_zoomed_crop_is_the_inside_of_the_whole_one():
+    landmarks = np.array([[40.0, 60], [80, 58], [61, 80], [45, 105], [77, 104]])
+    one, zoomed = similarity(landmarks, SIZE), similarity(landmarks, SIZE, 1.6)
+    assert np.linalg.norm(zoomed[0, :2]) == pytest.approx(1.6 * np.linalg.norm(one[0, :2]))
+    fixed = SIZE * np.array(ZOOM_POINT)
+    x, y = np.linalg.solve(one[:, :2], fixed - one[:, 2])
+    assert zoomed @ [x, y, 1] == pytest.approx(fixed, abs=1e-6)
+    assert (similarity(landmarks, SIZE, 1.0) == one).all()
+    inner = zoomed[:, :2] @ landmarks.T + zoomed[:, 2:]
+    assert inner.min() > 0 and inner.max() < SIZE  # all landmarks stay in it
+
+
+def test_the_oval_of_a_zoomed_crop_is_that_of_the_whole_one():
+    zoomed, whole = face_oval(160, 1.6), face_oval(100)
+    rows, columns = np.indices((160, 160))
+    x, y = ZOOM_POINT
+    inside = whole[
+        (rows / 2.56 + (100 - 100 / 1.6) * y).astype(int),
+        (columns / 2.56 + (100 - 100 / 1.6) * x).astype(int),
+    ]
+    assert (inside == zoomed).mean() > 0.99

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -51,3 +52,10 @@ def test_whatever_differs_from_its_default_counts(settings, section, changes):
     changed = getattr(card, section).model_copy(update=changes)
     assert changed != getattr(card, section)
     assert card.model_copy(update={section: changed}).digest != card.digest
+
+
+def test_another_scale_counts(settings):
+    card = untrained_card(settings, "albedo")
+    finer = card.model_copy(update={"scale": replace(card.scale, detail=0.04)})
+    other = card.model_copy(update={"scale": replace(card.scale, detail=0.05)})
+    assert len({card.digest, finer.digest, other.digest}) == 3

@@ -160,6 +160,15 @@ def test_another_size_recomputes_all(stage):
     assert all(array.shape[2:] == (48, 48) for array in stage.arrays().values())
 
 
+def test_a_zoomed_crop_has_the_same_face_and_the_same_trust(stage, mapped, tmp_path):
+    stage.run()
+    zoomed = Stage(tmp_path / "zoomed", *mapped, stage.params.model_copy(update={"zoom": 1.6}))
+    assert zoomed.run() == (4, 0, 0)
+    assert (zoomed.table()["trust"] == stage.table()["trust"]).all()
+    shown = [(s.arrays()["albedo"] > 0).mean() for s in (stage, zoomed)]
+    assert shown[1] > 1.1 * shown[0]  # less of it is beyond the oval
+
+
 def test_sessions_come_and_go_without_the_others_being_cut_again(stage, mapped):
     stage.run()
     before = stage.arrays()["albedo"]

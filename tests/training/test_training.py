@@ -108,6 +108,8 @@ def test_a_killed_run_goes_on_to_the_same_model(folders, monkeypatch, capsys):
         {"crop.oval": False},
         {"stereo.register_frames": False},
         {"ingest.max_condition": 30.0},
+        {"train.detail": 0.04},
+        {"train.disturbance": 1.0},
     ],
     ids=str,
 )
@@ -362,3 +364,12 @@ def test_fine_tuning_keeps_what_is_frozen_and_changes_the_rest(folders):
     assert frozen and all(torch.equal(start[name], tuned[name]) for name in frozen)
     learning = {n for n in start if n.endswith("weight") and n not in frozen}
     assert all(not torch.equal(start[name], tuned[name]) for name in learning)
+
+
+def test_training_on_details_of_disturbed_maps(folders):
+    params = small_params(**{"modality": "all", "train.detail": 0.04, "train.disturbance": 1.0})
+    _, plain = run(folders, "plain", small_params(modality="all"))
+    card, fine = run(folders, "details", params)
+    assert not equal(plain, fine)
+    assert card.scale.detail == 0.04
+    assert equal(fine, run(folders, "again", params)[1])

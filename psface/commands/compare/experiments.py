@@ -24,7 +24,9 @@ PARAMS = Path("params.yaml")
 # Left by an interrupted run, to restore params.yaml from.
 BACKUP = Path(".dvc/tmp/psface-params.yaml")
 # Sections of params.yaml that no stage of the pipeline reads.
-SIDE_SECTIONS = {"audit", "compare", "overlap", "scenes", "survey", "train_mtcnn"}
+SIDE_SECTIONS = {
+    "audit", "compare", "overlap", "pretrain", "scenes", "survey", "train_mtcnn", "transfer"
+}  # fmt: skip
 PIPELINES = ("dvc.yaml", "data/dvc.yaml")
 
 

@@ -19,7 +19,7 @@ _IR = "psface.model.network.ir:IR"
 _IRSE = "psface.model.network.ir:IRSE"
 BACKBONES = {
     **dict.fromkeys(("iresnet18", "iresnet34", "iresnet50", "iresnet101", "iresnet152"), _IRESNET),
-    **dict.fromkeys(("ir18", "ir34", "ir50", "ir100"), _IR),
+    **dict.fromkeys(("ir18-slim", "ir18", "ir34", "ir50", "ir100"), _IR),
     **dict.fromkeys(("irse50", "irse101", "irse152"), _IRSE),
 }
 

@@ -20,6 +20,7 @@ from psface.model.network.layers import PReLU, initialise_convolutions
 
 WIDTHS = (64, 128, 256, 512)
 BLOCKS = {
+    "ir18-slim": (2, 2, 2, 2),
     "ir18": (2, 2, 2, 2),
     "ir34": (3, 4, 6, 3),
     "ir50": (3, 4, 14, 3),
@@ -29,6 +30,7 @@ BLOCKS = {
     "irse152": (3, 8, 36, 3),
 }
 REDUCTION = 16
+SLIM = "-slim"
 
 
 def _conv3x3(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
@@ -62,20 +64,22 @@ class IRBlock(nn.Module):
 
 
 class IR(nn.Module):
-    """Map (B, channels, H, W) to (B, 512, ceil(H/16), ceil(W/16))."""
+    """Map (B, channels, H, W) to (B, 512, ceil(H/16), ceil(W/16)); a slim one has half the width,
+    and a quarter of the weights."""
 
     stride = 16
-    out_channels = WIDTHS[-1]
 
     def __init__(self, name: str, channels: int) -> None:
         super().__init__()
-        stem = WIDTHS[0]
+        widths = [width // 2 for width in WIDTHS] if name.endswith(SLIM) else WIDTHS
+        self.out_channels = widths[-1]
+        stem = widths[0]
         self.conv1 = _conv3x3(channels, stem)
         self.bn1 = nn.BatchNorm2d(stem)
         self.prelu = PReLU(stem)
         stages = []
         inputs = stem
-        for width, count in zip(WIDTHS, BLOCKS[name], strict=True):
+        for width, count in zip(widths, BLOCKS[name], strict=True):
             rest = [IRBlock(width, width, 1) for _ in range(count - 1)]
             stages.append(nn.Sequential(IRBlock(inputs, width, 2), *rest))
             inputs = width

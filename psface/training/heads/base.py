@@ -37,7 +37,9 @@ class CosineHead(nn.Module):
         """``weights`` (classes,) weight the identities; they are used unchanged."""
         super().__init__()
         self.register_buffer("weights", weights)
-        centres = nn.init.normal_(torch.empty(len(weights), embedding))  # the same on all ranks
+        # Of about unit length: Adam moves each number by the learning rate, whatever its size, so
+        # that long centres would hardly turn. The same on all ranks.
+        centres = nn.init.normal_(torch.empty(len(weights), embedding), std=embedding**-0.5)
         self.own = ranks.share(len(weights))
         self.centres = nn.Parameter(centres if ranks.count() == 1 else centres[self.own].clone())
 

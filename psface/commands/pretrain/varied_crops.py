@@ -1,0 +1,114 @@
+"""Crops of varied people by varied rigs: rendered, solved and cut, and nothing else is kept."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from psface.captures.capture import Pixels
+from psface.commands.pretrain.pretrain_params import Sections
+from psface.errors import UserError
+from psface.faces.cropping import crop_capture
+from psface.faces.modalities import Map, maps_of
+from psface.files import digest_of, made_folder, replacing
+from psface.fingerprint import code_digest
+from psface.parallel import map_in_processes
+from psface.simulate.recording import record_session
+from psface.simulate.sensor import WHITE
+from psface.stereo.compute import compute_maps
+
+PEOPLE = 50  # of a file: what a killed run loses at most
+MAPS: tuple[Map, ...] = tuple(maps_of("all"))
+
+
+def write_crops(params: Sections, work: Path, out: Path) -> pd.DataFrame:
+    """Write the packed crops of the population to ``out``; return their rows.
+
+    Files of `PEOPLE` people each are kept in ``work``, from which a killed run goes on.
+
+    Returns
+    -------
+    DataFrame
+        Columns row, identity and session.
+
+    Raises
+    ------
+    UserError
+        If hardly a face is found.
+    """
+    people = range(params.pretrain.people)
+    parts = [people[start : start + PEOPLE] for start in range(0, len(people), PEOPLE)]
+    mark = digest_of(params.model_dump_json(), code_digest("psface.commands.pretrain.varied_crops"))
+    files = [made_folder(work) / f"{mark[:16]}-{part[0]:05}.npz" for part in parts]
+    missing = [(part, file) for part, file in zip(parts, files, strict=True) if not file.exists()]
+    for _ in map_in_processes(partial(_write_part, params), missing, "pretrain: people by 50"):
+        pass
+    return _packed(files, out)
+
+
+def _write_part(params: Sections, part_and_file: tuple[range, Path]) -> None:
+    part, file = part_and_file
+    found = [
+        (person, capture, crop)
+        for person in part
+        for capture in range(params.pretrain.captures)
+        if (crop := crop_of(params, person, capture)) is not None
+    ]
+    arrays = {name: np.stack([crop[name] for *_, crop in found]) for name in MAPS if found}
+    with replacing(file) as path, path.open("wb") as stream:
+        np.savez(stream, **arrays, rows=np.array([row for *row, _ in found]).reshape(-1, 2))
+
+
+def crop_of(params: Sections, person: int, capture: int) -> dict[Map, np.ndarray] | None:
+    """The maps of a capture, cropped, as `psface.faces.cropping.Crop.planes` has them; None if
+    there is no such head or no face is found."""
+    try:
+        recording, _, _ = record_session(params.population, params.seed, person, capture)
+    except ValueError:  # traits that no head can have together
+        return None
+    assert recording.lights is not None
+    frames = recording.frames.astype(np.float32) / WHITE
+    pixels = Pixels(frames, None, recording.lights, None)
+    try:
+        maps = compute_maps(pixels, params.stereo)
+    except UserError:
+        return None
+    crop = crop_capture(pixels, maps, params.recipe.crop)
+    return None if crop is None else {name: crop.planes[name] for name in MAPS}
+
+
+def _packed(files: list[Path], out: Path) -> pd.DataFrame:
+    """Join the files' crops into one array per map."""
+    counts, rows = [], []
+    for file in files:
+        with np.load(file) as part:
+            rows.append(part["rows"])
+            counts.append(len(part["rows"]))
+    table = np.concatenate(rows)
+    if len(table) < len(files):
+        raise UserError("pretrain: hardly a face was found; give a greater width and height")
+    made_folder(out)
+    for name in MAPS:
+        whole: np.ndarray | None = None
+        end = 0
+        for file, count in zip(files, counts, strict=True):
+            if not count:
+                continue
+            with np.load(file) as part:
+                crops = part[name]
+            if whole is None:
+                whole = np.lib.format.open_memmap(
+                    out / f"{name}.npy", "w+", crops.dtype, (len(table), *crops.shape[1:])
+                )
+            whole[end : end + count] = crops
+            end += count
+    return pd.DataFrame(
+        {
+            "row": range(len(table)),
+            "identity": [f"{person:05}" for person in table[:, 0]],
+            "session": table[:, 1],
+        }
+    )

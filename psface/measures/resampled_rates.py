@@ -1,0 +1,66 @@
+"""Equal error rate and true accept rates of resampled people, for their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from psface.measures.verification import Roc, Verification, rate_name
+
+Resampled = dict[str, np.ndarray]
+
+
+def resampled_rates(pairs: Verification, draws: np.ndarray, fars: Sequence[float]) -> Resampled:
+    """Resample people, as `Verification.resampled_aucs` does, for all rates of verification.
+
+    A genuine pair counts as often as its person, an impostor pair as often as the product of its
+    two people; a curve is then read as `Verification` reads its own.
+
+    Parameters
+    ----------
+    pairs : Verification
+        With its people.
+    draws : (resamples, people) int
+        How often each person counts (`psface.measures.intervals.draw_people`).
+
+    Returns
+    -------
+    dict of str to (resamples,) float
+        ``auc``, ``eer`` and ``tar_at_far_<rate>``, each NaN where a resample has pairs of one kind
+        alone.
+
+    Examples
+    --------
+    >>> same, first, second = np.array([1, 1, 0], bool), np.array([0, 1, 0]), np.array([0, 1, 1])
+    >>> pairs = Verification(np.array([0.9, 0.2, 0.4]), same, first, second)
+    >>> rates = resampled_rates(pairs, np.array([[1, 1], [3, 1], [2, 0]]), [0.1])
+    >>> rates["auc"].tolist(), rates["tar_at_far_1e-1"].tolist()
+    ([0.5, 0.75, nan], [0.5, 0.75, nan])
+    """
+    assert pairs.first is not None and pairs.second is not None
+    falling = np.argsort(-pairs.score, kind="stable")
+    score, same = pairs.score[falling], pairs.same[falling]
+    first, second = pairs.first[falling], pairs.second[falling]
+    last = np.append(score[1:] != score[:-1], True)  # equal scores are accepted together
+    threshold = np.append(np.inf, score[last])
+    rates: dict[str, list[float]] = {}
+    for drawn in draws:
+        times = drawn.astype(np.int64)
+        weight = np.where(same, times[first], times[first] * times[second])
+        sums = [np.cumsum(np.where(kind, weight, 0)) for kind in (~same, same)]
+        if not (sums[0][-1] and sums[1][-1]):
+            found = dict.fromkeys(_names(fars), np.nan)
+        else:
+            far, tar = (np.append(0.0, total[last] / total[-1]) for total in sums)
+            curve = Roc(far, tar, threshold)
+            tars = [tar[np.flatnonzero(far <= rate)[-1]] for rate in fars]
+            areas = [float(np.trapezoid(tar, far)), curve.eer]
+            found = dict(zip(_names(fars), [*areas, *tars], strict=True))
+        for name, value in found.items():
+            rates.setdefault(name, []).append(value)
+    return {name: np.array(values) for name, values in rates.items()}
+
+
+def _names(fars: Sequence[float]) -> list[str]:
+    return ["auc", "eer", *(f"tar_at_far_{rate_name(far)}" for far in fars)]
