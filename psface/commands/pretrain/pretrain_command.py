@@ -14,6 +14,7 @@ from psface.config import load
 from psface.files import made_folder, replacing
 from psface.training.launch import over_ranks
 from psface.training.loop import train
+from psface.training.train_params import Recipe
 
 
 @click.command(epilog="Example: psface pretrain --out models/pretrained")
@@ -39,7 +40,11 @@ def pretrain(out: Path, keep: bool) -> None:
     people = table["identity"].nunique()
     print(f"pretrain: {len(table)} captures of {people} people")
     recipe = params.recipe
-    over_ranks(recipe.train.processes, train, recipe, faces, splits, out, out / "history")
+    over_ranks(recipe.train.processes, _train, recipe, faces, splits, out)
     if not keep:
         shutil.rmtree(work)
     print(f"pretrain: {out / 'weights.safetensors'}")
+
+
+def _train(recipe: Recipe, faces: Path, splits: Path, out: Path) -> None:
+    train(recipe, faces, splits, out, out / "history")

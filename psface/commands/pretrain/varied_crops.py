@@ -57,9 +57,11 @@ def _write_part(params: Sections, part_and_file: tuple[range, Path]) -> None:
         for capture in range(params.pretrain.captures)
         if (crop := crop_of(params, person, capture)) is not None
     ]
-    arrays = {name: np.stack([crop[name] for *_, crop in found]) for name in MAPS if found}
+    arrays: dict[str, np.ndarray] = {"rows": np.array([row for *row, _ in found]).reshape(-1, 2)}
+    if found:
+        arrays |= {name: np.stack([crop[name] for *_, crop in found]) for name in MAPS}
     with replacing(file) as path, path.open("wb") as stream:
-        np.savez(stream, **arrays, rows=np.array([row for *row, _ in found]).reshape(-1, 2))
+        np.savez(stream, **arrays)  # type: ignore[arg-type]
 
 
 def crop_of(params: Sections, person: int, capture: int) -> dict[Map, np.ndarray] | None:
