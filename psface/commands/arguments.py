@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from psface.captures.limits import MAX_PIXELS
+from psface.model.shipped import PRETRAINED
 from psface.running import PATH
 
 
@@ -36,7 +37,7 @@ FAR = Rate()
 BITS = click.IntRange(9, 16)
 
 model_option = click.option(
-    "--model", type=PATH, default=Path("models"), show_default=True, metavar="FOLDER",
+    "--model", type=PATH, default=PRETRAINED, show_default="psface's own", metavar="FOLDER",
     help="Trained model: weights (or model.onnx) and card.",
 )  # fmt: skip
 gallery_option = click.option(

@@ -25,6 +25,7 @@ from psface.model.scale import Scale
 from psface.stereo.stereo_params import StereoParams
 from psface.tasks import Tasks
 
+WEIGHTS = "weights.safetensors"
 TRAIN = "run `dvc repro train`"
 # Fields with a default that are part of every digest so far, whatever their value.
 ALWAYS_COUNTED = {"bits", "max_pixels", "epoch", "val_auc", "weights"}
@@ -122,10 +123,15 @@ def crops_for(card: Card, folder: Path, remedy: str) -> Faces:
     return faces
 
 
-def save_model(folder: Path, network: Network, card: Card) -> Card:
-    """Write ``weights.safetensors`` and ``card.json``; return the card with the weights' hash."""
+def save_model(folder: Path, network: Network, card: Card, half: bool = False) -> Card:
+    """Write ``weights.safetensors`` and ``card.json``; return the card with the weights' hash.
+
+    With ``half``, matrices and convolutions are stored as half floats, in half the space.
+    """
     weights = {k: v.detach().cpu().contiguous() for k, v in network.state_dict().items()}
-    with replacing_together(folder / "weights.safetensors", folder / "card.json") as (path, record):
+    if half:
+        weights = {k: v.half() if v.ndim > 1 else v for k, v in weights.items()}
+    with replacing_together(folder / WEIGHTS, folder / "card.json") as (path, record):
         save_file(weights, path)
         card = card.model_copy(update={"weights": _file_digest(path)})
         record.write_text(_card_text(card), encoding="utf-8")
@@ -151,7 +157,7 @@ def load_model(folder: Path, device: torch.device) -> tuple[Network, Card]:
         If a file is missing or the two do not match.
     """
     card = read_card(folder)
-    path = folder / "weights.safetensors"
+    path = folder / WEIGHTS
     check_regular(path)
     try:
         if _file_digest(path) != card.weights:

@@ -15,6 +15,7 @@ from psface.model.card import load_model
 from psface.model.device import default_device
 from psface.model.embedding import Embedded, converted, embed
 from psface.model.onnx_model import is_exported, load_exported
+from psface.model.shipped import PRETRAINED
 from psface.recognise.preprocessing import crop_for
 from psface.vectors import unit
 
@@ -25,7 +26,8 @@ class Recogniser:
     Parameters
     ----------
     folder : Path
-        Holds ``card.json`` and ``weights.safetensors`` or, if exported, ``model.onnx``.
+        Holds ``card.json`` and ``weights.safetensors`` or, if exported, ``model.onnx``; by default,
+        the model that psface ships.
 
     Attributes
     ----------
@@ -51,7 +53,7 @@ class Recogniser:
     1.0
     """
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str = PRETRAINED) -> None:
         folder = Path(folder)
         self.network: nn.Module
         if is_exported(folder):

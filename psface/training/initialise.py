@@ -31,7 +31,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from psface.errors import UserError
+from psface.model.card import WEIGHTS, Card, read_card
 from psface.model.network.multitask import Network
+from psface.model.shipped import PRETRAINED
 
 WRAPPERS = ("features.module.", "module.features.", "module.", "backbone.")
 NECK = {
@@ -136,6 +138,46 @@ def initialise(network: Network, path: Path) -> Match:
         [name for name in state if name not in known],
         sorted({name for name in source if name not in state}),
     )
+
+
+def starting_weights(start: str, card: Card | None = None) -> Path:
+    """The weight file that ``train.init_from`` names: the file itself, or that of a model's folder.
+
+    Parameters
+    ----------
+    start : str
+        ``pretrained`` is the model that psface ships, where no file is called so.
+    card : Card or None
+        Of the network to be trained. A model that sees other inputs is refused.
+
+    Raises
+    ------
+    UserError
+        If the model in the folder was trained on other inputs.
+    """
+    path = Path(start)
+    if start == PRETRAINED.name and not path.exists():
+        path = PRETRAINED
+    if not path.is_dir():
+        return path
+    if card is not None:
+        before = read_card(path)
+        for name, theirs, ours in (
+            ("modality", before.modality, card.modality),
+            ("fusion", before.fusion, card.fusion),
+            ("train.backbone", before.backbone, card.backbone),
+            ("train.embedding", before.embedding, card.embedding),
+            ("train.detail", before.scale.detail, card.scale.detail),
+            ("crop.zoom", before.crop.zoom, card.crop.zoom),
+            ("crop.size", before.crop.size, card.crop.size),
+            ("crop.oval", before.crop.oval, card.crop.oval),
+        ):
+            if theirs != ours:
+                raise UserError(
+                    f"{start}: was trained with {name}={theirs}, not {ours}; set it so "
+                    "(params.yaml), or give its weights.safetensors to use what fits"
+                )
+    return path / WEIGHTS
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -35,6 +35,7 @@ from psface.training.draws import Draws
 from psface.training.erasure import class_directions
 from psface.training.finetune import freeze_parts
 from psface.training.heads.heads import HEADS
+from psface.training.initialise import starting_weights
 from psface.training.objective import reversal_strength
 from psface.training.train_params import Recipe, TrainParams
 from psface.training.training_data import TrainingData, measure_scale, read_data
@@ -148,7 +149,7 @@ def run_fingerprint(recipe: Recipe, faces: Path, splits: Path) -> str:
     left_out: dict[str, Any] = {"ingest": True, "train": {"processes"}}
     params = recipe.model_dump_json(exclude=left_out, include=set(Recipe.model_fields))
     digest = hashlib.sha256(params.encode() + recipe.ingest.limits.model_dump_json().encode())
-    start = [Path(recipe.train.init_from)] if recipe.train.init_from else []
+    start = [starting_weights(recipe.train.init_from)] if recipe.train.init_from else []
     for path in (faces / "faces.parquet", splits / "train.csv", splits / "val.csv", *start):
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())

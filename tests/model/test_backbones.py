@@ -9,7 +9,7 @@ from psface.model.network.backbones import BACKBONES, build_backbone
 from psface.model.network.ir import IR, IRSE
 from psface.model.network.multitask import Branch
 
-SMALL = ("iresnet18", "iresnet34", "iresnet50", "ir18", "ir34", "irse50")
+SMALL = ("iresnet18", "iresnet34", "iresnet50", "ir18-slim", "ir18", "ir34", "irse50")
 
 
 def branch(name: str, side: int = 112, embedding: int = 512) -> Branch:
@@ -47,6 +47,13 @@ def test_sizes_are_the_published_ones(name, millions):
     with torch.device("meta"):
         net = branch(name)
     assert sum(p.numel() for p in net.parameters()) / 1e6 == pytest.approx(millions, abs=0.02)
+
+
+def test_a_slim_one_has_half_the_width():
+    slim, wide = (build_backbone(name, 3) for name in ("ir18-slim", "ir18"))
+    assert 2 * slim.out_channels == wide.out_channels
+    sizes = [sum(p.numel() for p in each.parameters()) for each in (slim, wide)]
+    assert sizes[1] / sizes[0] == pytest.approx(4, abs=0.1)
 
 
 @pytest.mark.parametrize(

@@ -105,6 +105,22 @@ def test_variance_scales_faces_but_not_labels(params):
     assert narrow == pytest.approx(wide / 2)
 
 
+def test_fine_detail_adds_to_a_face_what_is_finer(params):
+    fine = params.model_copy(update={"fine_detail": 1.0})
+    for person in range(3):
+        (plain, _), (finer, _) = (prepare_session(p, 1, person, 0) for p in (params, fine))
+        for before, after, rms in (
+            (plain.face.shape_field, finer.face.shape_field, 0.22),
+            (plain.face.albedo_field, finer.face.albedo_field, 0.05),
+        ):
+            added = after.copy()
+            added[: len(before), : len(before)] -= before
+            assert not added[:6, :6].any()  # what is coarse stays
+            # The mean square of a cosine is a quarter in two dimensions.
+            assert 0.3 * rms < np.sqrt((added**2).sum() / 4) < 3 * rms
+        assert finer.face.nose == plain.face.nose and finer.habits == plain.habits
+
+
 @pytest.mark.parametrize(
     "change",
     [{"noise": 0.0}, {"motion": 0.0}, {"identities": 9}, {"sessions": 5}, {"width": 90}],

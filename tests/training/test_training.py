@@ -17,7 +17,9 @@ from psface.fingerprint import closure
 from psface.measures.pairs import cosine_auc
 from psface.model.card import load_model
 from psface.model.embedding import embed
+from psface.model.shipped import PRETRAINED
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
+from psface.training.initialise import starting_weights
 from psface.training.loop import run_fingerprint, train
 from psface.training.train_params import Recipe
 from psface.training.training_data import measure_scale
@@ -364,6 +366,21 @@ def test_fine_tuning_keeps_what_is_frozen_and_changes_the_rest(folders):
     assert frozen and all(torch.equal(start[name], tuned[name]) for name in frozen)
     learning = {n for n in start if n.endswith("weight") and n not in frozen}
     assert all(not torch.equal(start[name], tuned[name]) for name in learning)
+
+
+def test_a_model_of_other_inputs_is_no_start(folders):
+    run(folders, "model", small_params(**{"train.epochs": 1}))
+    start = {"train.init_from": str(folders / "model"), "train.epochs": 1}
+    run(folders, "same", small_params(**start))
+    with pytest.raises(UserError, match=r"model: was trained with train\.detail=0\.0, not 0\.05"):
+        run(folders, "other", small_params(**start, **{"train.detail": 0.05}))
+
+
+def test_the_shipped_model_can_be_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert starting_weights("pretrained") == PRETRAINED / "weights.safetensors"
+    Path("pretrained").write_bytes(b"")
+    assert starting_weights("pretrained") == Path("pretrained")
 
 
 def test_training_on_details_of_disturbed_maps(folders):

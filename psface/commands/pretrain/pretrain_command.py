@@ -6,12 +6,14 @@ import shutil
 from pathlib import Path
 
 import click
+import torch
 
 from psface.commands.arguments import out_option
 from psface.commands.pretrain.pretrain_params import Sections
 from psface.commands.pretrain.varied_crops import write_crops
 from psface.config import load
 from psface.files import made_folder, replacing
+from psface.model.card import load_model, save_model
 from psface.training.launch import over_ranks
 from psface.training.loop import train
 from psface.training.train_params import Recipe
@@ -41,6 +43,8 @@ def pretrain(out: Path, keep: bool) -> None:
     print(f"pretrain: {len(table)} captures of {people} people")
     recipe = params.recipe
     over_ranks(recipe.train.processes, _train, recipe, faces, splits, out)
+    network, card = load_model(out, torch.device("cpu"))
+    save_model(out, network, card, half=True)
     if not keep:
         shutil.rmtree(work)
     print(f"pretrain: {out / 'weights.safetensors'}")

@@ -23,7 +23,7 @@ from tests.commands.running import psface, refused
 from tests.packed_faces import SIDE, write_faces
 from tests.untrained_models import save_untrained, untrained_card
 
-FLOORS = {"normalmap 42 px", "normalmap 10 px"}
+FLOORS = {"normalmap 42 px", "normalmap 10 px", "details 42 px"}
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_crops_zero_shot(faces, model, here, capsys):
     gap = table.loc[(0, "model"), "rank1"] - best
     assert differences.loc["rank1", "better_by"] == pytest.approx(gap, abs=2e-4)
     report = json.loads((out / "transfer.json").read_text())
-    assert len(report["transfer"]) == 3 and report["model"] == str(model)
+    assert len(report["transfer"]) == 1 + len(FLOORS) and report["model"] == str(model)
     assert report["transfer"][0]["tar_at_far_1e-3"] is None  # too few pairs of two people
     assert cv2.imread(str(out / "transfer.png")).std() > 5
     assert not (out / "draws.csv").exists()
@@ -137,11 +137,11 @@ def test_fine_tuning_goes_on_where_it_was(faces, model, here, capsys, monkeypatc
 
 def test_captures_are_cropped_as_the_card_says(simulated, settings, here, capsys, monkeypatch):
     save_untrained(here / "models", untrained_card(settings, "albedo", size=64))
-    assert psface("transfer", simulated) == 0
+    assert psface("transfer", simulated, "--model", "models") == 0
     said = capsys.readouterr().out
     assert "8 captures cropped" in said
     out = here / "reports" / "transfer"
-    assert set(rows(out).index) == {(0, "model"), (0, "albedo 42 px")}
+    assert set(rows(out).index) == {(0, "model"), (0, "albedo 42 px"), (0, "details 42 px")}
     card = read_card(here / "models")
     made = Faces(out / "faces", card.maps)
     assert (len(made), made.side) == (8, 64)
@@ -150,7 +150,7 @@ def test_captures_are_cropped_as_the_card_says(simulated, settings, here, capsys
 
     # A second run cuts nothing anew, and says the same.
     monkeypatch.setattr(captures_to_crops, "crop_and_doubts", lambda capture, card: 1 / 0)
-    assert psface("transfer", simulated) == 0
+    assert psface("transfer", simulated, "--model", "models") == 0
     assert capsys.readouterr().out == said
     again = Faces(out / "faces", card.maps)
     assert np.array_equal(again.read(np.arange(8)), made.read(np.arange(8)))

@@ -82,6 +82,7 @@ def test_floors_are_of_each_map_alone(settings, tmp_path):
         "normalmap 10 px": 3 * 10**2,
         "albedo 42 px": 42**2,
         "depthmap 42 px": 42**2,
+        "details 42 px": 5 * 42**2,
     }
     albedo = Faces(tmp_path, ("albedo",)).read(np.arange(8))
     assert every["albedo 42 px"] == pytest.approx(small_faces(albedo, [0.3], [4], 42))
