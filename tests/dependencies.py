@@ -23,7 +23,10 @@ CHOSEN = {
     "psface.commands.survey.survey_command": DETECTORS,
 }
 # Templates, which are no modules.
-TEMPLATES = {"psface.commands.audit.audit_command": ["psface/commands/audit/audit.html.j2"]}
+TEMPLATES = {
+    "psface.commands.audit.audit_command": ["psface/commands/audit/audit.html.j2"],
+    "stages.evaluate": ["psface/report/error_page.html.j2"],
+}
 
 
 def code_of(module: str) -> set[str]:

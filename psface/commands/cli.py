@@ -25,6 +25,10 @@ COMMANDS = {
         "psface.commands.verify:verify",
         "Evaluate a model on pairs, or compare two captures.",
     ),
+    "evaluate": (
+        "psface.commands.evaluate:evaluate",
+        "Report the errors of any system from its scores.",
+    ),
     "export": (
         "psface.commands.export:export",
         "Export a trained model to ONNX.",
