@@ -6,11 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 from scipy.special import ndtri
 
 from psface.report.plotting import log_x, plt
 
-TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.4)
+TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
 BAND, MARK = "#2a7fb8", "#d1382c"
 
 
@@ -21,23 +22,22 @@ def draw_det(det: pd.DataFrame, errors: pd.DataFrame, title: str, path: Path) ->
     is 0 is drawn at the lower edge.
     """
     figure, axes = plt.subplots(figsize=(5.5, 5), layout="constrained")
-    floor = _floor(det)
-    x, low, y, high = (
-        ndtri(np.clip(det[name], floor, 0.6)) for name in ("fmr", "low", "fnmr", "high")
-    )
+    across, up = _ends(det[["fmr"]]), _ends(det[["fnmr", "low", "high"]])
+    x = ndtri(det["fmr"].clip(*across))
     if det["low"].notna().any():
+        low, high = (ndtri(det[name].clip(*up)) for name in ("low", "high"))
         axes.fill_between(x, low, high, color=BAND, alpha=0.2, lw=0, label="95% band by people")
-    axes.plot(x, y, color=BAND, label="all test people")
+    axes.plot(x, ndtri(det["fnmr"].clip(*up)), color=BAND, label="all test people", clip_on=False)
     told = errors[errors["fnmr"].notna() & errors["fmr_seen"].gt(0)]
     axes.plot(
-        ndtri(np.clip(told["fmr_seen"], floor, 0.6)), ndtri(np.clip(told["fnmr"], floor, 0.6)),
+        ndtri(told["fmr_seen"].clip(*across)), ndtri(told["fnmr"].clip(*up)),
         "o", color=MARK, ms=4, label="FMR of the table",
     )  # fmt: skip
-    for axis in (axes.xaxis, axes.yaxis):
-        ticks = [t for t in TICKS if t >= floor]
+    for axis, (least, most) in ((axes.xaxis, across), (axes.yaxis, up)):
+        ticks = [t for t in TICKS if least <= t <= most]
         axis.set_ticks(ndtri(ticks).tolist(), [f"{t:g}" for t in ticks], fontsize=8)
-    axes.set_xlim(ndtri(floor), ndtri(0.5))
-    axes.set_ylim(ndtri(floor), ndtri(0.5))
+    axes.set_xlim(*ndtri(across))
+    axes.set_ylim(*ndtri(up))
     axes.set_xlabel("false match rate (FMR)")
     axes.set_ylabel("false non-match rate (FNMR)")
     axes.set_title(title, fontsize=10)
@@ -47,10 +47,12 @@ def draw_det(det: pd.DataFrame, errors: pd.DataFrame, title: str, path: Path) ->
     plt.close(figure)
 
 
-def _floor(det: pd.DataFrame) -> float:
-    """The lowest rate of the axes."""
-    least = det["fmr"].min() if len(det) else 1e-3
-    return float(max(1e-7, least / 1.5))
+def _ends(rates: pd.DataFrame) -> tuple[float, float]:
+    """The ends of an axis that shows some rates; what is 0 or 1 lies on an edge."""
+    seen = rates.where(rates > 0)
+    least = 1e-3 if seen.isna().all().all() else float(seen.min().min())
+    most = next((top for top in (0.5, *TICKS[-3:]) if rates.max().max() <= top), 0.99)
+    return min(least / 1.5, 0.1), most
 
 
 def draw_identification(
@@ -98,6 +100,7 @@ def draw_groups(groups: pd.DataFrame, path: Path) -> None:
             axes.plot([row.low, row.high], [place, place], color=colour, lw=2, alpha=0.6)
             axes.plot([row.value], [place], "o", color=colour, ms=4)
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(rate)
         axes.grid(alpha=0.3)
     grid[0, 0].set_yticks(range(len(names)), names, fontsize=8)
