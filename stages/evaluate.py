@@ -14,18 +14,28 @@ from psface.engines.engine_params import EngineParams
 from psface.engines.engines import computing_on
 from psface.errors import UserError
 from psface.faces.arrays import Faces, rows_of
+from psface.measures.comparisons import comparisons_of
+from psface.measures.error_summary import ErrorSummary, summarise_errors
 from psface.measures.evaluate_params import EvaluateParams
+from psface.measures.failures import Attempts, attempts_of
 from psface.measures.floors import floor_metrics
-from psface.measures.scores import score_captures
+from psface.measures.group_quality import quality_table
+from psface.measures.intervals import draw_people
+from psface.measures.scores import Scores, score_captures
+from psface.measures.searches import search_faces
 from psface.measures.summary import summarise
+from psface.measures.templates import templates_table
 from psface.measures.verification import Metrics
 from psface.model.card import read_card
+from psface.model.embedding import Embedded
 from psface.model.spread_embedding import embed_rows
+from psface.report.error_report import write_error_report
 from psface.report.evaluation_report import write_report
 from psface.report.map_colours import as_images
 from psface.running import PATH, run
 from psface.stage_tables import read_table
-from psface.tasks import Attributes
+from psface.tasks import Attributes, Tasks
+from psface.vectors import unit
 
 
 class Sections(Selection):
@@ -35,7 +45,13 @@ class Sections(Selection):
 
 
 def evaluate(
-    params: Sections, table: Path, faces_folder: Path, splits: Path, model: Path, out: Path
+    params: Sections,
+    table: Path,
+    rejected: Path,
+    faces_folder: Path,
+    splits: Path,
+    model: Path,
+    out: Path,
 ) -> tuple[str, Metrics, Metrics]:
     """Write ``metrics.json``, ``details.json``, ``scores.npz``, tables and plots to ``out``.
 
@@ -90,8 +106,46 @@ def evaluate(
     def images_of(captures: np.ndarray) -> np.ndarray:
         return as_images(card.maps[0], faces.read(rows[captures])[:, : faces.channels[0]])
 
+    attempts = read_attempts(
+        table, rejected, faces_folder, np.unique(scores.identity), params.attributes
+    )
+    errors = measure_errors(scores, embedded, attempts, params.evaluate.resamples, params.seed)
+    summary.metrics.update(errors.metrics)
     write_report(out, card.modality, scores, summary, images_of, params.evaluate)
+    write_error_report(out, f"Recognition by {card.modality}", MEASURED_ON, errors)
     return card.modality, summary.metrics, summary.details
+
+
+MEASURED_ON = "Test people of this data set whom the network has not seen:"
+
+
+def measure_errors(
+    scores: Scores, embedded: Embedded, attempts: Attempts, resamples: int, seed: int
+) -> ErrorSummary:
+    """Everything that the report on errors shows."""
+    searches = None
+    if scores.some is not None:  # not all pairs are scored, but all can be searched
+        faces = unit(embedded.identity)
+        searches = search_faces(faces, scores.person, scores.gallery, seed)
+    summary = summarise_errors(comparisons_of(scores, searches, seed), attempts, resamples, seed)
+    draws = draw_people(int(scores.person.max()) + 1, resamples, seed)
+    summary.tables["templates"] = templates_table(embedded.identity, scores.person, draws, seed)
+    summary.tables["group_quality"] = quality_table(scores, embedded.attributes, draws)
+    return summary
+
+
+def read_attempts(
+    table: Path, rejected: Path, faces: Path, test: np.ndarray, attributes: Tasks
+) -> Attempts:
+    """Every attempt to capture the ``test`` people (names, in order), with what ingest, stereo and
+    crop refused."""
+    known = read_table(table, "ingest", ["identity", "session", "attributes"])
+    labels = pd.DataFrame([dict(of) for of in known.pop("attributes")], index=known.index)
+    refused = {
+        "ingest": read_table(rejected, "ingest"),
+        "stereo or crop": read_table(faces / "failures.csv", "crop"),
+    }
+    return attempts_of(known.join(labels), refused, test, attributes)
 
 
 def doubts_of(captures: pd.DataFrame, faces: Path) -> np.ndarray:
@@ -104,15 +158,16 @@ def doubts_of(captures: pd.DataFrame, faces: Path) -> np.ndarray:
 
 @click.command("python -m stages.evaluate")
 @click.option("--captures", type=PATH, required=True, help="the table of captures")
+@click.option("--rejected", type=PATH, required=True, help="the table of refused captures")
 @click.option("--faces", type=PATH, required=True, help="the folder of packed crops")
 @click.option("--splits", type=PATH, required=True, help="the folder of the split's tables")
 @click.option("--model", type=PATH, required=True, help="the folder of weights and card")
 @click.option("--out", type=PATH, required=True, help="output folder for the report")
-def main(captures: Path, faces: Path, splits: Path, model: Path, out: Path) -> None:
+def main(captures: Path, rejected: Path, faces: Path, splits: Path, model: Path, out: Path) -> None:
     """Evaluate the model on the test people."""
     params = load(Sections)
     with computing_on(load(EngineParams)):
-        modality, metrics, _ = evaluate(params, captures, faces, splits, model, out)
+        modality, metrics, _ = evaluate(params, captures, rejected, faces, splits, model, out)
     width = max(map(len, metrics))
     print(f"evaluate: {modality} ({out})")
     for name, value in metrics.items():

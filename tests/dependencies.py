@@ -26,6 +26,7 @@ CHOSEN = {
 TEMPLATES = {
     "psface.commands.audit.audit_command": ["psface/commands/audit/audit.html.j2"],
     "stages.crop": [f"psface/report/capture_view.{kind}.j2" for kind in ("html", "js")],
+    "stages.evaluate": ["psface/report/error_page.html.j2"],
 }
 
 

@@ -33,6 +33,10 @@ COMMANDS = {
         "psface.commands.mesh_command:mesh",
         "Write a capture's surface as a mesh.",
     ),
+    "evaluate": (
+        "psface.commands.evaluate:evaluate",
+        "Report the errors of any system from its scores.",
+    ),
     "export": (
         "psface.commands.export:export",
         "Export a trained model to ONNX.",

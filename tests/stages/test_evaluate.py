@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from psface.captures.capture import Capture
-from psface.captures.capture_table import write_captures
+from psface.captures.capture import Capture, Refusal
+from psface.captures.capture_table import write_captures, write_refusals
 from psface.errors import UserError
 from psface.measures.floors import project, small_faces
 from psface.measures.pairs import cosine_auc
@@ -34,13 +34,24 @@ def run(tmp_path_factory):
         folder / "ratios.csv",
     )
     train(params, folder / "faces", folder / "splits", folder / "models", folder / "history")
-    write_captures(folder / "sessions.parquet", [Capture("a", "b", ("c/im0.bmp",), np.eye(3))])
+    faces = pd.read_parquet(folder / "faces" / "faces.parquet")
+    captures = [
+        Capture(row.identity, row.session, ("c/im0.bmp",), np.eye(3), {"gender": row.gender})
+        for row in faces.itertuples()
+    ]
+    tried = np.unique(pd.read_csv(folder / "splits" / "gallery.csv", dtype=str)["identity"])
+    lost = Capture(tried[0], "lost", ("c/im0.bmp",), np.eye(3), {"gender": ""})
+    write_captures(folder / "sessions.parquet", [*captures, lost])
+    write_refusals(folder / "faces" / "failures.csv", [Refusal(tried[0], "lost", "no face")])
+    refused = [Refusal(tried[1], "black", "a black frame"), Refusal("nobody", "s0", "truncated")]
+    write_refusals(folder / "rejected.csv", refused)
     return folder, params
 
 
 def test_reports(run):
     folder, params = run
-    args = [folder / name for name in ("sessions.parquet", "faces", "splits", "models", "reports")]
+    names = ("sessions.parquet", "rejected.csv", "faces", "splits", "models", "reports")
+    args = [folder / name for name in names]
     modality, metrics, details = evaluate(params, *args)
     assert modality == "albedo"
     reports = folder / "reports"
@@ -68,8 +79,32 @@ def test_reports(run):
     assert details["doubted_captures"] == (doubts != "").sum()
     conditions = pd.read_csv(reports / "conditions.csv")
     assert set(conditions["attribute"]) - {"capture"} == set(params.attributes)
-    for picture in ("roc.png", "probes.png", "conditions.png", "quality.png"):
-        assert cv2.imread(str(reports / picture)).std() > 5
+    pictures = ("roc", "probes", "conditions", "quality", "det", "identification", "groups")
+    for picture in pictures:
+        assert cv2.imread(str(reports / f"{picture}.png")).std() > 5
+    check_errors(reports, metrics, details)
+
+
+def check_errors(reports, metrics, details):
+    """Two captures of test people failed, and one person of 21 gave none."""
+    rates = pd.read_csv(reports / "failures.csv").set_index("rate")
+    attempts = details["test_captures"] + 2
+    assert rates.loc["FTA", ["of", "failed"]].tolist() == [attempts, 2]
+    assert rates.loc["FTA at ingest", "failed"] == rates.loc["FTA at stereo or crop", "failed"] == 1
+    assert rates.loc["FTE", ["of", "failed"]].tolist() == [21, 1]
+    fta = 2 / attempts
+    assert metrics["fta"] == pytest.approx(fta, abs=1e-4)
+    for rate in ("1e-1", "1e-2"):
+        fnmr = metrics[f"fnmr_at_fmr_{rate}"]
+        assert fnmr == pytest.approx(1 - metrics[f"tar_at_far_{rate}"], abs=2e-4)
+        assert metrics[f"frr_at_fmr_{rate}"] == pytest.approx(fta + (1 - fta) * fnmr, abs=2e-4)
+    assert metrics["fnmr_at_fmr_1e-3"] is None
+    cmc = pd.read_csv(reports / "cmc.csv")["hit_rate"]
+    assert cmc[0] == pytest.approx(metrics["rank1"], abs=1e-4)
+    assert metrics["fnir_at_fpir_1e-1"] >= 1 - cmc[0] - 1e-4
+    templates = pd.read_csv(reports / "templates.csv")
+    assert templates["pooling"].tolist() == ["mean", "mean", "weighted", "mean", "weighted"]
+    assert "Recognition by albedo" in (reports / "report.html").read_text()
 
 
 def test_workers_give_what_this_process_gives(run):
@@ -108,8 +143,9 @@ def test_crops_of_another_size_are_refused(run, tmp_path):
     array = np.load(folder / "faces" / "albedo.npy")
     np.save(tmp_path / "albedo.npy", array[..., :24, :24])
     rest = [folder / name for name in ("splits", "models")]
+    tables = [folder / name for name in ("sessions.parquet", "rejected.csv")]
     with pytest.raises(UserError, match="trained on crops of 32 px"):
-        evaluate(params, folder / "sessions.parquet", tmp_path, *rest, tmp_path / "out")
+        evaluate(params, *tables, tmp_path, *rest, tmp_path / "out")
 
 
 def pixel_auc(faces, mean, std, names):
