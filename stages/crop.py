@@ -113,8 +113,7 @@ def crop(
     with replacing(sheet) as path:
         draw_faces(out, path)
     worst = judged.worst(SHOWN)
-    marks_of = [_fingerprint(capture, maps, params, form, code) for capture, _ in worst]
-    draw_worst(worst, marks_of, maps, doubts)
+    draw_worst(worst, [_fingerprint(c, maps, params, form, code) for c, _ in worst], maps, doubts)
     if views is not None:
         write_views([capture for capture, _ in worst], findings.captures, maps, views)
     for warning in judged.of_rigs:
