@@ -21,7 +21,8 @@ from psface.report.face_table import Table
 from psface.running import PATH
 
 COLUMNS = [
-    "path", "live", "score", "outside_rank_1", "beyond_sheet", "strength", "doubts", "reason",
+    "path", "live", "score", "outside_rank_1", "beyond_sheet", "strength", "disorder",
+    "doubts", "reason",
 ]  # fmt: skip
 RATES = (0.01, 0.05)  # that --calibrate gives thresholds for
 
@@ -104,6 +105,7 @@ def row(live: Liveness, threshold: float) -> dict[str, Any]:
         "outside_rank_1": relief.outside_rank_1,
         "beyond_sheet": relief.beyond_sheet,
         "strength": relief.strength,
+        "disorder": live.disorder,
     }
     return told | {name: round(value, 4) for name, value in numbers.items()}
 

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from psface.faces.cropping import Crop
+from psface.faces.lamp_check import MARGIN
 from psface.liveness.relief import Relief, measure_relief
 
 # Below all live captures that were looked at, 900 by the simulator's realistic rig (1% of them
@@ -16,7 +17,6 @@ FLAT = 0.01  # of `Relief.outside_rank_1`: below, it is a plane
 SMOOTH = 0.6  # of `Relief.beyond_sheet`: below, it is a bent sheet, or a print with highlights
 ONE_FRAME = "cannot tell from one frame; record the face under three lamps or more"
 LITTLE = "cannot tell: too little of the face is lit by three lamps"
-ORDERS = ("lamps-order", "lamps-flipped")
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,18 @@ class Liveness:
     Attributes
     ----------
     score : float
-        In [0, 1]: how much the face's relief agrees with a face's. About 0 for pictures of faces;
-        NaN if it cannot be told.
+        In [0, 1]: how much the face's relief agrees with a face's, less ``disorder``. About 0 for
+        pictures of faces; NaN if it cannot be told.
     relief : Relief or None
         None for a picture.
-    misordered : bool
-        Whether the face fits the lamps in another order (`psface.faces.lamp_check`).
+    disorder : float
+        How much better the frames fit the lamps in another order, or from the other side, beyond
+        what sound captures do.
     """
 
     score: float
     relief: Relief | None
-    misordered: bool = False
+    disorder: float = 0.0
 
     def verdict(self, threshold: float) -> str:
         """``yes``, ``no``, or empty if it cannot be told."""
@@ -56,7 +57,7 @@ class Liveness:
             return "flat: all frames are one picture, brighter or darker"
         if self.relief.beyond_sheet < SMOOTH:
             return "a smooth sheet, without the relief of a face"
-        if self.misordered:
+        if self.disorder:
             return "its frames are not in the order of the lamps"
         return "its relief is not a face's"
 
@@ -67,10 +68,12 @@ PICTURE = Liveness(math.nan, None)  # of one frame
 def liveness(crop: Crop) -> Liveness:
     """Judge an aligned crop of a capture under three lamps or more.
 
-    The score is the concordance of the crop's relief with a mean face's, at least 0
-    (`psface.liveness.relief`). A print or a screen has no relief; frames
-    in another order than the lamps' have a wrong one. What has a face's relief passes: masks, and
-    a screen that shows the right frame of a recording under each lamp.
+    The score is the concordance of the crop's relief with a mean face's
+    (`psface.liveness.relief`), less what the lamps' best order explains the face better than the
+    one that is given (`psface.faces.lamp_check.LampTrust.margin`, a log of misfit) beyond the
+    `MARGIN` that sound captures stay under; at least 0. A print or a screen has no relief, and a
+    video that is played to the lamps in another order has a wrong one. What has a face's relief
+    passes: masks, and a screen that shows the right frame of a recording under each lamp.
     """
     normal = crop.planes.get("normalmap")
     if normal is None:
@@ -78,6 +81,5 @@ def liveness(crop: Crop) -> Liveness:
     relief = measure_relief(normal)
     if math.isnan(relief.strength):
         return Liveness(math.nan, relief)
-    score = max(relief.agreement, 0.0)
-    codes = [warning.code for warning in crop.trust.warnings] if crop.trust else []
-    return Liveness(score, relief, any(code in ORDERS for code in codes))
+    disorder = max(crop.trust.margin - MARGIN, 0.0) if crop.trust else 0.0
+    return Liveness(max(relief.agreement - disorder, 0.0), relief, disorder)

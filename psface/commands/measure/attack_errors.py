@@ -19,11 +19,13 @@ from psface.captures.capture import Capture, Pixels
 from psface.captures.capture_table import read_captures
 from psface.config import Seed, Selection, load
 from psface.errors import UserError
+from psface.faces.crop_params import CropParams
 from psface.files import replacing
 from psface.liveness.looking import CROP, seen_face
 from psface.liveness.verdict import THRESHOLD, liveness
 from psface.measures.attack_rates import accepted, bpcer_at_apcer, share_between, threshold_at
 from psface.parallel import map_in_processes
+from psface.report.attack_picture import ShownAttack, draw_attacks
 from psface.running import PATH
 from psface.simulate.attacks import KINDS, LIVE, pixels_of, record_attack
 from psface.simulate.relit_copies import COPIES, relit
@@ -78,7 +80,8 @@ def attack_errors(
 ) -> None:
     """Measure APCER of each kind of attack at BPCERs of 1% and 5%, and BPCER at an APCER of 1%.
 
-    Thresholds come from the measured live captures; a rate that they are too few for is empty.
+    Thresholds come from the measured live captures; a rate that they are too few for is empty. A
+    picture beside the table shows one attack of each kind.
     Exit status: 0; 1 if no live face is found; 2 for wrong arguments.
     """
     if captures is not None and model is not None:
@@ -95,6 +98,7 @@ def attack_errors(
         else:
             rows = simulated(params, people, kinds or KINDS)
             table = rates(pd.DataFrame(rows, columns=list(COLUMNS)))
+            draw_attacks(shown(params, kinds or KINDS), out.with_suffix(".png"))
     with replacing(out) as path:
         table.to_csv(path, index=False)
     print(table.to_string(index=False))
@@ -117,8 +121,34 @@ def simulated(params: SimulateParams, people: int, kinds: Sequence[str]) -> list
 def _attack(params: SimulateParams, rig: TrueRig, item: tuple[str, int]) -> Judged:
     kind, number = item
     attack = record_attack(kind, params, rig, SEED, number, 0)
+    return (
+        kind,
+        f"{number}",
+        attack.source,
+        *_judged(pixels_of(attack, rig.file()), _crop(params)),
+    )
+
+
+def _crop(params: SimulateParams) -> CropParams:
+    """The usual search for faces, of smaller faces in smaller frames."""
     smallest = round(CROP.min_face_size * min(1.0, min(params.width, params.height) / 360))
-    return (kind, f"{number}", attack.source, *_judged(pixels_of(attack, rig.file()), smallest))
+    return CROP.model_copy(update={"min_face_size": smallest})
+
+
+def shown(params: SimulateParams, kinds: Sequence[str], number: int = 0) -> list[ShownAttack]:
+    """A live capture of a person and the attacks by its copies, as the picture shows them."""
+    rig, rows = draw_rig(params, SEED), []
+    for kind in (LIVE, *kinds):
+        attack = record_attack(kind, params, rig, SEED, number, 0)
+        crop, _ = seen_face(pixels_of(attack, rig.file()), _crop(params))
+        frames = [*attack.frames, *([] if attack.ambient is None else [attack.ambient])]
+        if crop is None:
+            rows.append(ShownAttack(kind, frames, None, float("nan"), ""))
+            continue
+        live = liveness(crop)
+        normal = crop.planes["normalmap"]
+        rows.append(ShownAttack(kind, frames, normal, live.score, live.reason(THRESHOLD)))
+    return rows
 
 
 def of_captures(captures: Sequence[Capture]) -> list[Judged]:
@@ -129,17 +159,17 @@ def of_captures(captures: Sequence[Capture]) -> list[Judged]:
 def _copies(capture: Capture) -> list[Judged]:
     pixels = capture.pixels()
     key = (capture.identity, capture.key)
-    rows = [(LIVE, key[0], "", *_judged(pixels, CROP.min_face_size, PADDING))]
+    tight = CROP.model_copy(update={"padding": PADDING})
+    rows = [(LIVE, key[0], "", *_judged(pixels, tight))]
     rng = np.random.default_rng(list(key[1].encode()))
     for kind in COPIES:
         source, frames = relit(kind, pixels.grey, capture.lights, rng)
         copied = Pixels(frames, None, capture.lights, None)
-        rows.append((kind, key[0], source, *_judged(copied, CROP.min_face_size, PADDING)))
+        rows.append((kind, key[0], source, *_judged(copied, tight)))
     return rows
 
 
-def _judged(pixels: Pixels, smallest: int, padding: float = 0.0) -> tuple[bool, float]:
-    params = CROP.model_copy(update={"min_face_size": smallest, "padding": padding})
+def _judged(pixels: Pixels, params: CropParams) -> tuple[bool, float]:
     crop, _ = seen_face(pixels, params)
     return (False, float("nan")) if crop is None else (True, liveness(crop).score)
 
@@ -171,9 +201,11 @@ def rates(scores: pd.DataFrame) -> pd.DataFrame:
         row |= {"lowest": low, "median": middle, "highest": high}
         for name, threshold in thresholds.items():
             row[f"threshold_{name}"] = threshold
+            if not np.isfinite(threshold):
+                continue
             if kind == LIVE:
                 row[f"bpcer_{name}"] = 1 - accepted(told, threshold) / len(told)
-            elif np.isfinite(threshold):
+            else:
                 passed = accepted(told, threshold)
                 bounds = share_between(passed, of)
                 row |= {f"passed_{name}": passed, f"apcer_{name}": passed / of}
