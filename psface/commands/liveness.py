@@ -22,7 +22,7 @@ from psface.running import PATH
 
 COLUMNS = [
     "path", "live", "score", "outside_rank_1", "beyond_sheet", "strength", "disorder",
-    "doubts", "reason",
+    "eyes", "doubts", "reason",
 ]  # fmt: skip
 RATES = (0.01, 0.05)  # that --calibrate gives thresholds for
 
@@ -106,8 +106,9 @@ def row(live: Liveness, threshold: float) -> dict[str, Any]:
         "beyond_sheet": relief.beyond_sheet,
         "strength": relief.strength,
         "disorder": live.disorder,
+        "eyes": live.eyes,
     }
-    return told | {name: round(value, 4) for name, value in numbers.items()}
+    return told | {n: round(value, 4) for n, value in numbers.items() if math.isfinite(value)}
 
 
 def _calibrate(scores: np.ndarray) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from psface.faces.cropping import Crop
 from psface.faces.lamp_check import MARGIN
+from psface.liveness.eye_highlights import eye_highlights
 from psface.liveness.relief import Relief, measure_relief
 
 # Below all live captures that were looked at, 900 by the simulator's realistic rig (1% of them
@@ -33,11 +34,15 @@ class Liveness:
     disorder : float
         How much better the frames fit the lamps in another order, or from the other side, beyond
         what sound captures do.
+    eyes : float
+        Highlights that move with the lamps (`psface.liveness.eye_highlights`); no part of the
+        score.
     """
 
     score: float
     relief: Relief | None
     disorder: float = 0.0
+    eyes: float = math.nan
 
     def verdict(self, threshold: float) -> str:
         """``yes``, ``no``, or empty if it cannot be told."""
@@ -82,4 +87,5 @@ def liveness(crop: Crop) -> Liveness:
     if math.isnan(relief.strength):
         return Liveness(math.nan, relief)
     disorder = max(crop.trust.margin - MARGIN, 0.0) if crop.trust else 0.0
-    return Liveness(max(relief.agreement - disorder, 0.0), relief, disorder)
+    score = max(relief.agreement - disorder, 0.0)
+    return Liveness(score, relief, disorder, eye_highlights(crop.planes["frames"]))

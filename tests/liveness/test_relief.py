@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from psface.faces.alignment import TEMPLATE
 from psface.faces.mean_face import SIDE, read_mean_face
+from psface.liveness.eye_highlights import eye_highlights
 from psface.liveness.relief import FEWEST, concordance, measure_relief
 
 
@@ -83,3 +85,17 @@ def test_concordance_is_lins():
     assert concordance(a, b) == pytest.approx(plain, abs=1e-12)
     assert concordance(a, a) == pytest.approx(1) and concordance(a, -a) == pytest.approx(-1)
     assert concordance(a, 0 * a) == 0
+
+
+def test_highlights_that_move_are_told_from_those_that_stay():
+    frames = np.full((3, 96, 96), 0.2)
+    assert eye_highlights(frames) == 0
+    eyes = np.round(TEMPLATE[:2] * 96).astype(int)
+    for x, y in eyes:
+        frames[:, y, x] = 0.8  # stays
+    assert eye_highlights(frames) == 0
+    for lamp in range(3):
+        for x, y in eyes:
+            frames[lamp, y + 2, x - 2 + 2 * lamp] = 0.6
+    assert eye_highlights(frames) == pytest.approx(2)
+    assert np.isnan(eye_highlights(np.zeros((3, 96, 96))))

@@ -5,12 +5,12 @@ import math
 import numpy as np
 import pytest
 
+from psface.attacks.attacks import LIVE, pixels_of, record_attack
 from psface.captures.capture import Refusal
 from psface.captures.discovery import find_captures
 from psface.liveness.looking import CROP, look, seen_face
 from psface.liveness.relief import Relief
 from psface.liveness.verdict import PICTURE, THRESHOLD, Liveness, liveness
-from psface.simulate.attacks import LIVE, pixels_of, record_attack
 from psface.simulate.true_rig import draw_rig
 
 SMALL = CROP.model_copy(update={"min_face_size": 25})
@@ -74,9 +74,9 @@ def test_untold_is_neither_live_nor_not():
 
 
 def test_real_faces_are_live_and_planes_with_their_pictures_are_not(shared_data):
+    from psface.attacks.relit_copies import relit
     from psface.captures.capture import Pixels
     from psface.captures.discovery import read_capture_at
-    from psface.simulate.relit_copies import relit
 
     folder = shared_data / "photoface" / "Photometric_DB" / "1001" / "2008-03-01_07-57-06"
     pixels = read_capture_at(folder).pixels()

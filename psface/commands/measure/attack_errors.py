@@ -1,6 +1,6 @@
 """``psface measure liveness``: how often copies of faces pass for live ones.
 
-The simulator makes attacks of every kind on its rig (`psface.simulate.attacks`), each a copy of a
+The simulator makes attacks of every kind on its rig (`psface.attacks.attacks`), each a copy of a
 capture of another person, and these captures. With ``--captures``, frames of real captures are put
 on a plane, a bent sheet and a screen, and these are compared with the captures themselves.
 """
@@ -15,6 +15,8 @@ import click
 import numpy as np
 import pandas as pd
 
+from psface.attacks.attacks import KINDS, LIVE, pixels_of, record_attack
+from psface.attacks.relit_copies import COPIES, relit
 from psface.captures.capture import Capture, Pixels
 from psface.captures.capture_table import read_captures
 from psface.config import Seed, Selection, load
@@ -27,8 +29,6 @@ from psface.measures.attack_rates import accepted, bpcer_at_apcer, share_between
 from psface.parallel import map_in_processes
 from psface.report.attack_picture import ShownAttack, draw_attacks
 from psface.running import PATH
-from psface.simulate.attacks import KINDS, LIVE, pixels_of, record_attack
-from psface.simulate.relit_copies import COPIES, relit
 from psface.simulate.simulate_params import SimulateParams
 from psface.simulate.true_rig import TrueRig, draw_rig
 

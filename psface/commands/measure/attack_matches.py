@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from psface.attacks.attacks import LIVE, pixels_of, record_attack
 from psface.errors import UserError
 from psface.liveness.verdict import THRESHOLD, liveness
 from psface.measures.attack_rates import accepted, share_between, threshold_at
 from psface.parallel import map_in_processes
 from psface.recognise.preprocessing import crop_pixels
 from psface.recognise.recogniser import Recogniser
-from psface.simulate.attacks import LIVE, pixels_of, record_attack
 from psface.simulate.simulate_params import SimulateParams
 from psface.simulate.true_rig import TrueRig, draw_rig
 from psface.vectors import unit

@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 
+from psface.attacks.flat_copies import PAPER, Pose, Seen, printed, seen_sheet, shown
 from psface.captures.capture import Pixels
 from psface.captures.linear_frames import linear_frames
 from psface.rig.rig import Rig
 from psface.simulate.faults import Faults
-from psface.simulate.flat_copies import PAPER, Pose, Seen, printed, seen_sheet, shown
 from psface.simulate.recording import prepare_session
 from psface.simulate.scene import Scene, build_scene, rotation
 from psface.simulate.sensor import digitised, noisy

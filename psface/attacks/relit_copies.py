@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from psface.simulate.flat_copies import PAPER, printed, shown
+from psface.attacks.flat_copies import PAPER, printed, shown
 
 COPIES = ("flat print", "bent print", "screen")
 YAW, PITCH = 12.0, 8.0  # degrees: standard deviations of how a sheet is held

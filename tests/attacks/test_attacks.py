@@ -3,16 +3,23 @@
 import numpy as np
 import pytest
 
-from psface.simulate.attacks import KINDS, LIVE, pixels_of, record_attack
-from psface.simulate.flat_copies import INK, Pose, printed, seen_sheet, shown
+from psface.attacks.attacks import KINDS, LIVE, pixels_of, record_attack
+from psface.attacks.flat_copies import INK, Pose, printed, seen_sheet, shown
+from psface.attacks.relit_copies import COPIES, relit
 from psface.simulate.raster import FAR, Camera
-from psface.simulate.relit_copies import COPIES, relit
 from psface.simulate.scene import rotation
+from psface.simulate.simulate_params import RigParams
 from psface.simulate.true_rig import draw_rig
 from tests.shapes import FOUR_LIGHTS
 from tests.simulate.conftest import rigged
 
 CAMERA = Camera(90, 120, 0.305, 44.5, 52.8, 1e-3)
+
+
+@pytest.fixture(scope="module")
+def params(settings):
+    small = {"width": 180, "height": 240, "rig": RigParams()}
+    return settings.simulate.model_copy(update=small)
 
 
 @pytest.fixture(scope="module")
