@@ -71,6 +71,6 @@ def draw_attacks(attacks: Sequence[ShownAttack], path: Path) -> None:
 def _told(attack: ShownAttack) -> str:
     if attack.normal is None:
         return "no face found: not judged"
-    verdict = "not live" if attack.reason else "passes as live"
+    verdict = "not live" if attack.reason else "taken for live"
     text = f"score {attack.score:.2f}: {verdict}"
     return "\n".join([text, *textwrap.wrap(attack.reason, TEXT_WIDTH)])
