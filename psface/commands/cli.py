@@ -21,6 +21,10 @@ COMMANDS = {
         "psface.commands.identify:identify",
         "Identify people in captures and pictures.",
     ),
+    "liveness": (
+        "psface.commands.liveness:liveness",
+        "Tell live faces from prints and screens.",
+    ),
     "verify": (
         "psface.commands.verify:verify",
         "Evaluate a model on pairs, or compare two captures.",

@@ -30,6 +30,7 @@ from psface.commands.arguments import (
 )
 from psface.commands.enrol import warn
 from psface.errors import UserError
+from psface.liveness.verdict import THRESHOLD
 from psface.report.annotated_pictures import COLOUR, Label, Pictures
 from psface.report.face_table import GrowingTable, Table, face_row
 from psface.running import PATH
@@ -43,7 +44,7 @@ TOP = 5  # candidates named for each face
 UNKNOWN = (255, 150, 60)  # RGB
 BEST = [f"{name}_{rank}" for rank in range(1, TOP + 1) for name in ("candidate", "similarity")]
 COLUMNS = [
-    "path", "frame", "face", "identity", *BEST, "quality", "doubts",
+    "path", "frame", "face", "identity", *BEST, "quality", "live", "live_score", "doubts",
     "x1", "y1", "x2", "y2", "reason",
 ]  # fmt: skip
 SETTLE = 0.5  # s
@@ -84,7 +85,8 @@ def identify(
 ) -> None:
     """Identify people in captures, pictures, folders and video.
 
-    The gallery is made by `psface enrol`. Writes a table with a row per face and per unusable file.
+    The gallery is made by `psface enrol`. Writes a table with a row per face and per unusable file;
+    `live` says whether it is no picture of a face, as `psface liveness` does.
     With --watch, what is in FOLDER is answered first, then what arrives, until Ctrl-C: a line per
     face on stdout, and a row at the end of the table.
     Exit status: 0; 1 if no face is found; 2 for wrong arguments.
@@ -220,6 +222,8 @@ def _answer(seen: Seen, match: Match) -> str:
     frame = "" if seen.picture.frame is None else f", frame {seen.picture.frame}"
     name = match.names[0] if match.known else f"unknown (nearest {match.names[0]})"
     doubts = "".join(f"; doubt: {warning}" for warning in seen.doubts)
+    if match.live.verdict(THRESHOLD) == "no":
+        doubts = f"; not live: {match.live.reason(THRESHOLD)}{doubts}"
     return (
         f"{seen.picture.path}{frame}: {name}, similarity {match.cosines[0]:.3f}, "
         f"quality {match.quality:.1f}{doubts}"
@@ -243,6 +247,8 @@ def _row(
         "identity": match.names[0] if match.known else "",
         **best,
         "quality": round(match.quality, 3),
+        "live": match.live.verdict(THRESHOLD),
+        "live_score": None if math.isnan(match.live.score) else round(match.live.score, 4),
         "doubts": " | ".join(f"{warning.code}: {warning}" for warning in doubts),
     }
 

@@ -16,6 +16,7 @@ from psface.captures.media import Picture, Unreadable, is_video, read_media
 from psface.detect.face import Face
 from psface.errors import UserError
 from psface.faces.cropping import Crop
+from psface.liveness.verdict import Liveness, liveness
 from psface.model.card import Card
 from psface.recognise.gallery import Gallery
 from psface.recognise.preprocessing import check_kind, crop_and_doubts, crops_on, no_face
@@ -41,6 +42,8 @@ class Match:
         Whether the first is above the threshold.
     quality : float
         Length of the embedding.
+    live : Liveness
+        What the lamps show of the face.
     """
 
     face: Face
@@ -48,6 +51,7 @@ class Match:
     cosines: np.ndarray
     known: bool
     quality: float
+    live: Liveness
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ def matched(
                     cosines[i],
                     bool(cosines[i, 0] > threshold),
                     float(np.linalg.norm(embedded[i])),
+                    liveness(crop),
                 )
                 for i, crop in enumerate(crops)
             ]

@@ -27,8 +27,16 @@ class Shots:
     gains: tuple[float, ...]
 
 
-def shoot(scene: Scene, state: SessionState, rig: TrueRig, faults: Faults) -> Shots:
+def shoot(
+    scene: Scene,
+    state: SessionState,
+    rig: TrueRig,
+    faults: Faults,
+    glow: np.ndarray | None = None,
+) -> Shots:
     """Take a frame under each lamp.
+
+    `glow` (n, H, W) is the light that a screen adds to each frame, of which 1 is white.
 
     The head's motion between the frames is a displacement of the image, and moves the head
     through the light of near lamps; what it changes in perspective is less than a pixel.
@@ -36,7 +44,7 @@ def shoot(scene: Scene, state: SessionState, rig: TrueRig, faults: Faults) -> Sh
     view = View.of(scene.camera, scene.surface.depth)
     heights = scene.camera.heights(scene.surface.occluder)
     frames = []
-    for lamp, shift in zip(faults.lamps, state.shifts, strict=True):
+    for number, (lamp, shift) in enumerate(zip(faults.lamps, state.shifts, strict=True)):
         if lamp == faults.failed:
             frames.append(displaced(_unlit(scene, state), shift))
             continue
@@ -46,13 +54,25 @@ def shoot(scene: Scene, state: SessionState, rig: TrueRig, faults: Faults) -> Sh
             march = steps(rig.lamp(lamp, scene.camera), rig.near, scene.camera)
             reach = cast_shadow(heights, march)
         frame = reflect(scene.surface, arriving, reach, state.conditions)
+        if glow is not None:
+            frame = frame + glow[number]
         frames.append(displaced(WHITE * frame, shift))
     return _through_the_lens(np.stack(frames), rig)
 
 
-def shoot_ambient(scene: Scene, state: SessionState, rig: TrueRig, shift: np.ndarray) -> Shots:
-    """Take a frame with all lamps off, after the head has moved by `shift` (2,) px."""
-    return _through_the_lens(displaced(_unlit(scene, state), shift)[None], rig)
+def shoot_ambient(
+    scene: Scene,
+    state: SessionState,
+    rig: TrueRig,
+    shift: np.ndarray,
+    glow: np.ndarray | None = None,
+) -> Shots:
+    """Take a frame with all lamps off, after the head has moved by `shift` (2,) px; `glow`
+    (1, H, W) is a screen's light in it."""
+    frame = _unlit(scene, state)
+    if glow is not None:
+        frame = frame + WHITE * glow[0]
+    return _through_the_lens(displaced(frame, shift)[None], rig)
 
 
 def _unlit(scene: Scene, state: SessionState) -> np.ndarray:

@@ -41,6 +41,10 @@ COMMANDS = {
         "psface.commands.measure.trust_faults:trust_faults",
         "Share of planted faults that the trust checks find, and false alarms.",
     ),
+    "liveness": (
+        "psface.commands.measure.attack_errors:attack_errors",
+        "How often prints, screens and masks pass for live faces.",
+    ),
     "mean-face": (
         "psface.commands.measure.mean_face_model:mean_face_model",
         "Make the mean face that the trust checks compare with.",

@@ -1,0 +1,216 @@
+"""``psface measure liveness``: how often copies of faces pass for live ones.
+
+The simulator makes attacks of every kind on its rig (`psface.attacks.attacks`), each a copy of a
+capture of another person, and these captures. With ``--captures``, frames of real captures are put
+on a plane, a bent sheet and a screen, and these are compared with the captures themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+import numpy as np
+import pandas as pd
+
+from psface.attacks.attacks import KINDS, LIVE, pixels_of, record_attack
+from psface.attacks.relit_copies import COPIES, relit
+from psface.captures.capture import Capture, Pixels
+from psface.captures.capture_table import read_captures
+from psface.config import Seed, Selection, load
+from psface.errors import UserError
+from psface.faces.crop_params import CropParams
+from psface.files import replacing
+from psface.liveness.looking import CROP, seen_face
+from psface.liveness.verdict import THRESHOLD, liveness
+from psface.measures.attack_rates import accepted, bpcer_at_apcer, share_between, threshold_at
+from psface.parallel import map_in_processes
+from psface.report.attack_picture import ShownAttack, draw_attacks
+from psface.running import PATH
+from psface.simulate.simulate_params import SimulateParams
+from psface.simulate.true_rig import TrueRig, draw_rig
+
+OUT = Path("reports/liveness_measured.csv")
+SEED = 77  # not that of the population that thresholds come from
+RATES = (0.01, 0.05)  # BPCER
+APCER = 0.01
+PADDING = 0.25  # of real captures, which may be cropped tightly
+
+Judged = tuple[str, str, str, bool, float]  # kind, of whom, what was copied, found, score
+COLUMNS = ("kind", "person", "source", "found", "score")
+
+
+class Sections(Selection):
+    simulate: SimulateParams
+    seed: Seed
+
+
+@click.command(epilog="Example: psface measure liveness --people 1000 --scale 0.5")
+@click.option(
+    "--people", type=click.IntRange(1), default=200, show_default=True,
+    help="Attacks of each kind, and live captures.",
+)  # fmt: skip
+@click.option(
+    "--kinds", multiple=True, type=click.Choice(KINDS), help="Only these; may be repeated."
+)
+@click.option(
+    "--scale", type=click.FloatRange(0.3, 2), default=1.0, show_default=True,
+    help="Size of the frames, as a share of params.yaml's: smaller is faster.",
+)  # fmt: skip
+@click.option(
+    "--captures", type=PATH, metavar="FILE",
+    help="Instead: real captures, as a table of ingest (data/sessions.parquet).",
+)  # fmt: skip
+@click.option(
+    "--model", type=PATH, metavar="FOLDER",
+    help="Instead: how often a trained model matches attacks with the person whom they copy.",
+)  # fmt: skip
+@click.option(
+    "--out", type=PATH, default=OUT, show_default=True, metavar="FILE", help="A CSV file."
+)
+def attack_errors(
+    people: int,
+    kinds: tuple[str, ...],
+    scale: float,
+    captures: Path | None,
+    model: Path | None,
+    out: Path,
+) -> None:
+    """Measure APCER of each kind of attack at BPCERs of 1% and 5%, and BPCER at an APCER of 1%.
+
+    Thresholds come from the measured live captures; a rate that they are too few for is empty. A
+    picture beside the table shows one attack of each kind.
+    Exit status: 0; 1 if no live face is found; 2 for wrong arguments.
+    """
+    if captures is not None and model is not None:
+        raise click.UsageError("Give --captures or --model, not both.")
+    if captures is not None:
+        rows = of_captures([c for c in read_captures(captures) if len(c.lights) > 2])
+        table = rates(pd.DataFrame(rows, columns=list(COLUMNS)))
+    else:
+        params = sized(load(Sections).simulate, scale)
+        if model is not None:
+            from psface.commands.measure.attack_matches import matches
+
+            table = matches(model, params, people, kinds or KINDS)
+        else:
+            rows = simulated(params, people, kinds or KINDS)
+            table = rates(pd.DataFrame(rows, columns=list(COLUMNS)))
+            draw_attacks(shown(params, kinds or KINDS), out.with_suffix(".png"))
+    with replacing(out) as path:
+        table.to_csv(path, index=False)
+    print(table.to_string(index=False))
+    print(f"measure: {out}")
+
+
+def sized(params: SimulateParams, scale: float) -> SimulateParams:
+    """Frames of another size."""
+    size = {"width": round(params.width * scale), "height": round(params.height * scale)}
+    return params.model_copy(update=size)
+
+
+def simulated(params: SimulateParams, people: int, kinds: Sequence[str]) -> list[Judged]:
+    """Judge a live capture and an attack of each kind for every person."""
+    work = partial(_attack, params, draw_rig(params, SEED))
+    items = [(kind, number) for number in range(people) for kind in (LIVE, *kinds)]
+    return list(map_in_processes(work, items, "measure"))
+
+
+def _attack(params: SimulateParams, rig: TrueRig, item: tuple[str, int]) -> Judged:
+    kind, number = item
+    attack = record_attack(kind, params, rig, SEED, number, 0)
+    return (
+        kind,
+        f"{number}",
+        attack.source,
+        *_judged(pixels_of(attack, rig.file()), _crop(params)),
+    )
+
+
+def _crop(params: SimulateParams) -> CropParams:
+    """The usual search for faces, of smaller faces in smaller frames."""
+    smallest = round(CROP.min_face_size * min(1.0, min(params.width, params.height) / 360))
+    return CROP.model_copy(update={"min_face_size": smallest})
+
+
+def shown(params: SimulateParams, kinds: Sequence[str], number: int = 0) -> list[ShownAttack]:
+    """A live capture of a person and the attacks by its copies, as the picture shows them."""
+    rig, rows = draw_rig(params, SEED), []
+    for kind in (LIVE, *kinds):
+        attack = record_attack(kind, params, rig, SEED, number, 0)
+        crop, _ = seen_face(pixels_of(attack, rig.file()), _crop(params))
+        frames = [*attack.frames, *([] if attack.ambient is None else [attack.ambient])]
+        if crop is None:
+            rows.append(ShownAttack(kind, frames, None, float("nan"), ""))
+            continue
+        live = liveness(crop)
+        normal = crop.planes["normalmap"]
+        rows.append(ShownAttack(kind, frames, normal, live.score, live.reason(THRESHOLD)))
+    return rows
+
+
+def of_captures(captures: Sequence[Capture]) -> list[Judged]:
+    """Judge captures, and copies of their frames."""
+    return [row for rows in map_in_processes(_copies, captures, "measure") for row in rows]
+
+
+def _copies(capture: Capture) -> list[Judged]:
+    pixels = capture.pixels()
+    key = (capture.identity, capture.key)
+    tight = CROP.model_copy(update={"padding": PADDING})
+    rows = [(LIVE, key[0], "", *_judged(pixels, tight))]
+    rng = np.random.default_rng(list(key[1].encode()))
+    for kind in COPIES:
+        source, frames = relit(kind, pixels.grey, capture.lights, rng)
+        copied = Pixels(frames, None, capture.lights, None)
+        rows.append((kind, key[0], source, *_judged(copied, tight)))
+    return rows
+
+
+def _judged(pixels: Pixels, params: CropParams) -> tuple[bool, float]:
+    crop, _ = seen_face(pixels, params)
+    return (False, float("nan")) if crop is None else (True, liveness(crop).score)
+
+
+def rates(scores: pd.DataFrame) -> pd.DataFrame:
+    """Error rates of each kind, from rows of `COLUMNS`.
+
+    Returns
+    -------
+    DataFrame
+        A row per kind: ``of`` how many, ``told`` of how many there is a score, its ``median`` and
+        ``lowest`` and ``highest``; for the default threshold and that of each BPCER of `RATES` how
+        many ``passed``, APCER of all of them and the bounds of its 95% interval; BPCER at `APCER`.
+
+    Raises
+    ------
+    UserError
+        If no live capture has a score.
+    """
+    live = scores.loc[scores.kind == LIVE, "score"].dropna().to_numpy()
+    if not len(live):
+        raise UserError("measure: no face found in any live capture")
+    thresholds = {"default": THRESHOLD} | {f"{r:.0%}": threshold_at(live, r) for r in RATES}
+    out = []
+    for kind, group in scores.groupby("kind", sort=False):
+        of, told = len(group), group.score.dropna().to_numpy()
+        low, middle, high = np.quantile(told, [0, 0.5, 1]) if len(told) else [np.nan] * 3
+        row = {"kind": kind, "of": of, "told": len(told)}
+        row |= {"lowest": low, "median": middle, "highest": high}
+        for name, threshold in thresholds.items():
+            row[f"threshold_{name}"] = threshold
+            if not np.isfinite(threshold):
+                continue
+            if kind == LIVE:
+                row[f"bpcer_{name}"] = 1 - accepted(told, threshold) / len(told)
+            else:
+                passed = accepted(told, threshold)
+                bounds = share_between(passed, of)
+                row |= {f"passed_{name}": passed, f"apcer_{name}": passed / of}
+                row |= {f"low_{name}": bounds[0], f"high_{name}": bounds[1]}
+        if kind != LIVE and len(told):
+            row[f"bpcer_at_apcer_{APCER:.0%}"] = bpcer_at_apcer(live, group.score.to_numpy(), APCER)
+        out.append(row)
+    return pd.DataFrame(out).round(4)

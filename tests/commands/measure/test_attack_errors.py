@@ -1,0 +1,65 @@
+"""The tables of `psface measure liveness` against plain counting."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from psface.commands.measure.attack_errors import COLUMNS, of_captures, rates, simulated
+from psface.commands.measure.attack_matches import matches
+from psface.errors import UserError
+from psface.liveness.verdict import THRESHOLD
+from tests.commands.running import psface, refused
+from tests.untrained_models import save_untrained, untrained_card
+
+pytestmark = pytest.mark.usefixtures("one_process")
+
+
+def test_rates_are_those_of_plain_counting():
+    rng = np.random.default_rng(2)
+    live, attack = rng.uniform(0.3, 0.9, 120), rng.uniform(0, 0.4, 60)
+    attack[:5] = np.nan  # no face found: none of them passes, but all count
+    rows = [("live", f"{i}", "", True, score) for i, score in enumerate(live)]
+    rows += [("flat", f"{i}", "frame", s == s, s) for i, s in enumerate(attack)]
+    first, second = rates(pd.DataFrame(rows, columns=list(COLUMNS))).to_dict("records")
+    assert (first["of"], first["told"], second["of"], second["told"]) == (120, 120, 60, 55)
+    assert first["bpcer_default"] == pytest.approx(sum(live < THRESHOLD) / 120, abs=1e-4)
+    assert second["passed_default"] == sum(attack >= THRESHOLD)
+    assert second["apcer_default"] == pytest.approx(sum(attack >= THRESHOLD) / 60, abs=1e-4)
+    assert sum(live < first["threshold_5%"]) <= 0.05 * 120
+    assert second["passed_5%"] == sum(attack >= sorted(live)[5])
+    assert second["low_5%"] <= second["apcer_5%"] <= second["high_5%"]
+
+
+def test_a_rate_that_live_captures_are_too_few_for_is_empty():
+    rows = [("live", "0", "", True, 0.8), ("flat", "0", "frame", False, np.nan)]
+    table = rates(pd.DataFrame(rows, columns=list(COLUMNS)))
+    assert np.isnan(table["threshold_1%"]).all() and "passed_1%" not in table
+    assert table.passed_default[1] == 0 and table.high_default[1] == pytest.approx(0.975)
+    with pytest.raises(UserError, match="no face found in any live capture"):
+        rates(pd.DataFrame(rows[1:], columns=list(COLUMNS)))
+
+
+def test_simulated_and_real_copies_are_told_from_the_faces(settings, simulated_captures):
+    params = settings.simulate.model_copy(update={"width": 180, "height": 240})
+    for rows in (simulated(params, 1, ["flat print"]), of_captures(simulated_captures[:1])):
+        table = pd.DataFrame(rows, columns=list(COLUMNS)).dropna(subset="score")
+        live = table.kind == "live"
+        assert table[live].score.min() > 0.4 and table[~live].score.max() < 0.2
+
+
+def test_attacks_are_compared_with_whom_they_copy(settings, tmp_path):
+    model = tmp_path / "model"
+    card = untrained_card(settings, "albedo", min_face_size=30)
+    save_untrained(model, card)
+    params = settings.simulate.model_copy(update={"width": 180, "height": 240})
+    table = matches(model, params, 2, ["mask of the person"])
+    assert table.kind.tolist() == ["live", "mask of the person"]
+    assert (table.of == 2).all() and (table.seen <= 2).all()
+    assert table["threshold_fmr_0.01"].isna().all()  # two comparisons tell no rate of 1%
+
+
+def test_arguments(tmp_path, capsys, monkeypatch, settings):
+    both = ("--captures", tmp_path / "c.parquet", "--model", tmp_path)
+    assert psface("measure", "liveness", *both) == 2
+    assert psface("measure", "liveness", "--kinds", "hologram") == 2
+    refused(capsys, "c.parquet", "measure", "liveness", *both[:2], "--out", tmp_path / "o.csv")
