@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from psface.faces.modalities import Map
 from psface.faces.stored_planes import stored_pixels
 from psface.stereo.aligned_frames import align
 from psface.stereo.map_files import Maps
+
+WHOLE: tuple[Map, ...] = ("normalmap", "frames")
 
 
 @dataclass(frozen=True)
@@ -37,12 +39,16 @@ class Crop:
         Pictures and frames of eight bits have no more here (`psface.faces.stored_planes`).
     trust : LampTrust or None
         What the face tells about the lights of a capture.
+    whole : dict of str to (C, size, size) float16
+        ``normalmap`` and ``frames`` of a capture as they are without a zoom, for what knows whole
+        faces (`psface.liveness`).
     """
 
     face: Face
     found_on: str
     planes: dict[Map, np.ndarray]
     trust: LampTrust | None = None
+    whole: dict[Map, np.ndarray] = field(default_factory=dict)
 
 
 def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop | None:
@@ -88,28 +94,47 @@ def crop_at(
     cut = _cut(face, pixels, params, params.zoom)
     matrix, kept, frames = cut
     planes: dict[Map, np.ndarray] = {}
-    trust = None
-    if maps is not None:
-        # A zoomed crop does not show the whole face.
-        whole = cut if params.zoom == 1 else _cut(face, pixels, params, 1.0)
-        trust = _trust(face, pixels, maps, *whole)
     raw = frames[:1]
     if params.colour:
         assert pixels.colour is not None
         raw = np.moveaxis(crop_image(pixels.colour, matrix, size), -1, 0)
     planes["raw"] = stored_pixels(raw, kept, params, pixels.eight_bit)
-    if maps is not None:
-        cropped = crop_maps(maps, matrix, kept)
-        by_azimuth = np.argsort(np.arctan2(pixels.lights[:, 1], pixels.lights[:, 0]), kind="stable")
-        each = [stored_pixels(f[None], kept, params, pixels.eight_bit) for f in frames[by_azimuth]]
-        planes |= {
-            "albedo": cropped.albedo[None],
-            "normalmap": cropped.normal,
-            "depthmap": cropped.depth[None],
-            "frames": np.concatenate(each),
-        }
-    halves = {name: plane.astype(np.float16) for name, plane in planes.items()}
-    return Crop(face, found_on, halves, trust)
+    if maps is None:
+        return Crop(face, found_on, _in_halves(planes))
+    planes |= _map_planes(pixels, maps, params, *cut)
+    if params.zoom == 1:
+        halves = _in_halves(planes)
+        trust = _trust(face, pixels, maps, *cut)
+        return Crop(face, found_on, halves, trust, {name: halves[name] for name in WHOLE})
+    whole = _cut(face, pixels, params, 1.0)
+    shown = _map_planes(pixels, maps, params, *whole)
+    trust = _trust(face, pixels, maps, *whole)
+    seen = _in_halves({name: shown[name] for name in WHOLE})
+    return Crop(face, found_on, _in_halves(planes), trust, seen)
+
+
+def _map_planes(
+    pixels: Pixels,
+    maps: Maps,
+    params: CropParams,
+    matrix: np.ndarray,
+    kept: np.ndarray,
+    frames: np.ndarray,
+) -> dict[Map, np.ndarray]:
+    """The planes of a capture under known lights, but ``raw``."""
+    cropped = crop_maps(maps, matrix, kept)
+    by_azimuth = np.argsort(np.arctan2(pixels.lights[:, 1], pixels.lights[:, 0]), kind="stable")
+    each = [stored_pixels(f[None], kept, params, pixels.eight_bit) for f in frames[by_azimuth]]
+    return {
+        "albedo": cropped.albedo[None],
+        "normalmap": cropped.normal,
+        "depthmap": cropped.depth[None],
+        "frames": np.concatenate(each),
+    }
+
+
+def _in_halves(planes: dict[Map, np.ndarray]) -> dict[Map, np.ndarray]:
+    return {name: plane.astype(np.float16) for name, plane in planes.items()}
 
 
 def _cut(

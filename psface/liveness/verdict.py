@@ -80,7 +80,7 @@ def liveness(crop: Crop) -> Liveness:
     video that is played to the lamps in another order has a wrong one. What has a face's relief
     passes: masks, and a screen that shows the right frame of a recording under each lamp.
     """
-    normal = crop.planes.get("normalmap")
+    normal = crop.whole.get("normalmap")
     if normal is None:
         return PICTURE
     relief = measure_relief(normal)
@@ -88,4 +88,4 @@ def liveness(crop: Crop) -> Liveness:
         return Liveness(math.nan, relief)
     disorder = max(crop.trust.margin - MARGIN, 0.0) if crop.trust else 0.0
     score = max(relief.agreement - disorder, 0.0)
-    return Liveness(score, relief, disorder, eye_highlights(crop.planes["frames"]))
+    return Liveness(score, relief, disorder, eye_highlights(crop.whole["frames"]))
