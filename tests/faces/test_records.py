@@ -73,7 +73,7 @@ class Set:
 
 @pytest.fixture
 def pictures(settings, tmp_path, one_process) -> Set:
-    aligned = {"detector": "aligned", "size": SIDE, "oval": False, "colour": True}
+    aligned = {"detector": "aligned", "size": SIDE, "oval": False, "zoom": 1.0, "colour": True}
     return Set(tmp_path, settings.ingest, settings.crop.model_copy(update=aligned))
 
 

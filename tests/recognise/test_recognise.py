@@ -167,7 +167,7 @@ def raw(crop: Crop) -> np.ndarray:
 
 
 def test_every_face_of_a_picture_is_cut(simulated_captures, settings):
-    card = untrained_card(settings, "raw")
+    card = untrained_card(settings, "raw", zoom=1.0)
     faces = [cv2.imread(simulated_captures[i].frames[0], cv2.IMREAD_GRAYSCALE) for i in (0, 2)]
     cuts = crops_on(np.hstack(faces), card)
     assert len(cuts) == 2
@@ -196,7 +196,9 @@ def test_even_exposure_undoes_a_darker_picture(simulated_captures, settings, tmp
     paths = [tmp_path / "bright.png", tmp_path / "dark.png"]
     for path, gain in zip(paths, (1.0, 0.5), strict=True):
         cv2.imwrite(str(path), (grey * gain).round().astype(np.uint8))
-    uneven, even = (untrained_card(settings, "raw", even_exposure=e) for e in (False, True))
+    uneven, even = (
+        untrained_card(settings, "raw", even_exposure=e, zoom=1.0) for e in (False, True)
+    )
     bright, dark = (raw(crop_for(picture("a", path), even)) for path in paths)
     assert np.abs(bright - dark).mean() < 0.03  # landmarks move a little with the light
     assert bright[bright > 0].mean() == pytest.approx(0.45, rel=0.05)
@@ -208,7 +210,7 @@ def test_aligned_pictures_are_taken_as_they_are(settings, tmp_path):
     crop_112 = np.random.default_rng(0).integers(0, 255, (112, 112), np.uint8)
     crop_112 = cv2.GaussianBlur(crop_112, (0, 0), 4)
     cv2.imwrite(str(tmp_path / "aligned.png"), crop_112)
-    card = untrained_card(settings, "raw", detector="aligned", oval=False, size=112)
+    card = untrained_card(settings, "raw", detector="aligned", oval=False, size=112, zoom=1.0)
     [values] = raw(crop_for(picture("a", tmp_path / "aligned.png"), card))
     np.testing.assert_allclose(values, crop_112 / 255, atol=2e-3)
     cv2.imwrite(str(tmp_path / "oblong.png"), crop_112[:90])

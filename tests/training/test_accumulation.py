@@ -21,7 +21,8 @@ def folder(tmp_path):
 @pytest.mark.parametrize("sampled", [1.0, 0.9])
 def test_parts_with_the_same_statistics_add_up_to_the_whole(folder, monkeypatch, sampled):
     """Two halves of the same faces: normalised alike, and with the same people."""
-    monkeypatch.setattr(psface.training.loop, "augment", lambda batch, *_: batch)
+    for name in ("moved", "patched"):
+        monkeypatch.setattr(psface.training.loop, name, lambda batch, *_: batch)
     monkeypatch.setattr(psface.training.loop, "_batches", lambda *_: [torch.arange(16).repeat(2)])
     monkeypatch.setattr(torch.cpu, "get_capabilities", dict)  # full precision
     changes = {"train.dropout": 0.0, "train.batch_size": 32, "train.sample_centres": sampled}
