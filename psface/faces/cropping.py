@@ -40,8 +40,8 @@ class Crop:
     trust : LampTrust or None
         What the face tells about the lights of a capture.
     whole : dict of str to (C, size, size) float16
-        ``normalmap`` and ``frames`` of a capture as they are without a zoom, for what knows whole
-        faces (`psface.liveness`).
+        ``normalmap`` and ``frames`` of a capture as they are without a zoom, if asked for, for what
+        knows whole faces (`psface.liveness`).
     """
 
     face: Face
@@ -51,7 +51,9 @@ class Crop:
     whole: dict[Map, np.ndarray] = field(default_factory=dict)
 
 
-def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop | None:
+def crop_capture(
+    pixels: Pixels, maps: Maps | None, params: CropParams, whole: bool = True
+) -> Crop | None:
     """Crop the capture's face nearest to the image's centre; None if none is found.
 
     Parameters
@@ -60,6 +62,8 @@ def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop 
         As captured.
     maps : Maps or None
         Of a capture under known lights; their shifts register its frames.
+    whole : bool
+        Whether a zoomed crop also has `Crop.whole`, which takes as long as its own planes.
 
     Raises
     ------
@@ -73,7 +77,7 @@ def crop_capture(pixels: Pixels, maps: Maps | None, params: CropParams) -> Crop 
     if found is None:
         return None
     face, found_on = found
-    crop = crop_at(face, found_on, pixels, maps, params)
+    crop = crop_at(face, found_on, pixels, maps, params, whole)
     if crop.trust and crop.trust.warnings and params.untrusted == "refuse":
         raise UserError("; ".join(map(str, crop.trust.warnings)) + " (crop.untrusted)")
     return crop
@@ -86,7 +90,12 @@ def crop_picture(pixels: Pixels, params: CropParams) -> list[Crop]:
 
 
 def crop_at(
-    face: Face, found_on: str, pixels: Pixels, maps: Maps | None, params: CropParams
+    face: Face,
+    found_on: str,
+    pixels: Pixels,
+    maps: Maps | None,
+    params: CropParams,
+    whole: bool = True,
 ) -> Crop:
     """Crop a face with known landmarks from registered frames."""
     assert face.landmarks is not None
@@ -101,16 +110,15 @@ def crop_at(
     planes["raw"] = stored_pixels(raw, kept, params, pixels.eight_bit)
     if maps is None:
         return Crop(face, found_on, _in_halves(planes))
-    planes |= _map_planes(pixels, maps, params, *cut)
-    if params.zoom == 1:
-        halves = _in_halves(planes)
-        trust = _trust(face, pixels, maps, *cut)
-        return Crop(face, found_on, halves, trust, {name: halves[name] for name in WHOLE})
-    whole = _cut(face, pixels, params, 1.0)
-    shown = _map_planes(pixels, maps, params, *whole)
-    trust = _trust(face, pixels, maps, *whole)
-    seen = _in_halves({name: shown[name] for name in WHOLE})
-    return Crop(face, found_on, _in_halves(planes), trust, seen)
+    halves = _in_halves(planes | _map_planes(pixels, maps, params, *cut))
+    zoomed = params.zoom != 1
+    # The lights are judged by the whole face.
+    unzoomed = _cut(face, pixels, params, 1.0) if zoomed else cut
+    trust = _trust(face, pixels, maps, *unzoomed)
+    if not whole:
+        return Crop(face, found_on, halves, trust)
+    shown = _in_halves(_map_planes(pixels, maps, params, *unzoomed)) if zoomed else halves
+    return Crop(face, found_on, halves, trust, {name: shown[name] for name in WHOLE})
 
 
 def _map_planes(

@@ -130,7 +130,7 @@ def packed_crop(capture: Capture, maps: Path, params: CropParams, form: Form) ->
 def _cut(capture: Capture, maps: Path, params: CropParams, form: Form) -> Packable | None:
     pixels = capture.pixels(params.colour)
     capture_maps = None if capture.is_picture else read_maps(map_path(maps, capture))
-    crop = crop_capture(pixels, capture_maps, params)
+    crop = crop_capture(pixels, capture_maps, params, whole=False)
     if crop is None:
         return None
     return packable(crop, form)

@@ -80,10 +80,9 @@ def liveness(crop: Crop) -> Liveness:
     video that is played to the lamps in another order has a wrong one. What has a face's relief
     passes: masks, and a screen that shows the right frame of a recording under each lamp.
     """
-    normal = crop.whole.get("normalmap")
-    if normal is None:
+    if "normalmap" not in crop.planes:
         return PICTURE
-    relief = measure_relief(normal)
+    relief = measure_relief(crop.whole["normalmap"])
     if math.isnan(relief.strength):
         return Liveness(math.nan, relief)
     disorder = max(crop.trust.margin - MARGIN, 0.0) if crop.trust else 0.0

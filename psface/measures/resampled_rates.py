@@ -44,23 +44,20 @@ def resampled_rates(pairs: Verification, draws: np.ndarray, fars: Sequence[float
     first, second = pairs.first[falling], pairs.second[falling]
     last = np.append(score[1:] != score[:-1], True)  # equal scores are accepted together
     threshold = np.append(np.inf, score[last])
-    rates: dict[str, list[float]] = {}
+    names = ["eer", *(f"tar_at_far_{rate_name(far)}" for far in fars)]
+    rates: dict[str, list[float]] = {name: [] for name in names}
     for drawn in draws:
         times = drawn.astype(np.int64)
         weight = np.where(same, times[first], times[first] * times[second])
         sums = [np.cumsum(np.where(kind, weight, 0)) for kind in (~same, same)]
         if not (sums[0][-1] and sums[1][-1]):
-            found = dict.fromkeys(_names(fars), np.nan)
+            found = [np.nan] * len(names)
         else:
             far, tar = (np.append(0.0, total[last] / total[-1]) for total in sums)
             curve = Roc(far, tar, threshold)
             tars = [tar[np.flatnonzero(far <= rate)[-1]] for rate in fars]
-            areas = [float(np.trapezoid(tar, far)), curve.eer]
-            found = dict(zip(_names(fars), [*areas, *tars], strict=True))
-        for name, value in found.items():
-            rates.setdefault(name, []).append(value)
-    return {name: np.array(values) for name, values in rates.items()}
-
-
-def _names(fars: Sequence[float]) -> list[str]:
-    return ["auc", "eer", *(f"tar_at_far_{rate_name(far)}" for far in fars)]
+            found = [curve.eer, *tars]
+        for name, value in zip(names, found, strict=True):
+            rates[name].append(value)
+    found_rates = {name: np.array(values) for name, values in rates.items()}
+    return {"auc": pairs.resampled_aucs(draws), **found_rates}

@@ -11,10 +11,15 @@ import torch
 from torch import Tensor
 
 
-def autocast(device: torch.device) -> torch.autocast:
-    """Use bfloat16 if the device supports it natively, else full precision."""
+def autocast(device: torch.device, cached: bool = True) -> torch.autocast:
+    """Use bfloat16 if the device supports it natively, else full precision.
+
+    With ``cached``, a weight is converted once in the block; a CUDA graph must not rely on that.
+    """
     native = half_precision(device)
-    return torch.autocast(device.type, native or torch.bfloat16, enabled=native is not None)
+    return torch.autocast(
+        device.type, native or torch.bfloat16, enabled=native is not None, cache_enabled=cached
+    )
 
 
 def half_precision(device: torch.device) -> torch.dtype | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from psface.model.device import half_precision
+from psface.model.device import autocast
 from psface.model.network.multitask import Branch, Separated
 
 QUIET = "set_warn_on_accumulate_grad_stream_mismatch"
@@ -51,10 +51,7 @@ class _Flat(nn.Module):
         self.structure: Separated | None = None
 
     def forward(self, batch: Tensor) -> tuple[Tensor, ...]:
-        half = half_precision(batch.device)
-        with torch.autocast(
-            batch.device.type, half or torch.bfloat16, enabled=half is not None, cache_enabled=False
-        ):
+        with autocast(batch.device, cached=False):
             out: Separated = self.branch(batch)
         if self.structure is None:
             self.structure = out.like([tensor.detach() for tensor in out.tensors])

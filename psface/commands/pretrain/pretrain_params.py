@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, model_validator
 
 from psface.captures.limits import SelectedLimits
+from psface.commands.pretrain.varied_crops import Population
 from psface.config import Count, NonNegative, Positive, Section, Seed, Selection
 from psface.faces.crop_params import CropParams
 from psface.simulate.simulate_params import RigParams, SimulateParams
@@ -49,12 +50,11 @@ class PretrainParams(Section):
     batch_size: Count
     learning_rate: Positive
 
-    @field_validator("validating")
-    @classmethod
-    def _leave_some(cls, value: int, info: object) -> int:
-        if value > getattr(info, "data", {}).get("people", value) // 2:
+    @model_validator(mode="after")
+    def _leave_some(self) -> PretrainParams:
+        if self.validating > self.people // 2:
             raise ValueError("at most half of the people can be validating")
-        return value
+        return self
 
 
 class Sections(Selection):
@@ -70,8 +70,8 @@ class Sections(Selection):
     pretrain: PretrainParams
 
     @property
-    def population(self) -> SimulateParams:
-        """The people and their rigs."""
+    def population(self) -> Population:
+        """The people, their rigs, and how they are cropped."""
         params = self.pretrain
         changes = {
             "identities": params.people,
@@ -82,7 +82,8 @@ class Sections(Selection):
             "fine_detail": params.fine_detail,
             "rig": RigParams(varied=True),
         }
-        return self.simulate.model_copy(update=changes)
+        simulate = self.simulate.model_copy(update=changes)
+        return Population(simulate, self.seed, self.stereo, self.recipe.crop)
 
     @property
     def recipe(self) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from psface.captures.capture import Pixels
-from psface.commands.pretrain.pretrain_params import Sections
 from psface.errors import UserError
+from psface.faces.crop_params import CropParams
 from psface.faces.cropping import crop_capture
 from psface.faces.modalities import Map, maps_of
 from psface.files import digest_of, made_folder, replacing
@@ -18,13 +19,32 @@ from psface.fingerprint import code_digest
 from psface.parallel import map_in_processes
 from psface.simulate.recording import record_session
 from psface.simulate.sensor import WHITE
+from psface.simulate.simulate_params import SimulateParams
 from psface.stereo.compute import compute_maps
+from psface.stereo.stereo_params import StereoParams
 
 PEOPLE = 50  # of a file: what a killed run loses at most
 MAPS: tuple[Map, ...] = tuple(maps_of("all"))
 
 
-def write_crops(params: Sections, work: Path, out: Path) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Population:
+    """All that the crops of the people depend on."""
+
+    simulate: SimulateParams
+    seed: int
+    stereo: StereoParams
+    crop: CropParams
+
+    @property
+    def digest(self) -> str:
+        """Hash of what a person's crops depend on; how many people there are is no part of it."""
+        params = self.simulate.model_dump_json(exclude={"identities"})
+        others = self.stereo.model_dump_json(), self.crop.model_dump_json(), str(self.seed)
+        return digest_of(params, *others, code_digest("psface.commands.pretrain.varied_crops"))
+
+
+def write_crops(population: Population, work: Path, out: Path) -> pd.DataFrame:
     """Write the packed crops of the population to ``out``; return their rows.
 
     Files of `PEOPLE` people each are kept in ``work``, from which a killed run goes on.
@@ -39,23 +59,23 @@ def write_crops(params: Sections, work: Path, out: Path) -> pd.DataFrame:
     UserError
         If hardly a face is found.
     """
-    people = range(params.pretrain.people)
+    people = range(population.simulate.identities)
     parts = [people[start : start + PEOPLE] for start in range(0, len(people), PEOPLE)]
-    mark = digest_of(params.model_dump_json(), code_digest("psface.commands.pretrain.varied_crops"))
-    files = [made_folder(work) / f"{mark[:16]}-{part[0]:05}.npz" for part in parts]
+    mark = population.digest[:16]
+    files = [made_folder(work) / f"{mark}-{p.start:05}-{p.stop:05}.npz" for p in parts]
     missing = [(part, file) for part, file in zip(parts, files, strict=True) if not file.exists()]
-    for _ in map_in_processes(partial(_write_part, params), missing, "pretrain: people by 50"):
+    for _ in map_in_processes(partial(_write_part, population), missing, "pretrain: people by 50"):
         pass
     return _packed(files, out)
 
 
-def _write_part(params: Sections, part_and_file: tuple[range, Path]) -> None:
+def _write_part(population: Population, part_and_file: tuple[range, Path]) -> None:
     part, file = part_and_file
     found = [
         (person, capture, crop)
         for person in part
-        for capture in range(params.pretrain.captures)
-        if (crop := crop_of(params, person, capture)) is not None
+        for capture in range(population.simulate.sessions)
+        if (crop := crop_of(population, person, capture)) is not None
     ]
     arrays: dict[str, np.ndarray] = {"rows": np.array([row for *row, _ in found]).reshape(-1, 2)}
     if found:
@@ -64,21 +84,21 @@ def _write_part(params: Sections, part_and_file: tuple[range, Path]) -> None:
         np.savez(stream, **arrays)  # type: ignore[arg-type]
 
 
-def crop_of(params: Sections, person: int, capture: int) -> dict[Map, np.ndarray] | None:
+def crop_of(population: Population, person: int, capture: int) -> dict[Map, np.ndarray] | None:
     """The maps of a capture, cropped, as `psface.faces.cropping.Crop.planes` has them; None if
     there is no such head or no face is found."""
     try:
-        recording, _, _ = record_session(params.population, params.seed, person, capture)
+        recording, _, _ = record_session(population.simulate, population.seed, person, capture)
     except ValueError:  # traits that no head can have together
         return None
     assert recording.lights is not None
     frames = recording.frames.astype(np.float32) / WHITE
     pixels = Pixels(frames, None, recording.lights, None)
     try:
-        maps = compute_maps(pixels, params.stereo)
+        maps = compute_maps(pixels, population.stereo)
     except UserError:
         return None
-    crop = crop_capture(pixels, maps, params.recipe.crop)
+    crop = crop_capture(pixels, maps, population.crop, whole=False)
     return None if crop is None else {name: crop.planes[name] for name in MAPS}
 
 

@@ -49,7 +49,7 @@ def test_a_killed_run_goes_on_and_the_model_says_what_it_needs(
     monkeypatch.setattr(varied_crops, "crop_of", crop_or_die)
     with pytest.raises(KeyboardInterrupt):
         varied_crops.write_crops(
-            load(Sections), folder / "models/pretrained/work/parts", folder / "nowhere"
+            load(Sections).population, folder / "models/pretrained/work/parts", folder / "nowhere"
         )
     made.clear()
     made.extend([None] * 100)
@@ -66,8 +66,8 @@ def test_a_killed_run_goes_on_and_the_model_says_what_it_needs(
 
 
 def test_every_capture_has_lamps_of_its_own_and_people_keep_their_faces(folder):
-    params = load(Sections, folder / "params.yaml")
-    one, again, other = (varied_crops.crop_of(params, *who) for who in ((1, 0), (1, 0), (2, 0)))
+    population = load(Sections, folder / "params.yaml").population
+    one, again, other = (varied_crops.crop_of(population, *who) for who in ((1, 0), (1, 0), (2, 0)))
     assert one is not None and again is not None and other is not None
     for name in varied_crops.MAPS:
         assert np.array_equal(one[name], again[name])
