@@ -3,12 +3,13 @@
 # make comparison    reports/comparison.html from the finished runs
 # make test   the tests
 # make lint   style, formatting and types
+# make docs   the documentation, build/docs/index.html; a broken link or reference is an error
 
 PYTHON ?= python3.11
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate &&
 
-.PHONY: setup lock run experiments comparison test test-slow lint format
+.PHONY: setup lock run experiments comparison test test-slow lint format docs
 
 setup: $(ENV)/.installed
 
@@ -45,3 +46,6 @@ lint: setup
 
 format: setup
 	$(ACTIVATE) ruff check --fix . && ruff format .
+
+docs: setup
+	$(ACTIVATE) sphinx-build -q -W -n --keep-going -d build/doctrees docs build/docs
