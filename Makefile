@@ -48,4 +48,4 @@ format: setup
 	$(ACTIVATE) ruff check --fix . && ruff format .
 
 docs: setup
-	$(ACTIVATE) sphinx-build -q -W -n --keep-going -d build/doctrees docs build/docs
+	$(ACTIVATE) sphinx-build -q -E -W -n --keep-going -d build/doctrees docs build/docs

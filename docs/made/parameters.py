@@ -151,7 +151,8 @@ def flattened(metadata: tuple[Any, ...]) -> Iterator[Any]:
 def page() -> str:
     """The sections as Markdown: a heading each, and a table."""
     every = keys(FILE.read_text(encoding="utf-8"))
-    if undescribed := [key.name for key in every if not key.comment and not key.model]:
+    undescribed = [key.name for key in every if not key.comment and (key.value or not key.model)]
+    if undescribed:
         raise ValueError(f"{FILE.name}: {', '.join(undescribed)} have no comment")
     groups: dict[str, list[Key]] = {"At the top": []}
     for key in every:

@@ -1,7 +1,7 @@
 """Make ``docs/pictures/pipeline.webp``: what psface does, shown on simulated people.
 
-Run ``python -m docs.pictures.pipeline`` in the project's root folder. All that is shown is computed:
-the frames are rendered, the maps, the crop and the names are what psface makes of them.
+Run ``python -m docs.pictures.pipeline`` in the project's root folder. All that is shown is
+computed: the frames are rendered, the maps, the crop and the names are what psface makes of them.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -99,18 +100,32 @@ def draw(story: Story, path: Path) -> None:
     for x in (0.295, 0.530, 0.722):
         figure.text(x, 0.44, "\u2192", size=24, color=FAINT, ha="center", va="center")
 
+    _draw_capture(figure, story)
+    _draw_crop(figure, story)
+    _draw_gallery(figure, story)
+    figure.savefig(path, pil_kwargs={"quality": 90, "method": 6})
+    plt.close(figure)
+
+
+def _draw_capture(figure: Figure, story: Story) -> None:
     shown = _about(story.crop, story.maps.mask.shape)
     for number, frame in enumerate(story.capture.pixels().grey[:, *shown]):
         row, column = divmod(number, 2)
         axes = _image(figure, (0.025 + 0.123 * column, 0.447 - 0.407 * row, 0.119, 0.385), frame)
         _label(axes, f"lamp {number + 1}")
-    for row, (name, image, cmap) in enumerate(_images(story.maps, shown)):
+    for row, (name, what, image, cmap) in enumerate(_images(story.maps, shown)):
         axes = _image(figure, (0.325, 0.572 - 0.266 * row, 0.080, 0.258), image, cmap)
-        axes.text(1.15, 0.62, name[0], size=12, color=INK, transform=axes.transAxes)
-        axes.text(1.15, 0.36, name[1], size=9.5, color=FAINT, transform=axes.transAxes)
+        axes.text(1.15, 0.62, name, size=12, color=INK, transform=axes.transAxes)
+        axes.text(1.15, 0.36, what, size=9.5, color=FAINT, transform=axes.transAxes)
+
+
+def _draw_crop(figure: Figure, story: Story) -> None:
     for row, (name, image, cmap) in enumerate(_crops(story.crop)):
         axes = _image(figure, (0.560, 0.572 - 0.266 * row, 0.112, 0.258), image, cmap)
         _label(axes, name)
+
+
+def _draw_gallery(figure: Figure, story: Story) -> None:
     best = max(story.cosines, key=story.cosines.__getitem__)
     for row, (name, cosine) in enumerate(story.cosines.items()):
         bottom = 0.632 - 0.198 * row
@@ -120,17 +135,14 @@ def draw(story: Story, path: Path) -> None:
         figure.text(0.858, bottom + 0.125, name, size=13, color=ink, weight=weight)
         _bar(figure, (0.858, bottom + 0.045, 0.082, 0.04), cosine, name == best)
         figure.text(0.945, bottom + 0.047, f"{cosine:.2f}", size=11, color=ink, weight=weight)
-    figure.savefig(path, pil_kwargs={"quality": 90, "method": 6})
-    plt.close(figure)
 
 
 def _card(figure: Figure) -> None:
     card = figure.add_axes((0, 0, 1, 1), zorder=-1)
     card.axis("off")
-    edge = {"facecolor": CARD, "edgecolor": "#c9ced6", "linewidth": 1}
     shape = FancyBboxPatch(
         (0.006, 0.012), 0.988, 0.976, boxstyle="round,pad=0,rounding_size=0.015",
-        mutation_aspect=SIZE[0] / SIZE[1], **edge,
+        mutation_aspect=SIZE[0] / SIZE[1], facecolor=CARD, edgecolor="#c9ced6", linewidth=1,
     )  # fmt: skip
     card.add_patch(shape)
 
@@ -144,9 +156,8 @@ def _image(figure: Figure, place: Place, image: np.ndarray, cmap: str = "gray") 
 
 
 def _label(axes: Axes, text: str) -> None:
-    box = {"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 2}
-    place = {"transform": axes.transAxes, "va": "bottom"}
-    axes.text(0.03, 0.03, text, size=9, color="white", bbox=box, **place)
+    box: dict[str, Any] = {"facecolor": "black", "alpha": 0.6, "edgecolor": "none", "pad": 2}
+    axes.text(0.03, 0.03, text, size=9, color="white", bbox=box, transform=axes.transAxes)
 
 
 def _bar(figure: Figure, place: Place, share: float, best: bool) -> None:
@@ -166,17 +177,15 @@ def _about(crop: Crop, shape: tuple[int, int]) -> tuple[slice, slice]:
     return slice(top, min(round(top + high), shape[0])), slice(left, round(left + wide))
 
 
-def _images(
-    maps: Maps, shown: tuple[slice, slice]
-) -> list[tuple[tuple[str, str], np.ndarray, str]]:
+def _images(maps: Maps, shown: tuple[slice, slice]) -> list[tuple[str, str, np.ndarray, str]]:
     outside = ~maps.mask
     normals = normals_as_colours(maps.normal)
     normals[outside] = (246, 247, 249)
     albedo, depth = (np.where(outside, np.nan, plane) for plane in (maps.albedo, maps.depth))
     return [
-        (("normals", "which way\nthe skin faces"), normals[shown], "gray"),
-        (("albedo", "how light it is\nby itself"), albedo[shown], "gray"),
-        (("depth", "how near\nit is"), depth[shown], "cividis"),
+        ("normals", "which way\nthe skin faces", normals[shown], "gray"),
+        ("albedo", "how light it is\nby itself", albedo[shown], "gray"),
+        ("depth", "how near\nit is", depth[shown], "cividis"),
     ]
 
 

@@ -17,6 +17,7 @@ from psface.threads import one_thread_each
 from psface.training.loop import train
 from stages.evaluate import doubts_of, evaluate
 from stages.split import split
+from tests.described_metrics import undescribed
 from tests.packed_faces import small_params, write_faces
 
 
@@ -61,6 +62,7 @@ def test_reports(run):
     assert evaluate(params, *args) == (modality, metrics, details)
     assert {path.name: path.read_bytes() for path in reports.iterdir()} == written
     assert all(value is None or value == round(value, 4) for value in metrics.values())
+    assert undescribed([*metrics, *details]) == []
     assert metrics["identity_auc_low"] <= metrics["identity_auc"] <= metrics["identity_auc_high"]
     assert metrics["rank1"] <= metrics["rank5"]
     assert metrics["tar_at_far_1e-2"] <= metrics["tar_at_far_1e-1"]
