@@ -87,8 +87,7 @@ def tell(folder: Path) -> Story:
 def draw(story: Story, path: Path) -> None:
     """Draw it as four columns, on a card that is readable on any background."""
     figure = plt.figure(figsize=SIZE, dpi=DPI)
-    figure.patch.set_alpha(0)
-    _card(figure)
+    add_card(figure)
     for left, title, what in (
         (0.025, "A capture", "four frames, a lamp each"),
         (0.325, "Photometric stereo", "from how pixels change"),
@@ -137,12 +136,15 @@ def _draw_gallery(figure: Figure, story: Story) -> None:
         figure.text(0.945, bottom + 0.047, f"{cosine:.2f}", size=11, color=ink, weight=weight)
 
 
-def _card(figure: Figure) -> None:
+def add_card(figure: Figure) -> None:
+    """Draw a light card on nothing, which is readable on a page of any colour."""
+    figure.patch.set_alpha(0)
+    width, height = figure.get_size_inches()
     card = figure.add_axes((0, 0, 1, 1), zorder=-1)
     card.axis("off")
     shape = FancyBboxPatch(
         (0.006, 0.012), 0.988, 0.976, boxstyle="round,pad=0,rounding_size=0.015",
-        mutation_aspect=SIZE[0] / SIZE[1], facecolor=CARD, edgecolor="#c9ced6", linewidth=1,
+        mutation_aspect=width / height, facecolor=CARD, edgecolor="#c9ced6", linewidth=1,
     )  # fmt: skip
     card.add_patch(shape)
 

@@ -3,11 +3,13 @@
 import ast
 import json
 import re
-from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from docs.made import parameters
+from docs.pictures import pipeline, stereo_steps
 from psface.captures.capture_table import SCHEMA
 from psface.commands.identify import COLUMNS
 from psface.faces.packing import FOUND
@@ -131,17 +133,13 @@ def test_a_package_index_would_show_the_readme():
     assert re.search(r'<img[^>]*alt="Four frames', shown)
 
 
-def test_the_picture_is_what_the_script_draws(tmp_path):
-    import numpy as np
-    from PIL import Image
-
-    from docs.pictures import pipeline
-
-    assert pipeline.PICTURE.stat().st_size < 150_000
-    pipeline.main(tmp_path / "pipeline.webp")
+@pytest.mark.parametrize("script", [pipeline, stereo_steps], ids=["pipeline", "stereo_steps"])
+def test_pictures_are_what_their_scripts_draw(script, tmp_path):
+    assert script.PICTURE.stat().st_size < 150_000
+    script.main(tmp_path / "drawn.webp")
     committed, drawn = (
         np.asarray(Image.open(path).convert("RGBA"), np.float32)
-        for path in (Path(pipeline.PICTURE), tmp_path / "pipeline.webp")
+        for path in (script.PICTURE, tmp_path / "drawn.webp")
     )
     assert committed.shape == drawn.shape
     assert np.abs(committed - drawn).mean() < 2  # grey levels: fonts may differ a little
