@@ -103,7 +103,7 @@ def initialise(network: Network, path: Path) -> Match:
     weights = read_weights(path)
     state = network.state_dict()
     if any(name.startswith("branches.") for name in weights):
-        source = dict(weights)
+        source = {n: value for n, value in weights.items() if n != "erased"}  # found after training
     else:
         source = {}
         published = _our_names(weights)
@@ -135,7 +135,7 @@ def initialise(network: Network, path: Path) -> Match:
         taken,
         converted,
         misfits,
-        [name for name in state if name not in known],
+        [name for name in state if name not in known and name != "erased"],
         sorted({name for name in source if name not in state}),
     )
 

@@ -63,7 +63,6 @@ class TrainingState:
         if params.init_from:
             matched = initialise(self.network, starting_weights(params.init_from, card))
             print(f"train: from {params.init_from}: {matched}")
-            self.network.erased.zero_()  # computed anew after training
         freeze_parts(self.network, params.frozen_parts)
         self.device = default_device()
         self.network.to(self.device)

@@ -48,9 +48,7 @@ def test_every_tensor_of_a_published_checkpoint_is_taken(tmp_path, backbone, wra
     match = initialise(net, tmp_path / "w.pth")
     assert len(match.taken) == len(weights) and not match.converted and not match.misfits
     assert not match.unused
-    assert all(
-        "attention" in n or n.startswith(("heads", "adversaries", "erased")) for n in match.fresh
-    )
+    assert all("attention" in n or n.startswith(("heads", "adversaries")) for n in match.fresh)
     neck = {"ir18": ("fc.weight", "features.bias"), "irse50": ("output_layer.3.weight",) * 2}
     assert torch.equal(net.branches[0].neck.fc.weight, weights[neck[backbone][0]])
     stem = net.branches[0].backbone.state_dict()
