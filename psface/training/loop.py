@@ -32,7 +32,7 @@ from psface.training.augmentation import moved, patched
 from psface.training.batches import grouped_batches, shuffled_batches, steps_in
 from psface.training.disturbance import disturb
 from psface.training.draws import Draws
-from psface.training.erasure import class_directions
+from psface.training.erasure import directions_to_erase, enough_people
 from psface.training.finetune import freeze_parts
 from psface.training.heads.heads import HEADS
 from psface.training.initialise import starting_weights
@@ -260,13 +260,15 @@ def finish(state: TrainingState, params: TrainParams, data: TrainingData, models
     network = state.average.network
     network.load_state_dict(state.best)
     if params.erase:
-        identity = _embeddings(state, data, data.part.rows)
+        chosen = enough_people(data.identities.numpy())
+        identity = _embeddings(state, data, data.part.rows[chosen])
     if ranks.number():
         return state.card
     if params.erase:
-        labels = {task: classes.numpy() for task, classes in data.part.labels.items()}
-        erased = class_directions(identity, labels)
-        network.erased[:, : erased.shape[1]] = torch.from_numpy(erased).to(network.erased)
+        labels = {task: classes.numpy()[chosen] for task, classes in data.part.labels.items()}
+        people = data.identities.numpy()[chosen]
+        erased = directions_to_erase(identity, people, labels, len(network.branches))
+        network.erased = torch.from_numpy(erased).to(network.erased)
     return save_model(models, network, state.card)
 
 

@@ -376,6 +376,16 @@ def test_a_model_of_other_inputs_is_no_start(folders):
         run(folders, "other", small_params(**start, **{"train.detail": 0.05}))
 
 
+@pytest.mark.parametrize("modality", ["albedo", "normalmap-depthmap", "all"])
+def test_a_model_of_all_maps_starts_some_of_them(folders, modality):
+    early = small_params(**{"modality": "all", "fusion": "early", "train.epochs": 1})
+    run(folders, "model", early)
+    start = {"train.init_from": str(folders / "model"), "train.epochs": 1, "modality": modality}
+    assert run(folders, "some", small_params(**start))[0].modality == modality
+    with pytest.raises(UserError, match="model: was trained with modality=all, not raw"):
+        run(folders, "raw", small_params(**{**start, "modality": "raw"}))
+
+
 def test_the_shipped_model_can_be_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert starting_weights("pretrained") == PRETRAINED / "weights.safetensors"
