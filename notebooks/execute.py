@@ -49,6 +49,7 @@ def executed(path: Path) -> NotebookNode:
         own = {
             "IPYTHONDIR": nobody,
             "PYTHONPATH": os.pathsep.join(filter(None, paths)),
+            "TMPDIR": nobody,
             "TQDM_DISABLE": "1",
         }
         client.execute(env=os.environ | own)
