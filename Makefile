@@ -4,12 +4,14 @@
 # make test   the tests
 # make lint   style, formatting and types
 # make docs   the documentation, build/docs/index.html; a broken link or reference is an error
+# make lint   style, formatting, types and spelling: what git commit checks, after `pre-commit install`
+# make notebooks     run the notebooks and write their outputs into them
 
 PYTHON ?= python3.11
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate &&
 
-.PHONY: setup lock run experiments comparison test test-slow lint format docs
+.PHONY: setup lock run experiments comparison test test-slow lint format docs notebooks
 
 setup: $(ENV)/.installed
 
@@ -42,10 +44,12 @@ test-slow: setup
 	$(ACTIVATE) pytest -m slow
 
 lint: setup
-	$(ACTIVATE) ruff check . && ruff format --check . && mypy
+	$(ACTIVATE) pre-commit run --all-files
 
 format: setup
 	$(ACTIVATE) ruff check --fix . && ruff format .
 
 docs: setup
 	$(ACTIVATE) sphinx-build -q -E -W -n --keep-going -d build/doctrees docs build/docs
+notebooks: setup
+	$(ACTIVATE) python notebooks/execute.py
