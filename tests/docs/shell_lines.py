@@ -19,7 +19,7 @@ from psface.config import parse_yaml
 from tests.docs.pages import ROOT
 
 # Programs of others, whose options are not checked.
-OTHERS = {".", "cd", "dask", "git", "pip", "/usr/bin/time"}
+OTHERS = {".", "cd", "dask", "docker", "git", "pip", "/usr/bin/time"}
 OPEN = {"...", "…"}  # words that stand for others
 
 
