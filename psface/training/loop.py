@@ -248,10 +248,12 @@ def validation_auc(state: TrainingState, data: TrainingData) -> float:
     return ranks.from_first(lambda: cosine_auc(identity, data.val.identities))
 
 
-def _embeddings(state: TrainingState, data: TrainingData, rows: np.ndarray) -> np.ndarray:
+def _embeddings(
+    state: TrainingState, data: TrainingData, rows: np.ndarray, mirrored: bool = False
+) -> np.ndarray:
     """Embeddings (N, D) by the averaged network, which the ranks compute and the first one gets."""
     crops = data.faces.batches(rows[ranks.share(len(rows))])
-    embedded = embed(state.average.network, state.card, crops, mirrored=False)
+    embedded = embed(state.average.network, state.card, crops, mirrored)
     return ranks.joined(torch.from_numpy(embedded.identity)).numpy()
 
 
@@ -261,7 +263,8 @@ def finish(state: TrainingState, params: TrainParams, data: TrainingData, models
     network.load_state_dict(state.best)
     if params.erase:
         chosen = enough_people(data.identities.numpy())
-        identity = _embeddings(state, data, data.part.rows[chosen])
+        # With mirror images, as they are used: on plain ones, other directions would be found.
+        identity = _embeddings(state, data, data.part.rows[chosen], mirrored=True)
     if ranks.number():
         return state.card
     if params.erase:

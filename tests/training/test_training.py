@@ -257,9 +257,7 @@ def test_erasure_takes_the_tasks_out_of_the_embedding(folders):
     def difference(erase):
         run(folders, f"m{erase}", small_params(**{"train.erase": erase, "train.epochs": 4}))
         network, card = load_model(folders / f"m{erase}", CPU)
-        out = embed(
-            network, card, Faces(folders / "faces", card.maps).batches(rows), mirrored=False
-        )
+        out = embed(network, card, Faces(folders / "faces", card.maps).batches(rows))
         means = [unit(out.identity)[who].mean(axis=0) for who in (woman, ~woman)]
         return np.linalg.norm(means[0] - means[1])
 
