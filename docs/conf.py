@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT))  # the project, whether installed or not
 
 project = "psface"
 author = "the psface authors"
+project_copyright = "2026, the psface authors"
 release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docs.made.extension"]
 myst_enable_extensions = ["deflist", "dollarmath", "smartquotes"]
