@@ -38,10 +38,10 @@ def by_condition(
         Columns: ``attribute``, ``condition``; ``genuine`` and ``impostors`` (numbers of pairs),
         ``auc`` among these pairs alone, ``tar`` at the threshold that gives FAR 1e-2 over *all*
         pairs, as in a deployed system; ``probes`` and ``rank1`` of those whose own gallery capture
-        agrees or differs; ``fall``, by how much TAR is lower than in the attribute's other row,
-        with its 95% interval ``fall_low`` and ``fall_high`` by the same resamples of people for
-        both. A value is missing where it cannot be computed: nobody's gender differs between two
-        captures.
+        agrees or differs; ``people`` with genuine pairs; ``fall``, by how much TAR is lower than in
+        the attribute's other row, with its 95% interval ``fall_low`` and ``fall_high`` by the same
+        resamples of people for both. A value is missing where it cannot be computed: nobody's
+        gender differs between two captures.
     """
     rows: list[dict] = []
     for name, labels in scores.labels.items():
@@ -63,7 +63,7 @@ def by_condition(
 
 COLUMNS = [
     "attribute", "condition", "genuine", "impostors", "auc", "tar", "probes", "rank1",
-    "fall", "fall_low", "fall_high",
+    "people", "fall", "fall_low", "fall_high",
 ]  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def _rows(
     rows, misses = [], []
     for condition, (pairs, probes) in conditions.items():
         genuine, impostors = pairs & scores.same, pairs & ~scores.same
-        row = {
+        row: dict = {
             "attribute": attribute,
             "condition": condition,
             "genuine": int(genuine.sum()),
@@ -89,6 +89,7 @@ def _rows(
             else None,
             "probes": int(probes.sum()),
             "rank1": float(ranking.hits[probes].mean()) if probes.any() else None,
+            "people": len(np.unique(scores.person[scores.first[genuine]])),
         }
         if genuine.any() and threshold is not None:
             missed = scores.cosine[genuine] < threshold
@@ -119,7 +120,7 @@ def probes_that_differ(scores: Scores, ranking: Ranking, count: int) -> list[tup
         differs = (probe != UNKNOWN) & (enrolled != UNKNOWN) & (probe != enrolled)
         classes = scores.classes[name]
         chosen += [
-            (f"{classes[probe[i]]}, enrolled {classes[enrolled[i]]}", i)
+            (f"{name}: {classes[probe[i]]}, enrolled {classes[enrolled[i]]}".replace("_", " "), i)
             for i in misses_and_hits(np.flatnonzero(differs), ranking, count)
         ]
     return chosen

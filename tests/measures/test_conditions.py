@@ -86,7 +86,9 @@ def test_what_never_differs_within_a_person_is_missing(scores):
 def test_pictured_probes_differ_and_are_misses_and_hits(scores):
     ranking = rank_gallery(scores)
     shown = probes_that_differ(scores, ranking, 4)
-    assert {title for title, _ in shown} <= {"yes, enrolled no", "no, enrolled yes"}
+    assert {title for title, _ in shown} <= {
+        f"glasses: {a}, enrolled {b}" for a, b in (("yes", "no"), ("no", "yes"))
+    }
     hits = [bool(ranking.hits[number]) for _, number in shown]
     assert hits == [False, False, True, True]
 

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import psface.commands.compare.comparison
-from psface.commands.compare.charts import INK, roc_chart
-from psface.commands.compare.comparison import comparison_table, marked, paired_table
+from psface.commands.compare.charts import roc_chart
+from psface.commands.compare.comparison_tables import comparison_table, marked, paired_table
 from psface.commands.compare.experiments import Experiment
 from psface.commands.compare.results import Result, by_run
 from psface.errors import UserError
@@ -19,6 +19,7 @@ from psface.measures.identification import rank_gallery
 from psface.measures.paired import measure
 from psface.measures.quality import curves_table, reject_curve
 from psface.report.plotting import plt
+from psface.report.svg_charts import INK
 from tests.commands.compare.test_statistics import NAMES, embeddings
 from tests.measures.scored_people import scores_of
 
