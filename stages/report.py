@@ -69,10 +69,11 @@ def report(
 
 def measured_on(ingest: IngestParams, data: DataSet) -> str:
     """The name and size of the data set, in words before the size of its test part."""
-    refused = f", {data.refused:,} refused" if data.refused else ""
+    refused = f" ({data.refused:,} refused)" if data.refused else ""
     return (
-        f"{data_set_name(ingest)} ({ingest.source} layout): {counted(data.captures, 'capture')} of "
-        f"{counted(data.people, 'person', 'people')}{refused}. Tested on people whom the network "
+        f"Data set: {data_set_name(ingest)} ({ingest.source} layout), "
+        f"{counted(data.captures, 'capture')} of {counted(data.people, 'person', 'people')}"
+        f"{refused}. Tested on people whom the network "
         "has not seen:"
     )
 

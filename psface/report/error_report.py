@@ -1,4 +1,4 @@
-"""Write the report on errors, its tables and plots, and read its figures again."""
+"""Write the tables and plots of errors, and read the tables again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ import pandas as pd
 from psface.files import reading, replacing
 from psface.measures.error_summary import ErrorSummary
 from psface.report.error_plots import draw_det, draw_groups, draw_identification
-from psface.report.run_page import run_page
 
 FACTS = "facts.json"
 TABLES = (
@@ -26,24 +25,9 @@ TEXTS = (
 )  # fmt: skip
 
 
-def write_error_report(out: Path, title: str, measured_on: str, summary: ErrorSummary) -> None:
-    """Write what `write_errors` does and ``report.html``.
-
-    Parameters
-    ----------
-    title : str
-        What was tested.
-    measured_on : str
-        On what.
-    """
-    write_errors(out, title, summary)
-    with replacing(out / "report.html") as path:
-        path.write_text(run_page(title, measured_on, summary), encoding="utf-8")
-
-
 def write_errors(out: Path, title: str, summary: ErrorSummary) -> None:
     """Write a CSV per table, ``facts.json``, ``det.png``, ``identification.png`` and
-    ``groups.png``."""
+    ``groups.png``; ``title`` says what was tested."""
     tables = summary.tables
     for name, table in tables.items():
         with replacing(out / f"{name}.csv") as path:

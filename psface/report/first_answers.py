@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import pandas as pd
 
 from psface.measures.error_summary import ErrorSummary
-from psface.report.error_sentences import auc_says, failures_say, groups_say
-from psface.report.wording import number, with_interval
+from psface.report.error_sentences import USUAL, auc_says, failures_say, groups_say
+from psface.report.wording import Row, number, percent, with_interval
 
 
 def answers(summary: ErrorSummary, measured_on: str) -> list[tuple[str, str]]:
@@ -22,6 +22,7 @@ def answers(summary: ErrorSummary, measured_on: str) -> list[tuple[str, str]]:
     facts, errors = summary.facts, summary.tables["errors"]
     told = errors[errors["fnmr"].notna()]
     good = [
+        *(_in_words(row) for row in told[told["fmr"] == USUAL].to_dict("records")),
         auc_says(facts),
         *(
             f"at FMR {row['fmr']:g}: FNMR {with_interval(row, 'fnmr')}"
@@ -41,6 +42,17 @@ def answers(summary: ErrorSummary, measured_on: str) -> list[tuple[str, str]]:
         ("For whom not?", groups_say(summary.tables["groups"])),
         ("Measured on what?", f"{measured_on} {_counts(facts)} {failed}"),
     ]
+
+
+def _in_words(row: Row) -> str:
+    """The trade-off at one threshold without any term."""
+    said = (
+        f"A threshold that {percent(row['fmr'])} of the pairs of two people pass at most is passed "
+        f"by {percent(1 - row['fnmr'])} of the pairs of one person"
+    )
+    if pd.isna(row["fnmr_low"]):
+        return said
+    return f"{said} [{percent(1 - row['fnmr_high'])}, {percent(1 - row['fnmr_low'])}]"
 
 
 def _how_sure(facts: Mapping[str, float | int | None], errors: pd.DataFrame) -> str:

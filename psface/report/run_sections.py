@@ -140,7 +140,7 @@ def _probes(run: FinishedRun) -> Section:
     note = (
         "A tick and a whole frame mark the probe's own person, a cross and a dotted frame others."
     )
-    said = probes_say(run.metrics.get("rank1"))
+    said = probes_say(run.errors.tables["cmc"])
     return Section("probes", "Probes and their nearest faces", said, parts, note)
 
 
@@ -173,7 +173,8 @@ def _data(run: FinishedRun) -> Section:
             "The links lead to captures to look at: relit by dragging a lamp, as maps and as a "
             "surface. They work while this page is in its folder."
         )
-    said = data_says(data.captures, data.people, data.faceless, data.doubted)
+    doubted = data.doubted if data.lit else None
+    said = data_says(data.captures, data.people, data.faceless, doubted)
     return Section("captures", "Captures and crops", said, parts, note)
 
 

@@ -40,7 +40,7 @@ def conditions_say(conditions: pd.DataFrame) -> str:
     told."""
     known = conditions[conditions["fall_low"].notna()]
     if not len(known):
-        return ""
+        return "No attribute is known to differ between captures of one person."
     kinds: dict[object, list[str]] = {}
     for row in known.to_dict("records"):
         doubt = row["attribute"] == "capture"
@@ -56,8 +56,8 @@ def conditions_say(conditions: pd.DataFrame) -> str:
             kinds.setdefault(0, []).append(name)
     words = {
         1: "Where captures differ in {}, TAR at FAR 0.01 is lower.",
-        -1: "Where they differ in {}, it is higher.",
-        0: "No such difference can be told for {}.",
+        -1: "Where they differ in {}, TAR at FAR 0.01 is higher.",
+        0: "For {}, no difference can be told.",
         "few": "Too few people differ in {} to tell.",
     }
     return " ".join(words[k].format(listed(kinds[k])) for k in words if k in kinds)
@@ -79,17 +79,21 @@ def rejects_say(rejects: pd.DataFrame, share: float = 0.1) -> str:
     )
 
 
-def probes_say(rank1: float | None) -> str:
-    """How many probes are nearest to another person."""
-    return "" if rank1 is None else f"{1 - rank1:.1%} of the probes are nearest to another person."
+def probes_say(cmc: pd.DataFrame) -> str:
+    """How many probes are nearest to another person; ``cmc`` has a row per rank."""
+    if not len(cmc):
+        return ""
+    return f"{1 - cmc['hit_rate'].iloc[0]:.1%} of the probes are nearest to another person."
 
 
-def data_says(captures: int, people: int, failed: int, doubted: int) -> str:
-    """How many captures gave a face, and how many of them are in doubt."""
+def data_says(captures: int, people: int, failed: int, doubted: int | None) -> str:
+    """How many captures gave a face, and how many of them are in doubt; None if none was checked,
+    since pictures have no lamps."""
     said = f"{counted(captures, 'capture')} of {counted(people, 'person', 'people')} were accepted"
     said += f"; no face was found in {number(failed)}" if failed else ""
-    doubt = f"{number(doubted)} are in doubt" if doubted else "none is in doubt"
-    return f"{said}; {doubt}."
+    if doubted is not None:
+        said += f"; {number(doubted)} are in doubt" if doubted else "; none is in doubt"
+    return f"{said}."
 
 
 def split_says(shares: pd.DataFrame) -> str:

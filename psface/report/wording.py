@@ -49,6 +49,17 @@ def with_interval(row: Row, name: str, errors: str | None = None) -> str:
     return number(value) if pd.isna(low) else f"{number(value)} [{number(low)}, {number(high)}]"
 
 
+def percent(share: float) -> str:
+    """A share with three digits that count, of which rounding makes no 100.
+
+    Examples
+    --------
+    >>> percent(0.98254), percent(0.99996), percent(1.0)
+    ('98.3%', '>99.9%', '100%')
+    """
+    return ">99.9%" if 0.9995 <= share < 1 else f"{100 * share:.3g}%"
+
+
 def area_with_interval(row: Row, name: str = "auc") -> str:
     """An area with its interval."""
     value, low, high = (row.get(key) for key in (name, *_ends(row, name)))

@@ -113,10 +113,8 @@ def attributes_say(table: pd.DataFrame, attributes: Sequence[str]) -> str:
     ]
     if not told:
         return "No run was trained on attributes."
-    worst, name, run = min(told)
-    return (
-        f"Told worst is {name}, by {run}: AUC {area(worst)}; told best, AUC {area(max(told)[0])}."
-    )
+    said = [f"{name} by {run} (AUC {area(auc)})" for auc, name, run in (min(told), max(told))]
+    return f"Told worst is {said[0]}, and best {said[1]}."
 
 
 def leakage_say(leaks: pd.DataFrame) -> str:
