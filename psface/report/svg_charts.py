@@ -11,7 +11,7 @@ from typing import Any
 from psface.report.plotting import plt
 
 INK = "#123456"  # placeholder for the page's text colour
-LETTER, KEY = 0.1, 0.9  # inches in a legend
+LETTER, KEY, LINE = 0.1, 0.9, 0.25  # inches in a legend
 STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "psface",
@@ -49,7 +49,7 @@ def svg_chart(
         Draws on the axes that it is given, one for each panel. Their series are named in one
         legend under them.
     size : two numbers
-        Inches, of which the page keeps the ratio only.
+        Inches without the legend, of which the page keeps the ratio only.
 
     Examples
     --------
@@ -70,6 +70,7 @@ def svg_chart(
                 axes.get_legend().remove()
         if named:
             columns = max(1, min(5, int(size[0] / (max(map(len, named)) * LETTER + KEY))))
+            figure.set_size_inches(size[0], size[1] + LINE * -(-len(named) // columns))
             figure.legend(
                 list(named.values()), list(named), loc="outside lower center", ncols=columns,
                 handlelength=3,

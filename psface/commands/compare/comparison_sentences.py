@@ -25,8 +25,12 @@ def runs_say(table: pd.DataFrame, paired: pd.DataFrame) -> str:
         f"{best['run']} has the highest identity AUC, {area(best['identity AUC'])} "
         f"[{area(best['low'])}, {area(best['high'])}]"
     )
-    others = paired[paired["run"] == best["run"]].to_dict("records")
-    alike = [row["other"] for row in others if differs(row["low"], row["high"]) != 1]
+    others = [row for row in paired.to_dict("records") if row["run"] == best["run"]]
+    alike = [
+        row["other"]
+        for row, p in zip(others, holm(np.array([row["p"] for row in others])), strict=True)
+        if differs(row["low"], row["high"]) != 1 or not p < P_BELOW
+    ]
     if not others:
         return f"{said}."
     if not alike:

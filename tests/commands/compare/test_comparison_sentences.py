@@ -52,12 +52,14 @@ def test_the_best_run_and_those_that_cannot_be_told_from_it():
     table = pd.DataFrame({"run": ["a", "b", "c"], "identity AUC": [0.97, 0.99, 0.98]}).assign(
         low=0.9, high=0.995
     )
-    columns = ["run", "other", "low", "high"]
-    paired = pd.DataFrame([("b", "a", 0.01, 0.03), ("b", "c", -0.01, 0.03)], columns=columns)
+    rows = [("b", "a", 0.01, 0.03, 0.002), ("b", "c", -0.01, 0.03, 0.2)]
+    paired = pd.DataFrame(rows, columns=["run", "other", "low", "high", "p"])
     best = "b has the highest identity AUC, 0.9900 [0.9000, 0.9950]"
     assert runs_say(table, paired) == f"{best}; it cannot be told from c."
     assert runs_say(table[:2], paired[:1]).startswith(f"{best}, above every other run's")
     assert runs_say(table[1:2], paired[:0]) == f"{best}."
+    of_chance = paired.assign(low=0.001, p=0.03)  # of two comparisons
+    assert runs_say(table, of_chance) == f"{best}; it cannot be told from a and c."
 
 
 def test_between():
