@@ -100,7 +100,7 @@ def between_say(table: pd.DataFrame, column: str, what: str) -> str:
         return f"{what} cannot be told with so few pairs."
     least, most = (pick(known, key=lambda row: row[column]) for pick in (min, max))
     if least[column] == most[column]:
-        return f"{what} is {area(least[column])} for every run."
+        return f"{what} is {area(least[column])} everywhere."
     return (
         f"{what} is between {area(least[column])} ({least['run']}) and {area(most[column])} "
         f"({most['run']})."

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from psface.commands.compare.comparison_sentences import between_say
 from psface.commands.compare.results import Result
 from psface.measures.intervals import interval
 from psface.measures.paired import Measured, paired_p
@@ -70,6 +71,9 @@ def detectors_table(path: Path) -> dict[str, Any] | None:
         "columns": [(name, heading, digits) for name, heading, digits, _ in columns],
         "rows": marked(table, [(name, higher) for name, _, _, higher in columns]),
         "faces": int(table["faces"].iloc[0]),
+        "says": between_say(
+            table.rename(columns={"detector": "run"}), "average_precision", "Average precision"
+        ),
     }
 
 

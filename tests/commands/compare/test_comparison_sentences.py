@@ -65,7 +65,7 @@ def test_the_best_run_and_those_that_cannot_be_told_from_it():
 def test_between():
     table = pd.DataFrame({"run": ["a", "b"], "TAR": [0.9, 0.8]})
     assert between_say(table, "TAR", "TAR") == "TAR is between 0.8000 (b) and 0.9000 (a)."
-    assert between_say(table[:1], "TAR", "TAR") == "TAR is 0.9000 for every run."
+    assert between_say(table[:1], "TAR", "TAR") == "TAR is 0.9000 everywhere."
     assert "cannot be told" in between_say(table.assign(TAR=np.nan), "TAR", "TAR")
 
 

@@ -166,6 +166,7 @@ def test_detectors_are_shown_where_they_were_surveyed(results, settings, monkeyp
     page = render(results, settings, monkeypatch, tmp_path)
     section = page[page.index('id="detectors"') : page.index('id="parameters"')]
     words = " ".join(" ".join(Text(section).words).split())
+    assert "Average precision is between 0.8500 (mtcnn) and 0.9000 (dlib-hog)." in words
     for said in ("43 annotated faces", "ms at 640 px", "mtcnn 0.850", "BSL-1.0", "495850"):
         assert said in words
     assert 'class="best">0.900' in section and "nan" not in words.lower()
