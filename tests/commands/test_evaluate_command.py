@@ -129,4 +129,4 @@ def test_the_page_prints(scores, tmp_path):
             (e) => e.getBoundingClientRect().right);""",
         tmp_path, on_paper=True,
     )  # fmt: skip
-    assert console == [] and len(rights) > 8 and max(rights) <= PAPER
+    assert console == [] and len(rights) > 6 and max(rights) <= PAPER
