@@ -41,7 +41,7 @@ def run_sections(run: FinishedRun, parameters: str) -> Iterable[Section]:
     if said := stereo_says(run.stereo):
         yield _stereo(run.stereo, said)
     yield _training(run)
-    said = "Every figure here depends on these values, the code and the captures alone."
+    said = "The values of params.yaml that this run was made with."
     yield Section("parameters", "Parameters", said, [Listing("params.yaml", parameters)])
 
 
