@@ -3,13 +3,14 @@
 # make experiments   the runs of section compare of params.yaml, one after the other
 # make comparison    reports/comparison.html from the finished runs
 # make test   the tests
-# make lint   style, formatting and types
+# make lint   style, formatting, types and spelling: what git commit checks, after `pre-commit install`
+# make notebooks     run the notebooks and write their outputs into them
 
 PYTHON ?= python3.11
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate &&
 
-.PHONY: setup lock run report experiments comparison test test-slow lint format
+.PHONY: setup lock run report experiments comparison test test-slow lint format notebooks
 
 setup: $(ENV)/.installed
 
@@ -45,7 +46,10 @@ test-slow: setup
 	$(ACTIVATE) pytest -m slow
 
 lint: setup
-	$(ACTIVATE) ruff check . && ruff format --check . && mypy
+	$(ACTIVATE) pre-commit run --all-files
 
 format: setup
 	$(ACTIVATE) ruff check --fix . && ruff format .
+
+notebooks: setup
+	$(ACTIVATE) python notebooks/execute.py

@@ -12,6 +12,8 @@ The API for notebooks, loaded on first use:
 >>> import psface
 >>> psface.photometric_stereo.__module__
 'psface.stereo.normals'
+>>> len(psface.__version__.split("."))
+3
 """
 
 from __future__ import annotations
@@ -46,6 +48,10 @@ __all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("psface")
     if name not in _HOMES:
         raise AttributeError(f"module 'psface' has no attribute {name!r}")
     from psface.registry import named
@@ -54,4 +60,4 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, "__version__"})

@@ -163,7 +163,9 @@ def load_model(folder: Path, device: torch.device) -> tuple[Network, Card]:
         if _file_digest(path) != card.weights:
             raise UserError(f"{folder}: the weights do not match the card; {TRAIN}")
         network = card.build()
-        network.load_state_dict(load_file(path))
+        weights = load_file(path)
+        network.erased = weights["erased"].to(network.erased)  # however many directions
+        network.load_state_dict(weights)
     except FileNotFoundError:
         raise UserError(f"{path}: missing; {TRAIN}") from None
     except UserError:

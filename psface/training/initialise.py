@@ -18,14 +18,20 @@ face.evoLVe, InsightFace_Pytorch           ``irse50`` to ``irse152``
 
 Wrappers are removed first: an enclosing ``state_dict``, and prefixes such as ``features.module.``
 and ``module.``. Attention and heads exist only in psface and start fresh.
+
+A model of psface with one branch for all its maps also starts branches for some of them: its first
+convolution then reads only their channels.
 """
 
 from __future__ import annotations
 
 import pickle
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, pairwise
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
@@ -84,7 +90,9 @@ class Match:
         return "; ".join(parts)
 
 
-def initialise(network: Network, path: Path) -> Match:
+def initialise(
+    network: Network, path: Path, channels: Sequence[Sequence[int]] | None = None
+) -> Match:
     """Load the tensors of a weight file that fit ``network``.
 
     Parameters
@@ -93,6 +101,8 @@ def initialise(network: Network, path: Path) -> Match:
         Changed in place. A published checkpoint is loaded into each branch.
     path : Path
         ``.safetensors``, or a torch file of tensors. No code in it is run.
+    channels : list of list of int or None
+        From `starting_channels`.
 
     Raises
     ------
@@ -103,7 +113,9 @@ def initialise(network: Network, path: Path) -> Match:
     weights = read_weights(path)
     state = network.state_dict()
     if any(name.startswith("branches.") for name in weights):
-        source = dict(weights)
+        source = {n: value for n, value in weights.items() if n != "erased"}  # found after training
+        if channels is not None:
+            source = _spread(source, channels, _stem(network.branches[0]))
     else:
         source = {}
         published = _our_names(weights)
@@ -135,49 +147,59 @@ def initialise(network: Network, path: Path) -> Match:
         taken,
         converted,
         misfits,
-        [name for name in state if name not in known],
+        [name for name in state if name not in known and name != "erased"],
         sorted({name for name in source if name not in state}),
     )
 
 
-def starting_weights(start: str, card: Card | None = None) -> Path:
+def starting_weights(start: str) -> Path:
     """The weight file that ``train.init_from`` names: the file itself, or that of a model's folder.
 
-    Parameters
-    ----------
-    start : str
-        ``pretrained`` is the model that psface ships, where no file is called so.
-    card : Card or None
-        Of the network to be trained. A model that sees other inputs is refused.
-
-    Raises
-    ------
-    UserError
-        If the model in the folder was trained on other inputs.
+    ``pretrained`` is the model that psface ships, where no file is called so.
     """
     path = Path(start)
     if start == PRETRAINED.name and not path.exists():
         path = PRETRAINED
-    if not path.is_dir():
-        return path
-    if card is not None:
-        before = read_card(path)
-        for name, theirs, ours in (
-            ("modality", before.modality, card.modality),
-            ("fusion", before.fusion, card.fusion),
-            ("train.backbone", before.backbone, card.backbone),
-            ("train.embedding", before.embedding, card.embedding),
-            ("train.detail", before.scale.detail, card.scale.detail),
-            ("crop.zoom", before.crop.zoom, card.crop.zoom),
-            ("crop.size", before.crop.size, card.crop.size),
-            ("crop.oval", before.crop.oval, card.crop.oval),
-        ):
-            if theirs != ours:
-                raise UserError(
-                    f"{start}: was trained with {name}={theirs}, not {ours}; set it so "
-                    "(params.yaml), or give its weights.safetensors to use what fits"
-                )
-    return path / WEIGHTS
+    return path / WEIGHTS if path.is_dir() else path
+
+
+def starting_channels(start: str, card: Card) -> list[list[int]] | None:
+    """For each branch to be trained, the channels that it sees of what the model in the folder
+    ``start`` saw, if that has one branch; None if the two have the same branches, or ``start`` is a
+    file, of which nothing is known.
+
+    Raises
+    ------
+    UserError
+        If the model was trained on other inputs than ``card``'s.
+    """
+    path = starting_weights(start)
+    if path == Path(start):
+        return None
+    before = read_card(path.parent)
+    alike = (before.modality, before.fusion) == (card.modality, card.fusion)
+    some = before.fusion == "early" and set(card.maps) <= set(before.maps)
+    for name, theirs, ours in (
+        ("modality", before.modality, before.modality if some else card.modality),
+        ("fusion", before.fusion, before.fusion if some else card.fusion),
+        ("train.backbone", before.backbone, card.backbone),
+        ("train.embedding", before.embedding, card.embedding),
+        ("train.detail", before.scale.detail, card.scale.detail),
+        ("crop.zoom", before.crop.zoom, card.crop.zoom),
+        ("crop.size", before.crop.size, card.crop.size),
+        ("crop.oval", before.crop.oval, card.crop.oval),
+    ):
+        if theirs != ours:
+            raise UserError(
+                f"{start}: was trained with {name}={theirs}, not {ours}; set it so "
+                "(params.yaml), or give its weights.safetensors to use what fits"
+            )
+    if alike:
+        return None
+    starts = np.cumsum([0, *before.channels]).tolist()
+    of_map = {m: [*range(*ends)] for m, ends in zip(before.maps, pairwise(starts), strict=True)}
+    seen = [of_map[name] for name in card.maps]
+    return seen if card.fusion == "late" else [[*chain(*seen)]]
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -214,6 +236,21 @@ def _our_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
     for name, value in weights.items():
         layer, _, leaf = name.rpartition(".")
         out[f"{NECK[layer]}.{leaf}" if layer in NECK else f"backbone.{name}"] = value
+    return out
+
+
+def _spread(
+    weights: dict[str, Tensor], channels: Sequence[Sequence[int]], stem: str
+) -> dict[str, Tensor]:
+    """A model's one branch as several, each of which sees some ``channels`` of its input."""
+    first = "branches.0."
+    out = {}
+    for number, seen in enumerate(channels):
+        for name, value in weights.items():
+            if name == f"{first}{stem}.weight":
+                value = value[:, list(seen)]
+            if name.startswith(first):
+                out[f"branches.{number}.{name.removeprefix(first)}"] = value
     return out
 
 

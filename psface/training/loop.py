@@ -32,7 +32,7 @@ from psface.training.augmentation import moved, patched
 from psface.training.batches import grouped_batches, shuffled_batches, steps_in
 from psface.training.disturbance import disturb
 from psface.training.draws import Draws
-from psface.training.erasure import class_directions
+from psface.training.erasure import directions_to_erase, enough_people
 from psface.training.finetune import freeze_parts
 from psface.training.heads.heads import HEADS
 from psface.training.initialise import starting_weights
@@ -248,10 +248,12 @@ def validation_auc(state: TrainingState, data: TrainingData) -> float:
     return ranks.from_first(lambda: cosine_auc(identity, data.val.identities))
 
 
-def _embeddings(state: TrainingState, data: TrainingData, rows: np.ndarray) -> np.ndarray:
+def _embeddings(
+    state: TrainingState, data: TrainingData, rows: np.ndarray, mirrored: bool = False
+) -> np.ndarray:
     """Embeddings (N, D) by the averaged network, which the ranks compute and the first one gets."""
     crops = data.faces.batches(rows[ranks.share(len(rows))])
-    embedded = embed(state.average.network, state.card, crops, mirrored=False)
+    embedded = embed(state.average.network, state.card, crops, mirrored)
     return ranks.joined(torch.from_numpy(embedded.identity)).numpy()
 
 
@@ -260,13 +262,16 @@ def finish(state: TrainingState, params: TrainParams, data: TrainingData, models
     network = state.average.network
     network.load_state_dict(state.best)
     if params.erase:
-        identity = _embeddings(state, data, data.part.rows)
+        chosen = enough_people(data.identities.numpy())
+        # With mirror images, as they are used: on plain ones, other directions would be found.
+        identity = _embeddings(state, data, data.part.rows[chosen], mirrored=True)
     if ranks.number():
         return state.card
     if params.erase:
-        labels = {task: classes.numpy() for task, classes in data.part.labels.items()}
-        erased = class_directions(identity, labels)
-        network.erased[:, : erased.shape[1]] = torch.from_numpy(erased).to(network.erased)
+        labels = {task: classes.numpy()[chosen] for task, classes in data.part.labels.items()}
+        people = data.identities.numpy()[chosen]
+        erased = directions_to_erase(identity, people, labels, len(network.branches))
+        network.erased = torch.from_numpy(erased).to(network.erased)
     return save_model(models, network, state.card)
 
 

@@ -15,7 +15,7 @@ from psface.training import ranks
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
 from psface.training.finetune import freeze_parts, parameter_groups
 from psface.training.gradients import add_up_gradients, clip_gradients
-from psface.training.initialise import initialise, starting_weights
+from psface.training.initialise import initialise, starting_channels, starting_weights
 from psface.training.losses import class_weights
 from psface.training.objective import Objective
 from psface.training.row_adamw import RowAdamW
@@ -61,9 +61,10 @@ class TrainingState:
         self.generator = torch.Generator().manual_seed(params.seed)
         self.network = card.build()
         if params.init_from:
-            matched = initialise(self.network, starting_weights(params.init_from, card))
-            print(f"train: from {params.init_from}: {matched}")
-            self.network.erased.zero_()  # computed anew after training
+            start = params.init_from
+            channels = starting_channels(start, card)
+            matched = initialise(self.network, starting_weights(start), channels)
+            print(f"train: from {start}: {matched}")
         freeze_parts(self.network, params.frozen_parts)
         self.device = default_device()
         self.network.to(self.device)

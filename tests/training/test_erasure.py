@@ -5,7 +5,13 @@ from sklearn.linear_model import LogisticRegression
 
 from psface.model.network.multitask import Network
 from psface.tasks import UNKNOWN
-from psface.training.erasure import class_directions
+from psface.training import erasure
+from psface.training.erasure import (
+    class_directions,
+    directions_to_erase,
+    enough_people,
+    nuisance_directions,
+)
 from psface.vectors import unit
 
 
@@ -52,14 +58,49 @@ def test_attributes_in_one_direction_take_one_direction(population):
     assert class_directions(faces, twice).shape == (20, 1)
 
 
+def test_directions_in_which_a_persons_captures_differ(population):
+    """Of people who differ everywhere, and whose captures differ along the first axis most, along
+    the second less: those two are found, whatever the people differ in."""
+    rng = np.random.default_rng(1)
+    people = np.repeat(np.arange(40), 5)
+    faces = 10 * rng.normal(size=(40, 12))[people] + 0.01 * rng.normal(size=(200, 12))
+    faces[:, 0] += rng.normal(size=200)
+    faces[:, 1] += 0.5 * rng.normal(size=200)
+    found = nuisance_directions(faces, people, 2)
+    assert np.abs(found) == pytest.approx(np.eye(12)[:, :2], abs=0.05)
+
+
+def test_no_more_directions_than_captures_differ_in():
+    rng = np.random.default_rng(2)
+    once = np.arange(6)
+    assert nuisance_directions(rng.normal(size=(6, 9)), once, 4).shape == (9, 0)
+    assert nuisance_directions(rng.normal(size=(6, 9)), once // 2, 4).shape == (9, 3)
+    assert nuisance_directions(np.zeros((0, 9)), np.zeros(0, int), 4).shape == (9, 0)
+
+
+def test_all_erased_directions_are_orthonormal(population):
+    faces, labels = population
+    found = directions_to_erase(faces, np.arange(400) // 4, labels, 2)
+    assert found.shape == (20, 3 + 2 * erasure.NUISANCES)
+    assert found.T @ found == pytest.approx(np.eye(found.shape[1]), abs=1e-9)
+
+
+def test_of_many_captures_whole_people_are_enough(monkeypatch):
+    monkeypatch.setattr(erasure, "MOST", 6)
+    people = np.array([4, 1, 0, 1, 4, 0, 1, 2, 0, 2])
+    chosen = enough_people(people)
+    assert chosen.tolist() == [1, 2, 3, 5, 6, 8]
+    assert enough_people(people[:6]).tolist() == list(range(6))
+
+
 def test_the_network_leaves_out_what_is_erased():
     torch.manual_seed(0)
     net = Network([1, 1], 32, {"a": 2, "b": 3}, 8, 0.0).eval()
-    assert net.erased.shape == (16, 3)
+    assert net.erased.shape == (16, 0)
     x = torch.randn(4, 2, 32, 32)
     before = net(x).identity
     q, _ = torch.linalg.qr(torch.randn(16, 3))
-    net.erased[:] = q
+    net.erased = q
     after = net(x)
     clean = torch.nn.functional.normalize(before - before @ q @ q.T)
     assert torch.allclose(torch.nn.functional.normalize(after.identity), clean, atol=1e-5)

@@ -48,9 +48,7 @@ def test_every_tensor_of_a_published_checkpoint_is_taken(tmp_path, backbone, wra
     match = initialise(net, tmp_path / "w.pth")
     assert len(match.taken) == len(weights) and not match.converted and not match.misfits
     assert not match.unused
-    assert all(
-        "attention" in n or n.startswith(("heads", "adversaries", "erased")) for n in match.fresh
-    )
+    assert all("attention" in n or n.startswith(("heads", "adversaries")) for n in match.fresh)
     neck = {"ir18": ("fc.weight", "features.bias"), "irse50": ("output_layer.3.weight",) * 2}
     assert torch.equal(net.branches[0].neck.fc.weight, weights[neck[backbone][0]])
     stem = net.branches[0].backbone.state_dict()
@@ -96,6 +94,23 @@ def test_a_model_of_our_own(tmp_path):
     assert all(
         torch.equal(a, b) for a, b in zip(net.parameters(), trained.parameters(), strict=True)
     )
+
+
+@pytest.mark.parametrize("channels", [[[1]], [[2, 0], [1]]])
+def test_branches_that_see_some_of_a_models_input(tmp_path, channels):
+    """They answer as the model does to an input that has nothing else."""
+    torch.manual_seed(0)
+    model = network(channels=(3,), backbone="ir18-slim", side=64, embedding=16).eval()
+    save_file(packed(model.state_dict()), tmp_path / "w.safetensors")
+    widths = tuple(len(seen) for seen in channels)
+    net = network(channels=widths, backbone="ir18-slim", side=64, embedding=16).eval()
+    initialise(net, tmp_path / "w.safetensors", channels)
+    x = torch.randn(2, 3, 64, 64)
+    parts = net.separate(x[:, [channel for seen in channels for channel in seen]])
+    for seen, part in zip(channels, parts, strict=True):
+        alone = torch.zeros_like(x)
+        alone[:, seen] = x[:, seen]
+        assert torch.allclose(part.identity, model.separate(alone)[0].identity, atol=1e-4)
 
 
 class Payload:

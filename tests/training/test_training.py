@@ -257,9 +257,7 @@ def test_erasure_takes_the_tasks_out_of_the_embedding(folders):
     def difference(erase):
         run(folders, f"m{erase}", small_params(**{"train.erase": erase, "train.epochs": 4}))
         network, card = load_model(folders / f"m{erase}", CPU)
-        out = embed(
-            network, card, Faces(folders / "faces", card.maps).batches(rows), mirrored=False
-        )
+        out = embed(network, card, Faces(folders / "faces", card.maps).batches(rows))
         means = [unit(out.identity)[who].mean(axis=0) for who in (woman, ~woman)]
         return np.linalg.norm(means[0] - means[1])
 
@@ -374,6 +372,16 @@ def test_a_model_of_other_inputs_is_no_start(folders):
     run(folders, "same", small_params(**start))
     with pytest.raises(UserError, match=r"model: was trained with train\.detail=0\.0, not 0\.05"):
         run(folders, "other", small_params(**start, **{"train.detail": 0.05}))
+
+
+@pytest.mark.parametrize("modality", ["albedo", "normalmap-depthmap", "all"])
+def test_a_model_of_all_maps_starts_some_of_them(folders, modality):
+    early = small_params(**{"modality": "all", "fusion": "early", "train.epochs": 1})
+    run(folders, "model", early)
+    start = {"train.init_from": str(folders / "model"), "train.epochs": 1, "modality": modality}
+    assert run(folders, "some", small_params(**start))[0].modality == modality
+    with pytest.raises(UserError, match="model: was trained with modality=all, not raw"):
+        run(folders, "raw", small_params(**{**start, "modality": "raw"}))
 
 
 def test_the_shipped_model_can_be_named(tmp_path, monkeypatch):

@@ -54,7 +54,13 @@ def mean_face_model(people: int, faces: Path | None, out: Path) -> None:
 
     Exit status: 0; 1 if the crops are too few or cannot be read; 2 for wrong arguments.
     """
-    model = simulated_face(load(Sections), people) if faces is None else face_of_crops(faces)
+    params = load(Sections)
+    if faces is not None and params.crop.zoom != 1:
+        raise UserError(
+            f"params.yaml: crop.zoom={params.crop.zoom:g} shows a part of the face, and the mean "
+            "face is all of it; cut crops with crop.zoom=1.0"
+        )
+    model = simulated_face(params, people) if faces is None else face_of_crops(faces)
     model.write(out)
     print(f"measure: {out}")
 

@@ -131,8 +131,8 @@ class Network(nn.Module):
 
     Attributes
     ----------
-    erased : (embedding * branches, sum of classes - 1) buffer
-        Orthonormal directions removed from the identity embedding; zero until training fills
+    erased : (embedding * branches, k) buffer
+        Orthonormal directions removed from the identity embedding: none until training has found
         them (`psface.training.erasure`).
     """
 
@@ -160,8 +160,7 @@ class Network(nn.Module):
         self.adversaries = nn.ModuleDict(
             {t: nn.Linear(width, n) for t, n in classes.items()} if attention else {}
         )
-        directions = sum(count - 1 for count in classes.values())
-        self.register_buffer("erased", torch.zeros(embedding * len(channels), directions))
+        self.register_buffer("erased", torch.zeros(embedding * len(channels), 0))
         for weight in self.parameters():  # the fastest layout for convolutions
             if weight.ndim == 4:
                 weight.data = weight.data.contiguous(memory_format=torch.channels_last)
@@ -199,8 +198,10 @@ class Network(nn.Module):
         """Remove the erased directions; keep the norm, which measures quality."""
         if self.training:  # nothing is erased yet
             return identity
+        identity = identity.float()
+        if not self.erased.shape[1]:
+            return identity
         with torch.autocast(identity.device.type, enabled=False):  # half precision leaves a trace
-            identity = identity.float()
             clean = identity - identity @ self.erased @ self.erased.T
             norm = clean.norm(dim=1, keepdim=True).clamp(min=1e-6)
             return clean * (identity.norm(dim=1, keepdim=True) / norm)
