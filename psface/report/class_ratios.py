@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from psface.report.palette import BLUE, GREEN, VERMILLION
+from psface.report.palette import BLUE, GREEN, VERMILION
 from psface.report.plotting import plt
 
-BARS = (("0.6", ""), (BLUE, ""), (VERMILLION, "///"), (GREEN, "..."))  # colour and hatch
+BARS = (("0.6", ""), (BLUE, ""), (VERMILION, "///"), (GREEN, "..."))  # colour and hatch
 
 
 def draw_ratios(ratios: pd.DataFrame, path: Path) -> None:

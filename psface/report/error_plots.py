@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from scipy.special import ndtri
 
 from psface.measures.groups import BETTER, TOO_FEW, WORSE
-from psface.report.palette import BLUE, VERMILLION, marker, series
+from psface.report.palette import BLUE, VERMILION, marker, series
 from psface.report.plotting import log_x, plt
 
 TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
@@ -44,7 +44,7 @@ def plot_det(axes: plt.Axes, det: pd.DataFrame, errors: pd.DataFrame) -> None:
     told = errors[errors["fnmr"].notna() & errors["fmr_seen"].gt(0)]
     axes.plot(
         ndtri(told["fmr_seen"].clip(*across)), ndtri(told["fnmr"].clip(*up)),
-        "o", color=VERMILLION, ms=5, label="FMR of the table", clip_on=False,
+        "o", color=VERMILION, ms=5, label="FMR of the table", clip_on=False,
     )  # fmt: skip
     for axis, (least, most) in ((axes.xaxis, across), (axes.yaxis, up)):
         ticks = [t for t in TICKS if least <= t <= most]
@@ -135,7 +135,7 @@ def plot_groups(panels: Sequence[plt.Axes], groups: pd.DataFrame) -> None:
     names = list(dict.fromkeys(groups["attribute"] + ": " + groups["group"]))
     kinds = {
         "no difference found": (BLUE, "o"),
-        "differs from the others": (VERMILLION, "D"),
+        "differs from the others": (VERMILION, "D"),
         "too few people to tell": (UNTOLD, "x"),
     }
     for axes, rate in zip(panels, rates, strict=True):

@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 
 from psface.measures.identification import PICTURED, Ranking
-from psface.report.palette import BLUE, VERMILLION, series
+from psface.report.palette import BLUE, VERMILION, series
 from psface.report.plotting import plt
 
 TITLE = 22  # characters of a line
 ABOVE = 34  # points from a face to the head of its column
 # A hit is told by its mark and its whole frame as well as by its colour.
-HIT, MISS = (BLUE, "\N{CHECK MARK}", "-"), (VERMILLION, "\N{MULTIPLICATION X}", ":")
+HIT, MISS = (BLUE, "\N{CHECK MARK}", "-"), (VERMILION, "\N{MULTIPLICATION X}", ":")
 
 
 def draw_probes(

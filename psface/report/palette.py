@@ -10,14 +10,14 @@ from typing import Any
 
 from matplotlib import rcParams
 
-BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
+BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
 DASHES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
 def series(number: int) -> dict[str, Any]:
     """The colour and dashes of a line by its number from 0; those of 20 lines all differ."""
-    colours = (BLUE, VERMILLION, GREEN, PURPLE, rcParams["text.color"])
+    colours = (BLUE, VERMILION, GREEN, PURPLE, rcParams["text.color"])
     return {"color": colours[number % len(colours)], "ls": DASHES[number % len(DASHES)]}
 
 

@@ -5,9 +5,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from psface.report.palette import BLUE, GREEN, PURPLE, VERMILLION, marker, series
+from psface.report.palette import BLUE, GREEN, PURPLE, VERMILION, marker, series
 
-COLOURS = (BLUE, VERMILLION, GREEN, PURPLE)
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE)
 PAGES = ("#ffffff", "#14181b")  # as in page.html.j2
 # How those see without cones for long and for medium waves: Machado, Oliveira & Fernandes, "A
 # physiologically-based model for simulation of color vision deficiency", 2009, at severity 1.
