@@ -1,4 +1,5 @@
 # make run    everything from scratch: environment, then the whole pipeline on the simulator
+# make report   reports/report.html, one page of the run; what is not up to date runs first
 # make experiments   the runs of section compare of params.yaml, one after the other
 # make comparison    reports/comparison.html from the finished runs
 # make test   the tests
@@ -11,7 +12,7 @@ PYTHON ?= python3.11
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate &&
 
-.PHONY: setup lock run experiments comparison test test-slow lint format docs notebooks
+.PHONY: setup lock run experiments comparison test test-slow lint format docs notebooks report
 
 setup: $(ENV)/.installed
 
@@ -30,6 +31,9 @@ lock: setup
 
 run: setup
 	$(ACTIVATE) dvc repro
+
+report: setup
+	$(ACTIVATE) dvc repro report
 
 experiments: setup
 	$(ACTIVATE) psface experiments

@@ -29,7 +29,7 @@ from psface.measures.verification import Metrics
 from psface.model.card import read_card
 from psface.model.embedding import Embedded
 from psface.model.spread_embedding import embed_rows
-from psface.report.error_report import write_error_report
+from psface.report.error_report import write_errors
 from psface.report.evaluation_report import write_report
 from psface.report.map_colours import as_images
 from psface.running import PATH, run
@@ -112,11 +112,8 @@ def evaluate(
     errors = measure_errors(scores, embedded, attempts, params.evaluate.resamples, params.seed)
     summary.metrics.update(errors.metrics)
     write_report(out, card.modality, scores, summary, images_of, params.evaluate)
-    write_error_report(out, f"Recognition by {card.modality}", MEASURED_ON, errors)
+    write_errors(out, f"Recognition by {card.modality}", errors)
     return card.modality, summary.metrics, summary.details
-
-
-MEASURED_ON = "Test people of this data set whom the network has not seen:"
 
 
 def measure_errors(

@@ -26,7 +26,9 @@ CHOSEN = {
 TEMPLATES = {
     "psface.commands.audit.audit_command": ["psface/commands/audit/audit.html.j2"],
     "stages.crop": [f"psface/report/capture_view.{kind}.j2" for kind in ("html", "js")],
-    "stages.evaluate": ["psface/report/error_page.html.j2"],
+    "stages.report": [
+        f"psface/report/{name}.html.j2" for name in ("page", "page_parts", "run_page")
+    ],
 }
 
 

@@ -44,16 +44,21 @@ def evaluate(
     probe_person, reference_person; or bob's score files, .csv or with 4 or 5 columns. Higher scores
     are more alike. Exit status: 0; 1 if nothing can be told; 2 for wrong arguments.
     """
-    from psface.files import made_folder
+    from psface.files import made_folder, replacing
     from psface.measures.attempt_lists import read_attempt_list
     from psface.measures.error_summary import summarise_errors
-    from psface.report.error_report import write_error_report
+    from psface.report.error_report import write_errors
+    from psface.report.run_page import run_page
 
     comparisons = _read(scores, groups, seed)
     made_folder(out)
     tried = None if attempts is None else read_attempt_list(attempts, comparisons)
     summary = summarise_errors(comparisons, tried, resamples, seed)
-    write_error_report(out, f"Errors in {scores.name}", f"The scores in {scores.name}:", summary)
+    title = f"Errors in {scores.name}"
+    write_errors(out, title, summary)
+    with replacing(out / "report.html") as path:
+        page = run_page(title, f"The scores in {scores.name}:", summary)
+        path.write_text(page, encoding="utf-8")
     print(f"evaluate: {scores} ({out})")
     facts = {name: v for name, v in {**summary.facts, **summary.metrics}.items() if v is not None}
     width = max(map(len, facts))

@@ -81,8 +81,9 @@ def errors_table(
         threshold has, with ``fmr_low`` and ``fmr_high``; ``false_matches`` and ``fmr_people``, who
         are in them; ``fnmr`` with ``fnmr_low`` and ``fnmr_high``, whose resamples of people have
         thresholds of their own; ``misses`` and ``fnmr_people``, who have them; ``frr`` and ``gfrr``
-        (`Attempts.rejects`), with failed captures; ``other_fmr`` and ``other_fnmr``, what a
-        threshold set on one half of the people gives on the other, means over halves; ``note``.
+        with their intervals (`Attempts.rejects`), with failed captures; ``other_fmr`` and
+        ``other_fnmr``, what a threshold set on one half of the people gives on the other, means
+        over halves; ``note``.
         Without any error, the low is 0 and the high is
         `psface.measures.people_rates.proven_bound`.
     """
@@ -99,14 +100,16 @@ def errors_table(
             row["fnmr_low"], row["fnmr_high"] = interval(resampled[fmr])
         rows.append({**row, **other_half(pairs, fmr, seed)})
         if attempts is not None:
-            rows[-1] |= attempts.rejects(row["fnmr"])
+            ends = (row.get("fnmr_low", np.nan), row.get("fnmr_high", np.nan))
+            rows[-1] |= attempts.rejects((row["fnmr"], *ends), draws)
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     return table.astype(dict.fromkeys(COUNTS, "Int64"))
 
 
 COLUMNS = (
     "fmr", "threshold", "fmr_seen", "fmr_low", "fmr_high", "false_matches", "fmr_people",
-    "fnmr", "fnmr_low", "fnmr_high", "misses", "fnmr_people", "frr", "gfrr",
+    "fnmr", "fnmr_low", "fnmr_high", "misses", "fnmr_people",
+    "frr", "frr_low", "frr_high", "gfrr", "gfrr_low", "gfrr_high",
     "other_fmr", "other_fnmr", "note",
 )  # fmt: skip
 COUNTS = ("false_matches", "fmr_people", "misses", "fnmr_people")

@@ -58,6 +58,13 @@ class Attempts:
         """Failure to enrol: the share of all people who have no usable capture."""
         return self.unenrolled / self.population
 
+    @property
+    def fte_interval(self) -> tuple[float, float]:
+        """The 95% interval of the FTE; without a failure, 0 and `proven_bound`."""
+        if not self.unenrolled:
+            return 0.0, proven_bound(self.population)
+        return wilson(self.unenrolled, self.population)
+
     def by_group(self, attribute: str, groups: int) -> list[Tally]:
         """Attempts and failures of each group."""
         labels, failed = self.labels[attribute], self.step != ""
@@ -66,11 +73,33 @@ class Attempts:
             for own in (labels == group for group in range(groups))
         ]
 
-    def rejects(self, fnmr: float) -> dict[str, float]:
+    def rejects(
+        self, fnmr: tuple[float, float, float], draws: np.ndarray | None
+    ) -> dict[str, float]:
         """``frr`` = FTA + (1 - FTA) FNMR, the false rejects of enrolled people with one attempt,
-        and ``gfrr`` = FTE + (1 - FTE) FRR, those of everybody (generalised)."""
-        frr = self.fta + (1 - self.fta) * fnmr
-        return {"frr": frr, "gfrr": self.fte + (1 - self.fte) * frr}
+        and ``gfrr`` = FTE + (1 - FTE) FRR, those of everybody (generalised).
+
+        Each has ``_low`` and ``_high``, from the ends of its parts' intervals: never too narrow,
+        and too wide as far as the parts do not err together.
+
+        Parameters
+        ----------
+        fnmr : three numbers
+            The rate and its 95% interval.
+        draws : (resamples, people) int or None
+            Without them, the intervals are NaN.
+        """
+        unknown = (np.nan, np.nan)
+        fta = (self.fta, *(unknown if draws is None else self.counts.interval(draws)))
+        fte = (self.fte, *(unknown if draws is None else self.fte_interval))
+        frr = [f + (1 - f) * m for f, m in zip(fta, fnmr, strict=True)]
+        gfrr = [f + (1 - f) * r for f, r in zip(fte, frr, strict=True)]
+        ends = ("", "_low", "_high")
+        return {
+            f"{name}{end}": value
+            for name, values in (("frr", frr), ("gfrr", gfrr))
+            for end, value in zip(ends, values, strict=True)
+        }
 
     def table(self, draws: np.ndarray) -> pd.DataFrame:
         """FTA in all and at each step, and FTE, with intervals: ``rate``, ``of`` (attempts or
@@ -80,10 +109,7 @@ class Attempts:
             counts = tally(self.person, self.person, failed, self.people, own=True)
             low, high = counts.interval(draws)
             rows.append((name, len(failed), int(failed.sum()), counts.rate, low, high))
-        low, high = wilson(self.unenrolled, self.population)
-        if not self.unenrolled:
-            low, high = 0.0, proven_bound(self.population)
-        rows.append(("FTE", self.population, self.unenrolled, self.fte, low, high))
+        rows.append(("FTE", self.population, self.unenrolled, self.fte, *self.fte_interval))
         return pd.DataFrame(rows, columns=["rate", "of", "failed", "value", "low", "high"])
 
     def _steps(self) -> Iterable[tuple[str, np.ndarray]]:

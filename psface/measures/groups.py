@@ -112,6 +112,10 @@ def group_pairs_table(groups: Mapping[str, Grouped]) -> pd.DataFrame:
     """A row per attribute and pair of groups, within and across: numbers of pairs and people,
     ``fmr`` and ``fnmr`` with intervals."""
     rows = []
+    columns = ["attribute", "first", "second"]
+    for kind in ("fmr", "fnmr"):
+        columns += [f"{kind}_people", f"{kind}_pairs", f"{kind}_errors"]
+        columns += [kind, f"{kind}_low", f"{kind}_high"]
     for attribute, grouped in groups.items():
         for (i, j), cell in grouped.cells.items():
             row = {
@@ -130,7 +134,7 @@ def group_pairs_table(groups: Mapping[str, Grouped]) -> pd.DataFrame:
                     f"{kind}_high": high,
                 }
             rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows, columns=columns)
 
 
 def groups_table(groups: Mapping[str, Grouped], attempts: Attempts | None) -> pd.DataFrame:

@@ -72,6 +72,7 @@ def summarise(
     ranking = rank_gallery(scores)
     leaks = leakage(embeddings, scores, seed)
     metrics: Metrics = recognition_metrics(scores, ranking, resamples, seed)
+    draws = draw_people(int(scores.gallery.sum()), resamples, seed)
     quality = assess_quality(scores, captures)
     for task, predicted in probabilities.items():
         task_scores = attribute_scores(predicted, scores.labels[task])
@@ -86,7 +87,7 @@ def summarise(
     }
     tables = {
         "roc": scores.verification.roc.table,
-        "conditions": by_condition(scores, ranking, doubts != ""),
+        "conditions": by_condition(scores, ranking, doubts != "", draws),
         "leakage": leaks,
         "quality": quality.captures.assign(doubts=doubts),
         "reject": quality.rejects,

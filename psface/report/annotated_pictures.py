@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import errno
-import importlib.util
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from tqdm import tqdm
 
 from psface.captures.media import Picture, frame_rate, is_video
 from psface.detect.face import Face, rgb8
 from psface.errors import UserError
 from psface.faces.alignment import crop_image, similarity
+from psface.report.fonts import label_font
 
 COLOUR = (90, 230, 90)  # RGB
 
@@ -49,21 +48,10 @@ def annotated(
     return out
 
 
-@lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Matplotlib's font if installed, which covers most of Latin, Greek and Cyrillic, else
-    Pillow's default. OpenCV draws only ASCII."""
-    matplotlib = importlib.util.find_spec("matplotlib")
-    if matplotlib is None or matplotlib.origin is None:
-        return ImageFont.load_default(size)
-    path = Path(matplotlib.origin).parent / "mpl-data" / "fonts" / "ttf" / "DejaVuSans.ttf"
-    return ImageFont.truetype(path, size)
-
-
 def _write_text(image: np.ndarray, label: Label, place: tuple[int, int], thick: int) -> None:
     """Write a line of text above a place, or as near to it as the image allows."""
     text = Image.new("L", (1, 1))
-    font = _font(11 * thick)
+    font = label_font(11 * thick)
     left, top, right, bottom = ImageDraw.Draw(text).textbbox((0, 0), label.text, font)
     text = Image.new("L", (max(1, round(right - left)), max(1, round(bottom - top))))
     ImageDraw.Draw(text).text((-left, -top), label.text, 255, font)

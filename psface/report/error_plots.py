@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,42 +10,49 @@ import pandas as pd
 from matplotlib.ticker import MaxNLocator
 from scipy.special import ndtri
 
+from psface.measures.groups import BETTER, TOO_FEW, WORSE
+from psface.report.palette import BLUE, VERMILION, marker, series
 from psface.report.plotting import log_x, plt
 
 TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
-BAND, MARK = "#2a7fb8", "#d1382c"
+UNTOLD = "0.55"
 
 
 def draw_det(det: pd.DataFrame, errors: pd.DataFrame, title: str, path: Path) -> None:
-    """Draw the detection error trade-off on normal-deviate axes, with its 95% band.
-
-    On these axes, scores with normal distributions give straight lines (Martin et al., 1997). What
-    is 0 is drawn at the lower edge.
-    """
+    """Draw the detection error trade-off; see `plot_det`."""
     figure, axes = plt.subplots(figsize=(5.5, 5), layout="constrained")
-    across, up = _ends(det[["fmr"]]), _ends(det[["fnmr", "low", "high"]])
-    x = ndtri(det["fmr"].clip(*across))
-    if det["low"].notna().any():
-        low, high = (ndtri(det[name].clip(*up)) for name in ("low", "high"))
-        axes.fill_between(x, low, high, color=BAND, alpha=0.2, lw=0, label="95% band by people")
-    axes.plot(x, ndtri(det["fnmr"].clip(*up)), color=BAND, label="all test people", clip_on=False)
-    told = errors[errors["fnmr"].notna() & errors["fmr_seen"].gt(0)]
-    axes.plot(
-        ndtri(told["fmr_seen"].clip(*across)), ndtri(told["fnmr"].clip(*up)),
-        "o", color=MARK, ms=4, label="FMR of the table",
-    )  # fmt: skip
-    for axis, (least, most) in ((axes.xaxis, across), (axes.yaxis, up)):
-        ticks = [t for t in TICKS if least <= t <= most]
-        axis.set_ticks(ndtri(ticks).tolist(), [f"{t:g}" for t in ticks], fontsize=8)
-    axes.set_xlim(*ndtri(across))
-    axes.set_ylim(*ndtri(up))
-    axes.set_xlabel("false match rate (FMR)")
-    axes.set_ylabel("false non-match rate (FNMR)")
+    plot_det(axes, det, errors)
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def plot_det(axes: plt.Axes, det: pd.DataFrame, errors: pd.DataFrame) -> None:
+    """Plot the detection error trade-off on normal-deviate axes, with its 95% band.
+
+    On these axes, scores with normal distributions give straight lines (Martin et al., 1997). What
+    is 0 is drawn at the lower edge.
+    """
+    across, up = _ends(det[["fmr"]]), _ends(det[["fnmr", "low", "high"]])
+    x = ndtri(det["fmr"].clip(*across))
+    if det["low"].notna().any():
+        low, high = (ndtri(det[name].clip(*up)) for name in ("low", "high"))
+        axes.fill_between(x, low, high, color=BLUE, alpha=0.2, lw=0, label="95% band by people")
+    axes.plot(x, ndtri(det["fnmr"].clip(*up)), color=BLUE, label="all test people", clip_on=False)
+    told = errors[errors["fnmr"].notna() & errors["fmr_seen"].gt(0)]
+    axes.plot(
+        ndtri(told["fmr_seen"].clip(*across)), ndtri(told["fnmr"].clip(*up)),
+        "o", color=VERMILION, ms=5, label="FMR of the table", clip_on=False,
+    )  # fmt: skip
+    for axis, (least, most) in ((axes.xaxis, across), (axes.yaxis, up)):
+        ticks = [t for t in TICKS if least <= t <= most]
+        axis.set_ticks(ndtri(ticks).tolist(), [f"{t:g}" for t in ticks], fontsize="small")
+    axes.set_xlim(*ndtri(across))
+    axes.set_ylim(*ndtri(up))
+    axes.set_xlabel("false match rate (FMR)")
+    axes.set_ylabel("false non-match rate (FNMR)")
 
 
 def _ends(rates: pd.DataFrame) -> tuple[float, float]:
@@ -58,56 +66,89 @@ def _ends(rates: pd.DataFrame) -> tuple[float, float]:
 def draw_identification(
     fnir: pd.DataFrame, cmc: pd.DataFrame, table: pd.DataFrame, path: Path
 ) -> None:
-    """Draw FNIR against FPIR for each size of the gallery, with intervals, and the rank curve."""
+    """Draw FNIR against FPIR and the rank curve; see `plot_fnir` and `plot_cmc`."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(9.5, 4), layout="constrained")
-    for number, (size, curve) in enumerate(fnir.groupby("gallery", sort=False)):
-        seen = curve[curve["fpir"] > 0]
-        colour = f"C{number}"
-        left.step(seen["fpir"], seen["fnir"], color=colour, where="post", label=f"{size:g} people")
-        points = table[(table["gallery"] == size) & table["fnir"].notna()]
-        spread = np.abs(points[["low", "high"]].to_numpy().T - points["fnir"].to_numpy())
-        if points["low"].notna().all() and len(points):
-            left.errorbar(points["fpir"], points["fnir"], spread, fmt="o", ms=3, color=colour)
+    plot_fnir(left, fnir, table)
+    plot_cmc(right, cmc)
     if len(fnir):
-        log_x(left)
-        left.legend(title="in the gallery", fontsize=8, title_fontsize=8)
-    left.set_ylim(0, None)
-    left.set_xlabel("false positive identification rate (FPIR)")
-    left.set_ylabel("false negative identification rate (FNIR)")
-    right.plot(cmc["rank"], cmc["hit_rate"], "o-", ms=3)
-    right.set_ylim(None, 1.005)
-    right.set_xlabel("rank")
-    right.set_ylabel("share of probes found (CMC)")
+        left.legend(fontsize=8)
     for axes in (left, right):
         axes.grid(alpha=0.3)
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
 
+def plot_fnir(axes: plt.Axes, fnir: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Plot FNIR against FPIR for each size of the gallery, with the table's intervals."""
+    for number, (size, curve) in enumerate(fnir.groupby("gallery", sort=False)):
+        seen, style = curve[curve["fpir"] > 0], series(number)
+        label = f"{size:g} people in the gallery"
+        axes.step(seen["fpir"], seen["fnir"], where="post", label=label, **style)
+        points = table[(table["gallery"] == size) & table["fnir"].notna()]
+        spread = np.abs(points[["low", "high"]].to_numpy().T - points["fnir"].to_numpy())
+        if points["low"].notna().all() and len(points):
+            axes.errorbar(
+                points["fpir"], points["fnir"], spread, fmt=marker(number), ms=5,
+                color=style["color"],
+            )  # fmt: skip
+    if len(fnir):
+        log_x(axes)
+    axes.set_ylim(0, None)
+    axes.set_xlabel("false positive identification rate (FPIR)")
+    axes.set_ylabel("false negative identification rate (FNIR)")
+
+
+def plot_cmc(axes: plt.Axes, cmc: pd.DataFrame) -> None:
+    """Plot the share of probes found by rank."""
+    axes.plot(cmc["rank"], cmc["hit_rate"], "o-", ms=3, color=BLUE)
+    axes.set_ylim(None, 1.005)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_xlabel("rank")
+    axes.set_ylabel("share of probes found (CMC)")
+
+
 def draw_groups(groups: pd.DataFrame, path: Path) -> None:
-    """Draw each group's FMR, FNMR and FTA with its interval; found differences are red."""
+    """Draw the groups' rates; see `plot_groups`."""
+    panels, height = groups_size(groups)
+    figure, grid = plt.subplots(
+        1, panels, figsize=(9.5, height), sharey=True, squeeze=False, layout="constrained"
+    )
+    plot_groups(grid[0], groups)
+    for axes in grid[0]:
+        axes.grid(alpha=0.3)
+    handles, labels = grid[0, 0].get_legend_handles_labels()
+    if handles:
+        figure.legend(handles, labels, loc="outside upper center", ncols=3, fontsize=8)
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def groups_size(groups: pd.DataFrame) -> tuple[int, float]:
+    """How many panels a plot of groups has, and its height in inches."""
+    names = (groups["attribute"] + groups["group"]).nunique()
+    return max(1, groups["rate"].nunique()), max(1.6, 0.3 * names + 1)
+
+
+def plot_groups(panels: Sequence[plt.Axes], groups: pd.DataFrame) -> None:
+    """Plot each group's FMR, FNMR and FTA, a panel each, with 95% intervals by people."""
     rates = list(dict.fromkeys(groups["rate"])) or ["FMR"]
     names = list(dict.fromkeys(groups["attribute"] + ": " + groups["group"]))
-    height = max(1.6, 0.3 * len(names) + 1)
-    figure, grid = plt.subplots(
-        1, len(rates), figsize=(9.5, height), sharey=True, squeeze=False, layout="constrained"
-    )
-    for axes, rate in zip(grid[0], rates, strict=True):
+    kinds = {
+        "no difference found": (BLUE, "o"),
+        "differs from the others": (VERMILION, "D"),
+        "too few people to tell": (UNTOLD, "x"),
+    }
+    for axes, rate in zip(panels, rates, strict=True):
+        for name, (colour, sign) in kinds.items():
+            axes.plot([], [], sign, color=colour, label=name)
         for row in groups[groups["rate"] == rate].itertuples():
             place = names.index(f"{row.attribute}: {row.group}")
-            told = row.verdict in ("worse", "better")
-            colour = MARK if told else "0.7" if "cannot tell" in row.verdict else BAND
+            told = row.verdict in (WORSE, BETTER)
+            colour, sign = list(kinds.values())[1 if told else 2 if row.verdict == TOO_FEW else 0]
             axes.plot([row.low, row.high], [place, place], color=colour, lw=2, alpha=0.6)
-            axes.plot([row.value], [place], "o", color=colour, ms=4)
+            axes.plot([row.value], [place], sign, color=colour, ms=5)
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_xlabel(rate)
-        axes.grid(alpha=0.3)
-    grid[0, 0].set_yticks(range(len(names)), names, fontsize=8)
-    grid[0, 0].set_ylim(max(len(names), 1) - 0.5, -0.5)
-    figure.suptitle(
-        "with 95% intervals by people; red: differs from the others; grey: too few people",
-        fontsize=9,
-    )
-    figure.savefig(path, dpi=110)
-    plt.close(figure)
+    panels[0].set_yticks(range(len(names)), [n.replace("_", " ") for n in names])
+    panels[0].set_ylim(max(len(names), 1) - 0.5, -0.5)

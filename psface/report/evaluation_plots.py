@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,9 +10,13 @@ import numpy as np
 import pandas as pd
 
 from psface.measures.identification import PICTURED, Ranking
+from psface.report.palette import BLUE, VERMILION, series
 from psface.report.plotting import plt
 
-HIT, MISS = "#2a9d4a", "#d1382c"
+TITLE = 22  # characters of a line
+ABOVE = 34  # points from a face to the head of its column
+# A hit is told by its mark and its whole frame as well as by its colour.
+HIT, MISS = (BLUE, "\N{CHECK MARK}", "-"), (VERMILION, "\N{MULTIPLICATION X}", ":")
 
 
 def draw_probes(
@@ -20,7 +25,8 @@ def draw_probes(
     rows: Sequence[tuple[str, int]],
     path: Path,
 ) -> None:
-    """Draw a row per probe: the probe, its own gallery capture, and the nearest gallery faces.
+    """Draw a row per probe: the probe, its own gallery capture, and the nearest gallery faces, each
+    with its person's name.
 
     Parameters
     ----------
@@ -31,7 +37,7 @@ def draw_probes(
     """
     columns = 2 + min(PICTURED, ranking.order.shape[1])
     figure, grid = plt.subplots(
-        max(len(rows), 1), columns, figsize=(1.25 * columns, 1.55 * max(len(rows), 1)),
+        max(len(rows), 1), columns, figsize=(1.25 * columns, 1.65 * max(len(rows), 1) + 0.3),
         squeeze=False, layout="constrained",
     )  # fmt: skip
     for axes in grid.flat:
@@ -41,11 +47,18 @@ def draw_probes(
     for row, (title, probe) in zip(grid, rows, strict=False):
         name = ranking.probe_ids[probe]
         shown = [pictures[capture] for capture in ranking.pictured(probe)]
-        _show(row[0], shown[0], title or f"probe {name}", None)
-        _show(row[1], shown[1], f"enrolled {name}", None)
+        _show(row[0], shown[0], "\n".join([name, *textwrap.wrap(title, TITLE)]))
+        _show(row[1], shown[1], name)
         for axes, picture, nearest in zip(row[2:], shown[2:], ranking.order[probe], strict=False):
             other = str(ranking.gallery_ids[nearest])
             _show(axes, picture, other, HIT if other == name else MISS)
+    if rows:
+        heads = ["probe", "enrolled", *(f"nearest {n + 1}" for n in range(columns - 2))]
+        for axes, head in zip(grid[0], heads, strict=True):
+            axes.annotate(
+                head, (0.5, 1), (0, ABOVE), "axes fraction", textcoords="offset points",
+                ha="center", fontsize=8, weight="bold",
+            )  # fmt: skip
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
@@ -54,7 +67,6 @@ def draw_quality(rejects: pd.DataFrame, path: Path) -> None:
     """Draw the error-versus-reject curves of `psface.measures.quality.curves_table`."""
     figure, axes = plt.subplots(figsize=(5.5, 4.5), layout="constrained")
     plot_rejects(axes, rejects)
-    axes.set_ylim(bottom=0)
     axes.set_title("Rejecting captures of low magnitude")
     if len(rejects):
         axes.legend(fontsize=8)
@@ -66,20 +78,29 @@ def draw_quality(rejects: pd.DataFrame, path: Path) -> None:
 def plot_rejects(axes: plt.Axes, rejects: pd.DataFrame) -> None:
     """Plot the curves at each false match rate, with random and ideal rejection."""
     for number, (fmr, rows) in enumerate(rejects.groupby("fmr", sort=False)):
-        colour, rejected = f"C{number}", rows["rejected"]
-        axes.plot(rejected, rows["fnmr"], colour, label=f"by magnitude, FMR {fmr:g}")
-        axes.plot(rejected, rows["random"], colour, ls=":", label="at random")
-        axes.plot(rejected, rows["ideal"], colour, ls="--", alpha=0.6, label="ideal")
+        colour, rejected = series(number)["color"], rows["rejected"]
+        axes.plot(rejected, rows["fnmr"], color=colour, label=f"by magnitude, FMR {fmr:g}")
+        axes.plot(rejected, rows["random"], color=colour, ls=":", label=f"at random, FMR {fmr:g}")
+        axes.plot(
+            rejected, rows["ideal"], color=colour, ls="--", alpha=0.6, label=f"ideal, FMR {fmr:g}"
+        )
+    axes.set_ylim(bottom=0)
     axes.set_xlabel("share of genuine pairs rejected")
     axes.set_ylabel("false non-match rate")
 
 
-def _show(axes: plt.Axes, face: np.ndarray, title: str, colour: str | None) -> None:
+def _show(
+    axes: plt.Axes, face: np.ndarray, title: str, mark: tuple[str, str, str] | None = None
+) -> None:
+    colour, sign, dashes = mark or ("0.8", "", "-")
     axes.imshow(face)
     axes.axis("on")
-    axes.set_title(title, fontsize=6 if len(title) > 14 else 8, color=colour or "black", pad=2)
+    size = 6 if max(map(len, title.split("\n"))) > 14 else 8
+    axes.set_title(f"{title} {sign}".strip(), fontsize=size, color=colour if mark else "black",
+                   pad=2)  # fmt: skip
     axes.set_xticks([])
     axes.set_yticks([])
     for side in axes.spines.values():
-        side.set_color(colour or "0.8")
-        side.set_linewidth(2.5 if colour else 0.8)
+        side.set_color(colour)
+        side.set(linestyle=dashes)
+        side.set_linewidth(2.5 if mark else 0.8)

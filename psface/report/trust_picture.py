@@ -52,15 +52,14 @@ def draw_doubted(captures: Sequence[DoubtedCapture], path: Path, drawn_from: str
     rows = max(len(captures), 1)
     figure = plt.figure(figsize=(columns * COLUMN + TEXT, rows * ROW))
     widths = [COLUMN] * columns + [TEXT]
-    grid = figure.add_gridspec(rows, columns + 1, width_ratios=widths, wspace=0.04, hspace=0.12)
+    grid = figure.add_gridspec(rows, columns + 1, width_ratios=widths, wspace=0.04, hspace=0.16)
     for row, capture in enumerate(captures):
         images = _images(capture)
-        padded = [None] * (columns - len(images)) + images
-        for column, image in enumerate(padded):
+        for column, (name, image) in enumerate(images.items(), columns - len(images)):
             axes = figure.add_subplot(grid[row, column])
             axes.axis("off")
-            if image is not None:
-                axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+            axes.imshow(image, cmap="gray", vmin=0, vmax=1)
+            axes.set_title(name, fontsize=7, pad=2)
         axes = figure.add_subplot(grid[row, columns])
         axes.axis("off")
         axes.text(0.02, 0.98, _reasons(capture), va="top", fontsize=7, transform=axes.transAxes)
@@ -72,13 +71,14 @@ def draw_doubted(captures: Sequence[DoubtedCapture], path: Path, drawn_from: str
     plt.close(figure)
 
 
-def _images(capture: DoubtedCapture) -> list[np.ndarray | None]:
+def _images(capture: DoubtedCapture) -> dict[str, np.ndarray]:
     count = len(capture.frames)
     chosen = np.unique(np.linspace(0, count - 1, min(count, SHOWN_FRAMES)).astype(int))
     bright = max(float(np.percentile(capture.frames, 99.5)), 1e-6)
-    frames: list[np.ndarray | None] = [np.clip(capture.frames[i] / bright, 0, 1) for i in chosen]
+    frames = {f"frame {i + 1}": np.clip(capture.frames[i] / bright, 0, 1) for i in chosen}
     albedo = capture.albedo / max(float(np.percentile(capture.albedo, 99)), 1e-6)
-    return [*frames, np.clip(albedo, 0, 1), normals_as_colours(capture.normal)]
+    maps = {"albedo": np.clip(albedo, 0, 1), "normals": normals_as_colours(capture.normal)}
+    return frames | maps
 
 
 def _reasons(capture: DoubtedCapture) -> str:

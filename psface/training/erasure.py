@@ -7,7 +7,8 @@ around the Bush: Removing Protected Attributes with a Single Projection", EMNLP 
 https://arxiv.org/abs/2212.04273). And the captures of one person differ, by expression, pose,
 light and noise, in some directions more than in others; the first of these go, too (nuisance
 attribute projection: Solomonoff, Campbell & Boardman, "Advances in channel compensation for SVM
-speaker recognition", ICASSP 2005).
+speaker recognition", ICASSP 2005). Both are found on the people of training and validation: the
+latter, whom the network has not fitted, show more of what it leaves in the embeddings of strangers.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import numpy as np
 from psface.tasks import UNKNOWN
 from psface.vectors import unit
 
-NUISANCES = 4  # directions within people, for each branch: more cost single maps identity
+NUISANCES = 8  # directions within people, for each branch
 MOST = 100_000  # captures, which is more than the directions need
 
 
@@ -36,7 +37,7 @@ def directions_to_erase(
     Parameters
     ----------
     embeddings : (N, D)
-        Of the training captures; their norm is not used.
+        Their norm is not used.
     people : (N,) int
     labels : dict of str to (N,) int
         Class indices of each attribute; `UNKNOWN` rows are left out.

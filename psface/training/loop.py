@@ -38,7 +38,7 @@ from psface.training.heads.heads import HEADS
 from psface.training.initialise import starting_weights
 from psface.training.objective import reversal_strength
 from psface.training.train_params import Recipe, TrainParams
-from psface.training.training_data import TrainingData, measure_scale, read_data
+from psface.training.training_data import TrainingData, measure_scale, read_data, together
 from psface.training.training_state import TrainingState
 from psface.training.whole_batch import Rows, of_all_ranks
 
@@ -262,14 +262,15 @@ def finish(state: TrainingState, params: TrainParams, data: TrainingData, models
     network = state.average.network
     network.load_state_dict(state.best)
     if params.erase:
-        chosen = enough_people(data.identities.numpy())
+        known = together(data.part, data.val)
+        chosen = enough_people(known.identities)
         # With mirror images, as they are used: on plain ones, other directions would be found.
-        identity = _embeddings(state, data, data.part.rows[chosen], mirrored=True)
+        identity = _embeddings(state, data, known.rows[chosen], mirrored=True)
     if ranks.number():
         return state.card
     if params.erase:
-        labels = {task: classes.numpy()[chosen] for task, classes in data.part.labels.items()}
-        people = data.identities.numpy()[chosen]
+        labels = {task: classes.numpy()[chosen] for task, classes in known.labels.items()}
+        people = known.identities[chosen]
         erased = directions_to_erase(identity, people, labels, len(network.branches))
         network.erased = torch.from_numpy(erased).to(network.erased)
     return save_model(models, network, state.card)

@@ -61,6 +61,16 @@ class Part:
     labels: dict[str, Tensor]
 
 
+def together(first: Part, second: Part) -> Part:
+    """Two parts of the split, which share no people, as one."""
+    return Part(
+        np.concatenate([first.rows, second.rows]),
+        np.concatenate([first.identities, first.people + second.identities]),
+        first.people + second.people,
+        {task: torch.cat([classes, second.labels[task]]) for task, classes in first.labels.items()},
+    )
+
+
 def read_part(table: pd.DataFrame, tasks: Tasks, faces: int) -> Part:
     """Convert a split's table to arrays; ``faces`` is the number of packed faces.
 

@@ -1,8 +1,6 @@
 """psface evaluate on scores of any system."""
 
 import re
-import shutil
-import subprocess
 
 import cv2
 import numpy as np
@@ -10,6 +8,7 @@ import pandas as pd
 import pytest
 
 from psface.measures.scores import read_scores, write_scores
+from tests.browser import PAPER, answer, printed
 from tests.commands.running import psface, refused
 from tests.measures.scored_people import scores_of
 
@@ -118,14 +117,16 @@ def test_groups_that_contradict_themselves_are_refused(listed, tmp_path, capsys)
     refused(capsys, "groups of its own", "evaluate", write, "--groups", kinds)
 
 
-@pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
 def test_the_page_prints(scores, tmp_path):
     write_scores(tmp_path / "scores.npz", scores)
     evaluate(tmp_path / "scores.npz", "--out", tmp_path / "out")
-    subprocess.run(
-        ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--no-pdf-header-footer",
-         f"--print-to-pdf={tmp_path / 'page.pdf'}", (tmp_path / "out" / "report.html").as_uri()],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    pdf = (tmp_path / "page.pdf").read_bytes()
+    page = tmp_path / "out" / "report.html"
+    pdf = printed(page, tmp_path)
     assert pdf.startswith(b"%PDF") and b"/MediaBox [0 0 59" in pdf
+    rights, console = answer(
+        page,
+        """return [...document.querySelectorAll("table, svg")].map(
+            (e) => e.getBoundingClientRect().right);""",
+        tmp_path, on_paper=True,
+    )  # fmt: skip
+    assert console == [] and len(rights) > 6 and max(rights) <= PAPER

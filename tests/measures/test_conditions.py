@@ -6,6 +6,7 @@ from sklearn.metrics import roc_auc_score
 
 from psface.measures.conditions import by_condition, misses_and_hits, probes_that_differ
 from psface.measures.identification import rank_gallery
+from psface.measures.intervals import draw_people
 from tests.measures.scored_people import scores_of
 
 
@@ -85,7 +86,9 @@ def test_what_never_differs_within_a_person_is_missing(scores):
 def test_pictured_probes_differ_and_are_misses_and_hits(scores):
     ranking = rank_gallery(scores)
     shown = probes_that_differ(scores, ranking, 4)
-    assert {title for title, _ in shown} <= {"yes, enrolled no", "no, enrolled yes"}
+    assert {title for title, _ in shown} <= {
+        f"glasses: {a}, enrolled {b}" for a, b in (("yes", "no"), ("no", "yes"))
+    }
     hits = [bool(ranking.hits[number]) for _, number in shown]
     assert hits == [False, False, True, True]
 
@@ -97,3 +100,24 @@ def test_misses_and_hits_make_up_for_each_other():
     assert ranking.hits.all()
     assert misses_and_hits(np.arange(3), ranking, 2) == [0, 2]
     assert misses_and_hits(np.array([], dtype=int), ranking, 2) == []
+
+
+def test_the_fall_of_tar_against_resampling_by_hand(scores):
+    ranking, draws = rank_gallery(scores), draw_people(20, 60, 3)
+    table = by_condition(scores, ranking, None, draws).set_index(["attribute", "condition"])
+    row, other = table.loc[("glasses", "differs")], table.loc[("glasses", "agrees")]
+    assert row["fall"] == pytest.approx(other["tar"] - row["tar"]) and row["fall"] > 0
+    bar, labels = scores.verification.threshold_at(1e-2), scores.labels["glasses"]
+    a, b = labels[scores.first], labels[scores.second]
+    known = scores.same & (np.minimum(a, b) >= 0)
+    times = draws[:, scores.person[scores.first]]
+
+    def tars(chosen):
+        return (times * (scores.cosine >= bar))[:, chosen].sum(1) / times[:, chosen].sum(1)
+
+    falls = tars(known & (a == b)) - tars(known & (a != b))
+    expected = np.quantile(falls, [0.025, 0.975])
+    assert row[["fall_low", "fall_high"]].tolist() == pytest.approx(expected.tolist())
+    never = table.loc[("gender", "differs")]
+    assert never["genuine"] == 0 and np.isnan(never[["fall", "fall_low"]].astype(float)).all()
+    assert by_condition(scores, ranking)["fall_low"].isna().all()

@@ -47,9 +47,23 @@ def test_missing_labels_are_those_that_a_person_s_captures_share(attempts):
 
 
 def test_rejects_with_failures(attempts):
-    found = attempts.rejects(0.1)
+    found = attempts.rejects((0.1, 0.05, 0.2), None)
     assert found["frr"] == pytest.approx(1 - (1 - 2 / 6) * 0.9)
     assert found["gfrr"] == pytest.approx(1 - (1 - 2 / 5) * (1 - 2 / 6) * 0.9)
+    assert np.isnan([found["frr_low"], found["gfrr_high"]]).all()
+
+
+def test_intervals_of_rejects_hold_all_that_their_parts_leave_possible(attempts):
+    draws = draw_people(3, 200, 0)
+    found = attempts.rejects((0.1, 0.05, 0.2), draws)
+    rates = attempts.table(draws).set_index("rate")
+    for end, fnmr in (("low", 0.05), ("high", 0.2)):
+        acquired, enrolled = 1 - rates.loc["FTA", end], 1 - rates.loc["FTE", end]
+        assert found[f"frr_{end}"] == pytest.approx(1 - acquired * (1 - fnmr))
+        assert found[f"gfrr_{end}"] == pytest.approx(1 - enrolled * acquired * (1 - fnmr))
+    nothing_failed = attempts_of(KNOWN[:3], {}, np.array(["anna", "bo"]), TASKS)
+    found = nothing_failed.rejects((0.0, 0.0, 0.3), draw_people(2, 20, 0))
+    assert (found["frr"], found["frr_low"]) == (0, 0) and found["gfrr_high"] > 0.3
 
 
 def test_the_table(attempts):

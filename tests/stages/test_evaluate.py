@@ -13,6 +13,7 @@ from psface.measures.floors import project, small_faces
 from psface.measures.pairs import cosine_auc
 from psface.model.spread_embedding import _loaded, embed_rows
 from psface.parallel import using
+from psface.report.error_report import read_errors
 from psface.threads import one_thread_each
 from psface.training.loop import train
 from stages.evaluate import doubts_of, evaluate
@@ -106,7 +107,13 @@ def check_errors(reports, metrics, details):
     assert metrics["fnir_at_fpir_1e-1"] >= 1 - cmc[0] - 1e-4
     templates = pd.read_csv(reports / "templates.csv")
     assert templates["pooling"].tolist() == ["mean", "mean", "weighted", "mean", "weighted"]
-    assert "Recognition by albedo" in (reports / "report.html").read_text()
+    found = read_errors(reports)
+    facts, errors = found.facts, found.tables["errors"]
+    assert facts["auc"] == pytest.approx(metrics["identity_auc"], abs=1e-4)
+    assert [facts[n] for n in ("people", "captures")] == [
+        details[f"test_{n}"] for n in ("people", "captures")
+    ]
+    assert (errors["frr_low"] <= errors["frr"])[:2].all() and errors["note"].iloc[-1] != ""
 
 
 def test_workers_give_what_this_process_gives(run):

@@ -67,6 +67,7 @@ def clone(tmp_path_factory):
         "split",
         "train",
         "evaluate",
+        "report",
     ]
     run(["git", "add", "-A"], folder)
     assert run(["git", "commit", "--quiet", "-m", "small population"], folder).returncode == 0
@@ -95,7 +96,7 @@ def test_a_second_repro_looks_for_changes_alone(clone):
 def test_another_modality_reruns_train_and_evaluate_alone(clone):
     result = dvc(clone, "exp", "run", "-n", "albedo", "-S", "modality=albedo")
     assert result.returncode == 0, result.stderr
-    assert ran(result) == ["check", "train", "evaluate"]
+    assert ran(result) == ["check", "train", "evaluate", "report"]
     difference = dvc(clone, "metrics", "diff", "first", "albedo")
     assert "identity_auc" in difference.stdout
     for against in ([], ["HEAD"], ["HEAD", "albedo"]):  # as typed: what was committed against this
@@ -132,8 +133,8 @@ def test_own_captures_outside_the_repository(clone, tmp_path):
         clone, "exp", "run", *settings({"ingest.root": captures, "ingest.source": "photoface"})
     )
     assert result.returncode == 0, result.stderr
-    everything = ["check", "simulate", "ingest", "stereo", "crop", "split", "train", "evaluate"]
-    assert ran(result) == everything
+    upstream = ["check", "simulate", "ingest", "stereo", "crop", "split"]
+    assert ran(result) == [*upstream, "train", "evaluate", "report"]
     assert f"nothing to render, the captures are in {captures}" in result.stdout
     assert {path: path.stat().st_mtime_ns for path in source.rglob("*")} == before
     assert len(pd.read_parquet(clone / "data" / "sessions.parquet")) == 40

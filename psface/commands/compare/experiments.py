@@ -28,6 +28,7 @@ SIDE_SECTIONS = {
     "audit", "compare", "overlap", "pretrain", "scenes", "survey", "train_mtcnn", "transfer"
 }  # fmt: skip
 PIPELINES = ("dvc.yaml", "data/dvc.yaml")
+PAGE = "report"  # the stage that shows results, and makes none
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ def finished(experiment: Experiment, base: str) -> str | None:
 
 
 def _pipelines(commit: str | None) -> list[dict[str, Any]]:
-    """The pipeline's stages at a commit (None: now), without their descriptions."""
+    """The stages that make results at a commit (None: now), without their descriptions."""
     pipeline = []
     for path in PIPELINES:
         if commit is None and not Path(path).is_file():
@@ -136,7 +137,11 @@ def _pipelines(commit: str | None) -> list[dict[str, Any]]:
             else _git("show", f"{commit}:{path}")
         )
         stages = parse_yaml(text)["stages"] if text else {}
-        pipeline += [{k: v for k, v in stage.items() if k != "desc"} for stage in stages.values()]
+        pipeline += [
+            {k: v for k, v in stage.items() if k != "desc"}
+            for name, stage in stages.items()
+            if name != PAGE
+        ]
     return pipeline
 
 

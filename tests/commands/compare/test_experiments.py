@@ -41,6 +41,11 @@ stages:
       - psface/config.py
       - psface/training
       - stages/train.py
+  report:
+    cmd: python -m stages.report
+    deps:
+      - psface/report/wording.py
+      - stages/report.py
 """
 SIMULATION = """\
 stages:
@@ -60,8 +65,10 @@ UNNAMED = [
     "psface/commands/audit/rules.py",
     "psface/commands/compare/charts.py",
     "psface/errors.py",
+    "psface/report/wording.py",
     "psface/simulate/hair.py",
     "stages/check.py",
+    "stages/report.py",
     "README.md",
 ]
 PARAMS = CompareParams(
@@ -196,6 +203,7 @@ def test_a_failing_run_is_named_and_the_others_kept(dvc):
         ("params.yaml: seeds: [1] -> seeds: [1, 2, 3]", False),
         ("dvc.yaml: stages.train -> stages.train --quickly", True),
         ("dvc.yaml: - data/faces\n -> - data/faces\n      - psface/errors.py\n", True),
+        ("dvc.yaml: stages.report\n -> stages.report --other\n", False),
         ("data/dvc.yaml: stages.simulate\n -> stages.simulate --other\n", True),
         ("dvc.yaml: desc: Learns -> desc: Learns faces  # all of them", False),
     ],

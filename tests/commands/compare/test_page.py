@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import psface.commands.compare.comparison
-from psface.commands.compare.charts import INK, roc_chart
-from psface.commands.compare.comparison import comparison_table, marked, paired_table
+from psface.commands.compare.charts import roc_chart
+from psface.commands.compare.comparison_tables import comparison_table, marked, paired_table
 from psface.commands.compare.experiments import Experiment
 from psface.commands.compare.results import Result, by_run
 from psface.errors import UserError
@@ -19,6 +19,8 @@ from psface.measures.identification import rank_gallery
 from psface.measures.paired import measure
 from psface.measures.quality import curves_table, reject_curve
 from psface.report.plotting import plt
+from psface.report.svg_charts import INK
+from tests.browser import PAPER, answer
 from tests.commands.compare.test_statistics import NAMES, embeddings
 from tests.measures.scored_people import scores_of
 
@@ -81,7 +83,8 @@ def render(results, settings, monkeypatch, tmp_path, missing=()):
     )
     attributes = {name: settings.attributes[name] for name in ("spectacles", "gender")}
     params = settings.model_copy(update={"attributes": attributes})
-    assert psface.commands.compare.comparison.compare(params, tmp_path) == (2, list(missing))
+    runs = len({one.experiment.run for one in results})
+    assert psface.commands.compare.comparison.compare(params, tmp_path) == (runs, list(missing))
     return (tmp_path / "comparison.html").read_text(encoding="utf-8")
 
 
@@ -97,6 +100,42 @@ def test_one_self_contained_page(results, settings, monkeypatch, tmp_path):
     assert page.count("data:image/webp") == 2 * 2 + 2
     assert page.count("<svg") == 4
     assert "nan" not in words.lower().replace("nano", "")
+
+
+def test_each_section_says_what_its_numbers_do(results, settings, monkeypatch, tmp_path):
+    page = render(results, settings, monkeypatch, tmp_path)
+    table = pd.read_csv(tmp_path / "paired.csv").set_index(["run", "other"])
+    row = table.loc[("good", "bad")]
+    by = f"{row['difference']:.4f} [{row['low']:.4f}, {row['high']:.4f}]"
+    assert f"good beats bad by {by}." in page
+    assert "good has the highest identity AUC" in page
+    assert page.count('<p class="says">') == 9
+    assert re.findall(r"<img(?![^>]*alt=)", page) == []
+    assert page.count("<svg ") == page.count('role="img" aria-label="')
+
+
+@pytest.mark.parametrize("dark", [False, True])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_in_a_browser_and_on_paper(settings, monkeypatch, tmp_path, width, dark):
+    """With more runs than a page is wide, under long names."""
+    results = [result(f"run-with-a-name-{i}", 1, 0.8 + 0.1 * i) for i in range(9)]
+    render(results, settings, monkeypatch, tmp_path)
+    found, console = answer(
+        tmp_path / "comparison.html",
+        """const chart = document.querySelector("svg text"), of = getComputedStyle(document.body);
+        return {width: innerWidth, over: document.documentElement.scrollWidth - innerWidth,
+                page: of.backgroundColor, same: getComputedStyle(chart).fill == of.color};""",
+        tmp_path, width, dark,
+    )  # fmt: skip
+    assert console == [] and found["width"] == width and found["over"] <= 0 and found["same"]
+    assert found["page"] == ("rgb(20, 24, 27)" if dark else "rgb(255, 255, 255)")
+    right, _ = answer(
+        tmp_path / "comparison.html",
+        """return Math.max(...[...document.querySelectorAll("table, svg, img, pre")].map(
+            (e) => e.getBoundingClientRect().right));""",
+        tmp_path, on_paper=True,
+    )  # fmt: skip
+    assert right <= PAPER
 
 
 def test_what_is_missing_is_said(results, settings, monkeypatch, tmp_path):
@@ -127,6 +166,7 @@ def test_detectors_are_shown_where_they_were_surveyed(results, settings, monkeyp
     page = render(results, settings, monkeypatch, tmp_path)
     section = page[page.index('id="detectors"') : page.index('id="parameters"')]
     words = " ".join(" ".join(Text(section).words).split())
+    assert "Average precision is between 0.8500 (mtcnn) and 0.9000 (dlib-hog)." in words
     for said in ("43 annotated faces", "ms at 640 px", "mtcnn 0.850", "BSL-1.0", "495850"):
         assert said in words
     assert 'class="best">0.900' in section and "nan" not in words.lower()
