@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.patches import Rectangle
 
 from psface.measures.identification import PICTURED, Ranking
 from psface.report.plotting import plt
 
 HIT, MISS = "#2a9d4a", "#d1382c"
+CELL, MARGIN = (1.25, 1.55), (0.07, 0.3)  # inches, across and down
 
 
 def draw_probes(
@@ -29,23 +31,22 @@ def draw_probes(
     rows : sequence of (str, int)
         A title, which may be empty, and a probe's index.
     """
-    columns = 2 + min(PICTURED, ranking.order.shape[1])
-    figure, grid = plt.subplots(
-        max(len(rows), 1), columns, figsize=(1.25 * columns, 1.55 * max(len(rows), 1)),
-        squeeze=False, layout="constrained",
-    )  # fmt: skip
-    for axes in grid.flat:
-        axes.axis("off")
+    columns, count = 2 + min(PICTURED, ranking.order.shape[1]), max(len(rows), 1)
+    width, height = CELL[0] * columns, CELL[1] * count
+    # One pair of axes: with a pair for each face, the layout takes longer than all else.
+    figure = plt.figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), aspect="equal")
+    axes.axis("off")
     if not rows:
-        grid[0, 0].set_title("no such probes", fontsize=8, loc="left")
-    for row, (title, probe) in zip(grid, rows, strict=False):
+        axes.text(*MARGIN, "no such probes", fontsize=8, va="top")
+    for row, (title, probe) in enumerate(rows):
         name = ranking.probe_ids[probe]
+        nearest = [str(ranking.gallery_ids[n]) for n in ranking.order[probe]][: columns - 2]
+        colours = [None, None, *(HIT if other == name else MISS for other in nearest)]
+        titles = [title or f"probe {name}", f"enrolled {name}", *nearest]
         shown = [pictures[capture] for capture in ranking.pictured(probe)]
-        _show(row[0], shown[0], title or f"probe {name}", None)
-        _show(row[1], shown[1], f"enrolled {name}", None)
-        for axes, picture, nearest in zip(row[2:], shown[2:], ranking.order[probe], strict=False):
-            other = str(ranking.gallery_ids[nearest])
-            _show(axes, picture, other, HIT if other == name else MISS)
+        for column, cell in enumerate(zip(shown, titles, colours, strict=False)):
+            _show(axes, row, column, *cell)
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
@@ -74,12 +75,19 @@ def plot_rejects(axes: plt.Axes, rejects: pd.DataFrame) -> None:
     axes.set_ylabel("false non-match rate")
 
 
-def _show(axes: plt.Axes, face: np.ndarray, title: str, colour: str | None) -> None:
-    axes.imshow(face)
-    axes.axis("on")
-    axes.set_title(title, fontsize=6 if len(title) > 14 else 8, color=colour or "black", pad=2)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for side in axes.spines.values():
-        side.set_color(colour or "0.8")
-        side.set_linewidth(2.5 if colour else 0.8)
+def _show(
+    axes: plt.Axes, row: int, column: int, face: np.ndarray, title: str, colour: str | None
+) -> None:
+    left, top = column * CELL[0] + MARGIN[0], row * CELL[1] + MARGIN[1]
+    side = CELL[0] - 2 * MARGIN[0]
+    axes.imshow(face, extent=(left, left + side, top + side, top), aspect="auto")
+    axes.add_patch(
+        Rectangle(
+            (left, top), side, side,
+            fill=False, edgecolor=colour or "0.8", linewidth=2.5 if colour else 0.8,
+        )
+    )  # fmt: skip
+    axes.text(
+        left + side / 2, top - 0.04, title,
+        fontsize=6 if len(title) > 14 else 8, color=colour or "black", ha="center", va="bottom",
+    )  # fmt: skip

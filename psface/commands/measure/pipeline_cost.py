@@ -16,7 +16,12 @@ from psface.commands.measure.rig_to_name import children_seconds
 from psface.config import PARAMS, Selection, load
 from psface.errors import UserError
 
-PER_CAPTURE = ("check", "ingest", "stereo", "crop")  # the stages that compute each capture by itself
+PER_CAPTURE = (
+    "check",
+    "ingest",
+    "stereo",
+    "crop",
+)  # stages that compute capture by capture
 ADDED = "-added"  # to the name of the capture that is copied
 
 
