@@ -93,11 +93,7 @@ def side_by_side(
 
 def _called(command: click.Command, **options: Any) -> None:
     """Run another measurement with these options, and its defaults."""
-    context = click.Context(command)
-    defaults = {p.name: p.get_default(context) for p in command.params if p.name}
-    empty = {name: () for name, value in defaults.items() if value is None and name == "captures"}
-    sides = {"sides": ()} if "sides" in defaults else {}
-    context.invoke(command, **{**defaults, **empty, **sides, **options})
+    click.Context(command).invoke(command, **options)
 
 
 def evaluated(captures: int, resamples: int) -> dict[str, float | int | None]:
