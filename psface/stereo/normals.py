@@ -110,8 +110,7 @@ def _solved(
         scaled[:, fewer] = _solve(intensity[:, fewer], light, used[:, fewer])
     else:
         scaled = _solve(intensity, light, used)
-    many = np.flatnonzero(used.sum(axis=0) >= ROBUST_LIGHTS) if robust else ()
-    if len(many):
+    if robust and len(many := np.flatnonzero(used.sum(axis=0) >= ROBUST_LIGHTS)):
         scaled[:, many] = _reweighted(
             intensity[:, many], _at(light, many), used[:, many], scaled[:, many]
         )
