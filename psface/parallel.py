@@ -17,6 +17,7 @@ from typing import Protocol, TypeVar
 from tqdm import tqdm
 
 from psface.errors import UserError
+from psface.memory import keep_memory
 from psface.threads import available_cpus, environment, in_order
 
 Item = TypeVar("Item")
@@ -123,6 +124,7 @@ def _begin_worker() -> None:
     import cv2
 
     cv2.setNumThreads(1)
+    keep_memory()
     threading.Thread(target=end_with_parent, daemon=True).start()
 
 

@@ -15,6 +15,7 @@ import click
 
 from psface.disk import scratch, writing
 from psface.errors import UserError
+from psface.memory import keep_memory
 from psface.paths import left_out
 from psface.threads import limit_libraries
 
@@ -31,6 +32,7 @@ def run(command: click.Command, alone_as: str = "") -> NoReturn:
     removed. Wrong arguments give status 2.
     """
     limit_libraries()
+    keep_memory()
     for name in ("SIGTERM", "SIGHUP"):
         if (number := getattr(signal, name, None)) and signal.getsignal(number) == signal.SIG_DFL:
             with contextlib.suppress(ValueError):  # not the main thread

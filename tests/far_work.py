@@ -1,10 +1,12 @@
 """What tests let workers of an engine do: they must be able to import it."""
 
 import os
+import resource
 import time
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from psface.errors import UserError
 from psface.parallel import THREAD_VARIABLES
@@ -46,3 +48,12 @@ def deadly(item: int) -> int:
     if item == 3:
         os._exit(9)
     return item
+
+
+def page_faults(_: int) -> int:
+    """How many pages the system hands out while arrays come and go, 200,000 of them in all."""
+    for begun in (True, False):
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(1 if begun else 20):
+            [np.ones(1 << 20) for _ in range(5)]
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before

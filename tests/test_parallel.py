@@ -1,5 +1,6 @@
 """The functions come from the standard library: a worker must be able to import them."""
 
+import ctypes
 import math
 import os
 from collections.abc import Iterator, Sequence
@@ -9,6 +10,7 @@ import pytest
 
 from psface.errors import UserError
 from psface.parallel import IN_FLIGHT_PER_WORKER, THREAD_VARIABLES, map_in_processes, using
+from tests.far_work import page_faults
 
 
 @pytest.fixture(params=[1, 2], ids=["one process", "pool"])
@@ -53,6 +55,12 @@ def test_an_exception_of_a_worker_propagates(workers):
 
 def test_no_items(workers):
     assert list(map_in_processes(math.sqrt, [], "test")) == []
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="needs glibc")
+def test_workers_keep_the_memory_of_arrays_for_the_next(monkeypatch):
+    monkeypatch.setattr("psface.parallel.available_cpus", lambda: 2)
+    assert max(map_in_processes(page_faults, range(2), "test")) < 20_000
 
 
 def test_workers_run_on_one_thread_each_and_the_parent_is_left_alone(monkeypatch):

@@ -13,6 +13,7 @@ from psface.captures.images import grey, read_bytes, rgb
 from psface.captures.linear_frames import linear_frames
 from psface.errors import UserError
 from psface.paths import one_form
+from psface.percentiles import percentile
 from psface.rig.rig import Rig
 
 LANDMARKS = ("left_eye", "right_eye", "nose", "mouth_left", "mouth_right")
@@ -237,7 +238,7 @@ class Pixels:
         which are made for well exposed frames."""
         if self.saturated is None:
             return self.grey
-        level = max(float(np.percentile(frame, 99)) for frame in self.grey)
+        level = max(float(percentile(frame, 99)) for frame in self.grey)
         return np.clip(self.grey * np.float32(WELL_EXPOSED / max(level, 1e-6)), 0, 1)
 
 

@@ -20,6 +20,7 @@ from psface.captures.limits import CaptureLimits
 from psface.captures.linearity import check_linear
 from psface.errors import UserError
 from psface.files import is_path_part, is_utf8
+from psface.percentiles import percentile
 from psface.rig.response import linear_light
 from psface.rig.rig import UNEQUAL
 
@@ -207,7 +208,7 @@ def _check_levels(
             f"{path}: {saturated:.0%} is saturated{which}, at most {limits.max_saturated:.0%}; "
             "lower the exposure or raise ingest.max_saturated"
         )
-    brightness = float(np.percentile(frame, 99))
+    brightness = float(percentile(frame, 99))
     if brightness < limits.min_brightness:
         raise UserError(
             f"{path}: black or nearly so (99th percentile {brightness:.2g} of the range); "

@@ -51,13 +51,13 @@ def linear_frames(
     factors = np.ones(len(images) + 1) if exposures is None else np.append(exposures, 1.0)
     dark: np.ndarray | float = 0.0
     if ambient is not None:
-        dark = linear_light(_values(ambient, camera), camera.response)
+        dark = _light(ambient, camera)[0]
         dark = dark / np.float32(factors[len(images)])
     frames, saturated, channels = [], [], []
     for number, image in enumerate(images):
-        values = _values(image, camera)
-        saturated.append((values >= SATURATED).any(axis=-1))
-        light = linear_light(values, camera.response) / np.float32(factors[number]) - dark
+        light, full = _light(image, camera)
+        saturated.append(full.any(axis=-1))
+        light = light / np.float32(factors[number]) - dark
         if rig.lamps:
             light = light / _balance(rig.lamps[number].intensity, light.shape[-1])
         if flat_fields and (flat := flat_fields[number]) is not None:
@@ -74,6 +74,17 @@ def weighted(light: np.ndarray, camera: Camera) -> np.ndarray:
     return light @ np.array(camera.grey_weights, dtype=np.float32)
 
 
+def _light(image: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
+    """Linear light (H, W, 1) or (H, W, 3), and where it is saturated; of eight bits by a table."""
+    if image.dtype != np.uint8:
+        values = _values(image, camera)
+        return linear_light(values, camera.response), values >= SATURATED
+    levels = _values(np.arange(256, dtype=np.uint8)[None], camera)[0, :, 0]
+    light = linear_light(levels, camera.response)
+    places = image if image.ndim == 3 else image[..., None]
+    return light.take(places), (levels >= SATURATED).take(places)
+
+
 def _values(image: np.ndarray, camera: Camera) -> np.ndarray:
     """Values (H, W, 1) or (H, W, 3) in [0, 1]."""
     if image.ndim == 2:
@@ -88,5 +99,5 @@ def _balance(intensity: float | tuple[float, float, float], channels: int) -> np
 
 
 def _evenness(flat: np.ndarray, camera: Camera, dark: np.ndarray | float) -> np.ndarray:
-    light = weighted(linear_light(_values(flat, camera), camera.response) - dark, camera)
+    light = weighted(_light(flat, camera)[0] - dark, camera)
     return np.maximum(light / np.median(light), 1e-3)

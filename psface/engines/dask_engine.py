@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
 
 import dask
-from distributed import Client, LocalCluster, Security
-from distributed.comm.core import connect
+from distributed import Client, LocalCluster
 
+from psface.engines.dask_connection import connected
 from psface.engines.dask_workers import DaskWorkers
 from psface.engines.engine_params import EngineParams
 from psface.engines.remote_work import Project, project
-from psface.errors import UserError
 from psface.parallel import IN_FLIGHT_PER_WORKER, Map, no_interrupt
 from psface.threads import available_cpus
 
-ANSWER = 10.0  # s, for a scheduler to answer
 FEWEST = 4  # workers to have enough submitted for: they may still come
 TOGETHER = 16  # items that a worker is given at once, if there are many
 SHARES = 8  # of a worker, if there are few
@@ -68,15 +65,7 @@ class DaskEngine:
                 silence_logs=logging.CRITICAL, protocol="tls://", security=True,
             )  # fmt: skip
             return Client(self.stack.enter_context(cluster))
-        try:
-            asyncio.run(_greeted(address))
-            return Client(address, timeout=ANSWER)
-        except (OSError, TypeError, ValueError) as error:  # a TypeError: no certificates
-            reason = str(error) or f"not within {ANSWER:g} s"
-            raise UserError(
-                f"dask.address={address}: no scheduler answers ({reason}); start `dask scheduler` "
-                "there, or set another address (params.yaml)"
-            ) from None
+        return connected(address)
 
     def are_coming(self) -> bool:
         """Whether workers may be expected though there are none."""
@@ -85,10 +74,3 @@ class DaskEngine:
     def close(self) -> None:
         """End what was started."""
         self.stack.close()
-
-
-async def _greeted(address: str) -> None:
-    """Connect once: `Client` would wait forever for a server that says nothing."""
-    security = Security().get_connection_args("client")
-    comm = await asyncio.wait_for(connect(address, ANSWER, **security), ANSWER)
-    await comm.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import os
 import socket
@@ -16,11 +15,11 @@ from pathlib import Path
 
 from psface.disk import scratch, writing
 from psface.fingerprint import ROOTS
+from psface.memory import keep_memory
 from psface.parallel import THREAD_VARIABLES
 
 # Packages on whose versions the bytes of maps and crops depend.
 PACKAGES = ("numpy", "opencv-python-headless", "openexr", "pillow", "scipy", "torch")
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # of malloc.h
 Project = tuple[str, str, str, str]  # folder, a file in it, what is in the file, the environment
 
 
@@ -78,16 +77,8 @@ def unfit(project: Project) -> str:
     os.environ.update({name: "1" for name in THREAD_VARIABLES})  # for libraries loaded later
     threadpool_limits(1)
     cv2.setNumThreads(1)
-    _keep_memory()
+    keep_memory()  # Dask tells glibc the opposite
     return ""
-
-
-def _keep_memory() -> None:
-    """Undo what Dask tells glibc, which would get each array from the system and give it back:
-    stereo took twice the time. These are the values that glibc itself comes to."""
-    if os.name == "posix" and (mallopt := getattr(ctypes.CDLL(None), "mallopt", None)):
-        mallopt(M_MMAP_THRESHOLD, 2**25)
-        mallopt(M_TRIM_THRESHOLD, 2**26)
 
 
 @contextmanager

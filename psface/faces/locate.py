@@ -14,6 +14,7 @@ from psface.detect.detectors import build_detector
 from psface.detect.face import Detector, Face
 from psface.faces.alignment import TEMPLATE
 from psface.faces.crop_params import CropParams
+from psface.percentiles import percentile
 
 if TYPE_CHECKING:
     from psface.detect.mtcnn.cascade import MTCNN
@@ -139,4 +140,4 @@ def _images(frames: np.ndarray, albedo: np.ndarray | None) -> Iterator[tuple[str
     for index, frame in enumerate(frames):
         yield f"frame {index}", frame
     if albedo is not None:
-        yield "albedo", np.clip(albedo / max(np.percentile(albedo, 99), 1e-6), 0, 1)
+        yield "albedo", np.clip(albedo / max(percentile(albedo, 99), 1e-6), 0, 1)

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.patches import Rectangle
 
 from psface.measures.identification import PICTURED, Ranking
 from psface.report.palette import BLUE, VERMILION, series
 from psface.report.plotting import plt
 
 TITLE = 22  # characters of a line
-ABOVE = 34  # points from a face to the head of its column
 # A hit is told by its mark and its whole frame as well as by its colour.
 HIT, MISS = (BLUE, "\N{CHECK MARK}", "-"), (VERMILION, "\N{MULTIPLICATION X}", ":")
+CELL, MARGIN, HEADS = (1.25, 1.75), (0.07, 0.5), 0.25  # inches, across and down
 
 
 def draw_probes(
@@ -35,30 +36,27 @@ def draw_probes(
     rows : sequence of (str, int)
         A title, which may be empty, and a probe's index.
     """
-    columns = 2 + min(PICTURED, ranking.order.shape[1])
-    figure, grid = plt.subplots(
-        max(len(rows), 1), columns, figsize=(1.25 * columns, 1.65 * max(len(rows), 1) + 0.3),
-        squeeze=False, layout="constrained",
-    )  # fmt: skip
-    for axes in grid.flat:
-        axes.axis("off")
+    columns, count = 2 + min(PICTURED, ranking.order.shape[1]), max(len(rows), 1)
+    width, height = CELL[0] * columns, CELL[1] * count + HEADS
+    # One pair of axes: with a pair for each face, the layout takes longer than all else.
+    figure = plt.figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, width), ylim=(height, 0), aspect="equal")
+    axes.axis("off")
     if not rows:
-        grid[0, 0].set_title("no such probes", fontsize=8, loc="left")
-    for row, (title, probe) in zip(grid, rows, strict=False):
+        axes.text(*MARGIN, "no such probes", fontsize=8, va="top")
+    for row, (title, probe) in enumerate(rows):
         name = ranking.probe_ids[probe]
+        nearest = [str(ranking.gallery_ids[n]) for n in ranking.order[probe]][: columns - 2]
+        marks = [None, None, *(HIT if other == name else MISS for other in nearest)]
         shown = [pictures[capture] for capture in ranking.pictured(probe)]
-        _show(row[0], shown[0], "\n".join([name, *textwrap.wrap(title, TITLE)]))
-        _show(row[1], shown[1], name)
-        for axes, picture, nearest in zip(row[2:], shown[2:], ranking.order[probe], strict=False):
-            other = str(ranking.gallery_ids[nearest])
-            _show(axes, picture, other, HIT if other == name else MISS)
+        names = ["\n".join([name, *textwrap.wrap(title, TITLE)]), name, *nearest]
+        for column, cell in enumerate(zip(shown, names, marks, strict=False)):
+            _show(axes, row, column, *cell)
     if rows:
-        heads = ["probe", "enrolled", *(f"nearest {n + 1}" for n in range(columns - 2))]
-        for axes, head in zip(grid[0], heads, strict=True):
-            axes.annotate(
-                head, (0.5, 1), (0, ABOVE), "axes fraction", textcoords="offset points",
-                ha="center", fontsize=8, weight="bold",
-            )  # fmt: skip
+        for column in range(columns):
+            head = ("probe", "enrolled")[column] if column < 2 else f"nearest {column - 1}"
+            place = (column + 0.5) * CELL[0]
+            axes.text(place, 0.08, head, fontsize=8, weight="bold", ha="center", va="top")
     figure.savefig(path, dpi=100)
     plt.close(figure)
 
@@ -90,17 +88,26 @@ def plot_rejects(axes: plt.Axes, rejects: pd.DataFrame) -> None:
 
 
 def _show(
-    axes: plt.Axes, face: np.ndarray, title: str, mark: tuple[str, str, str] | None = None
+    axes: plt.Axes,
+    row: int,
+    column: int,
+    face: np.ndarray,
+    title: str,
+    mark: tuple[str, str, str] | None,
 ) -> None:
     colour, sign, dashes = mark or ("0.8", "", "-")
-    axes.imshow(face)
-    axes.axis("on")
-    size = 6 if max(map(len, title.split("\n"))) > 14 else 8
-    axes.set_title(f"{title} {sign}".strip(), fontsize=size, color=colour if mark else "black",
-                   pad=2)  # fmt: skip
-    axes.set_xticks([])
-    axes.set_yticks([])
-    for side in axes.spines.values():
-        side.set_color(colour)
-        side.set(linestyle=dashes)
-        side.set_linewidth(2.5 if mark else 0.8)
+    left, top = column * CELL[0] + MARGIN[0], HEADS + row * CELL[1] + MARGIN[1]
+    side = CELL[0] - 2 * MARGIN[0]
+    axes.imshow(face, extent=(left, left + side, top + side, top), aspect="auto")
+    axes.add_patch(
+        Rectangle(
+            (left, top), side, side,
+            fill=False, edgecolor=colour, linestyle=dashes, linewidth=2.5 if mark else 0.8,
+        )
+    )  # fmt: skip
+    longest = max(map(len, title.split("\n")))
+    axes.text(
+        left + side / 2, top - 0.04, f"{title} {sign}".strip(),
+        fontsize=6 if longest > 14 else 8, color=colour if mark else "black",
+        ha="center", va="bottom",
+    )  # fmt: skip

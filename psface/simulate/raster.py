@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psface.simulate.mesh import Mesh
+from psface.simulate.mesh import Mesh, normalise
 
 FAR = np.float32(-1e4)  # depth of pixels that show no surface
 
@@ -100,61 +100,88 @@ class Layer:
 
 def rasterise(mesh: Mesh, camera: Camera) -> Layer:
     """Render a mesh; back faces are culled and normals have unit length."""
-    position = camera.project(mesh.vertices).astype(np.float32)
-    a, b, c = (position[mesh.faces[:, corner]] for corner in range(3))
-    # Rows run down, so a triangle that faces the camera has a negative area.
-    area = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
-    low = np.ceil(np.minimum(np.minimum(a, b), c)).astype(np.int32)
-    high = np.floor(np.maximum(np.maximum(a, b), c)).astype(np.int32)
-    limit = np.array([camera.width - 1, camera.height - 1], np.int32)
-    np.maximum(low, 0, out=low)
-    np.minimum(high, limit, out=high)
-    size = np.maximum(high - low + 1, 0)
-    seen = np.flatnonzero((area < -1e-9) & (size[:, 0] > 0) & (size[:, 1] > 0))
-    a, b, c, low, size, area = a[seen], b[seen], c[seen], low[seen], size[seen], area[seen]
+    # Here and below, `take` is several times as quick as indexing by an array.
+    x, y = np.ascontiguousarray(camera.project(mesh.vertices).astype(np.float32).T)
+    seen, boxes, area = _boxes(x, y, mesh.faces, camera)
+    faces = mesh.faces.take(seen, axis=0)
+    triangle, column, row = _box_pixels(*boxes)
 
-    # Every pixel of every triangle's box, as one flat list.
-    count = size[:, 0] * size[:, 1]
-    triangle = np.repeat(np.arange(len(seen), dtype=np.int32), count)
-    start = (np.cumsum(count) - count).astype(np.int32)
-    within = np.arange(len(triangle), dtype=np.int32) - start[triangle]
-    across = size[:, 0].astype(np.int32)[triangle]
-    row = within // across
-    column = within - row * across + low[:, 0][triangle]
-    row += low[:, 1][triangle]
-
-    px = column.astype(np.float32) - a[:, 0][triangle]
-    py = row.astype(np.float32) - a[:, 1][triangle]
-    edge_b, edge_c = (b - a) / area[:, None], (c - a) / area[:, None]
-    weight_b = px * edge_c[:, 1][triangle] - py * edge_c[:, 0][triangle]
-    weight_c = py * edge_b[:, 0][triangle] - px * edge_b[:, 1][triangle]
+    ax, bx, cx = (x.take(corner) for corner in faces.T)
+    ay, by, cy = (y.take(corner) for corner in faces.T)
+    px = column.astype(np.float32) - ax.take(triangle)
+    py = row.astype(np.float32) - ay.take(triangle)
+    edge_c, edge_b = ((cx - ax) / area, (cy - ay) / area), ((bx - ax) / area, (by - ay) / area)
+    weight_b = px * edge_c[1].take(triangle) - py * edge_c[0].take(triangle)
+    weight_c = py * edge_b[0].take(triangle) - px * edge_b[1].take(triangle)
     outside = np.minimum(np.minimum(weight_b, weight_c), 1 - weight_b - weight_c)
     inside = np.flatnonzero(outside >= -1e-5)
-    triangle, weight_b, weight_c = triangle[inside], weight_b[inside], weight_c[inside]
-    pixel = row[inside] * camera.width + column[inside]
-    corners = mesh.faces[seen][triangle]
-    height = camera.heights(mesh.vertices[:, 2])[corners]
-    z = height[:, 0] + weight_b * (height[:, 1] - height[:, 0])
-    z = (z + weight_c * (height[:, 2] - height[:, 0])).astype(np.float32)
+    triangle, weight_b, weight_c = (a.take(inside) for a in (triangle, weight_b, weight_c))
+    pixel = row.take(inside) * camera.width + column.take(inside)
+    height = camera.heights(mesh.vertices[:, 2])
+    first, second, third = (height.take(corner).take(triangle) for corner in faces.T)
+    z = first + weight_b * (second - first)
+    z = (z + weight_c * (third - first)).astype(np.float32)
 
     depth = np.full(camera.height * camera.width, FAR, np.float32)
     np.maximum.at(depth, pixel, z)
-    winner = np.flatnonzero(z == depth[pixel])
-    pixel, corners = pixel[winner], corners[winner]
+    winner = np.flatnonzero(z == depth.take(pixel))
+    pixel, triangle, z = pixel.take(winner), triangle.take(winner), z.take(winner)
+    weight_b, weight_c = weight_b.take(winner), weight_c.take(winner)
     if camera.nearness:  # attributes are linear on the triangle, not in the image
         nearness = np.float32(camera.nearness)
-        magnified = (1 + nearness * height[winner]) / (1 + nearness * z[winner, None])
-        weight_b, weight_c = magnified[:, 1] * weight_b[winner], magnified[:, 2] * weight_c[winner]
-        depth[pixel] = camera.depths(z[winner])
-    else:
-        weight_b, weight_c = weight_b[winner], weight_c[winner]
+        near = 1 + nearness * z
+        weight_b = (1 + nearness * second.take(winner)) / near * weight_b
+        weight_c = (1 + nearness * third.take(winner)) / near * weight_c
+        depth[pixel] = camera.depths(z)
     wb, wc = (w[:, None].astype(np.float32) for w in (weight_b, weight_c))
-    values = mesh.attributes
-    first = values[corners[:, 0]]
-    mixed = first + wb * (values[corners[:, 1]] - first) + wc * (values[corners[:, 2]] - first)
-    length = np.sqrt((mixed[:, :3] ** 2).sum(1, keepdims=True))
-    mixed[:, :3] /= np.maximum(length, 1e-9)
-    attributes = np.zeros((camera.height * camera.width, values.shape[1]), np.float32)
-    attributes[pixel] = mixed
+    first, second, third = (
+        mesh.attributes.take(corner.take(triangle), axis=0) for corner in faces.T
+    )
+    second -= first
+    second *= wb
+    third -= first
+    third *= wc
+    first += second
+    first += third
+    normalise(first[:, :3])
+    attributes = np.zeros((camera.height * camera.width, first.shape[1]), np.float32)
+    attributes[pixel] = first
     shape = (camera.height, camera.width)
     return Layer(depth.reshape(shape), attributes.reshape(*shape, -1))
+
+
+def _boxes(
+    x: np.ndarray, y: np.ndarray, faces: np.ndarray, camera: Camera
+) -> tuple[np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
+    """Which triangles face the camera in the picture, where they begin and end in it (left, top,
+    width, height), and their areas."""
+    (ax, bx, cx), (ay, by, cy) = (
+        [part.take(corner) for corner in np.ascontiguousarray(faces.T)] for part in (x, y)
+    )
+    # Rows run down, so a triangle that faces the camera has a negative area.
+    area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    chosen, box = area < -1e-9, []
+    for (a, b, c), length in (((ax, bx, cx), camera.width), ((ay, by, cy), camera.height)):
+        low = np.ceil(np.minimum(np.minimum(a, b), c)).astype(np.int32)
+        high = np.floor(np.maximum(np.maximum(a, b), c)).astype(np.int32)
+        np.maximum(low, 0, out=low)
+        size = np.minimum(high, length - 1) - low + 1
+        chosen &= size > 0
+        box.append((low, size))
+    seen = np.flatnonzero(chosen)
+    (left, width), (top, height) = ((low.take(seen), size.take(seen)) for low, size in box)
+    return seen, (left, top, width, height), area.take(seen)
+
+
+def _box_pixels(
+    left: np.ndarray, top: np.ndarray, width: np.ndarray, height: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every pixel of every triangle's box, as one flat list: triangle, column and row."""
+    count = width * height
+    triangle = np.repeat(np.arange(len(count), dtype=np.int32), count)
+    start = (np.cumsum(count) - count).astype(np.int32)
+    within = np.arange(len(triangle), dtype=np.int32) - start.take(triangle)
+    across = width.take(triangle)
+    row = within // across
+    column = within - row * across + left.take(triangle)
+    return triangle, column, row + top.take(triangle)

@@ -10,6 +10,7 @@ import numpy as np
 
 from psface.captures.capture import Pixels
 from psface.errors import UserError
+from psface.percentiles import percentile
 from psface.stereo.aligned_frames import align
 from psface.stereo.integrators.integrators import integrator
 from psface.stereo.lamp_scales import lamp_scales
@@ -61,7 +62,9 @@ def moved_back(pixels: Pixels, shifts: np.ndarray) -> Pixels:
     """Align all that a capture's frames tell, by their shifts (n, 2)."""
     moved = replace(pixels, grey=align(pixels.grey, shifts))
     if pixels.saturated is not None:
-        touched = align(pixels.saturated.astype(np.float32), shifts) > 0
+        touched = np.zeros_like(pixels.saturated)
+        some = pixels.saturated.any(axis=(1, 2))
+        touched[some] = align(pixels.saturated[some].astype(np.float32), shifts[some]) > 0
         moved = replace(moved, saturated=touched)
     if pixels.colours is not None:
         planes = [align(channel, shifts) for channel in pixels.colours.swapaxes(0, 1)]
@@ -111,7 +114,7 @@ def foreground(frames: np.ndarray) -> np.ndarray:
     There may be several, because dark spectacles or hair can split a face.
     """
     mean = frames.mean(axis=0)
-    level = np.percentile(mean, 99) + 1e-6
+    level = percentile(mean, 99) + 1e-6
     grey = np.clip(mean * np.float32(255 / level), 0, 255).astype(np.uint8)
     otsu, _ = cv2.threshold(grey, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
     lit = cv2.morphologyEx((grey > FOREGROUND * otsu).astype(np.uint8), cv2.MORPH_OPEN, _disc(2))

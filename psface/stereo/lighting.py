@@ -51,7 +51,7 @@ def view_of(rig: Rig, shape: tuple[int, int]) -> View:
     return View(camera.focal_px, camera.centre_px or middle)
 
 
-def near_light(rig: Rig, points: np.ndarray) -> np.ndarray:
+def near_light(rig: Rig, points: np.ndarray, scale: float = 1.0) -> np.ndarray:
     """Light vectors of near lamps at points in mm.
 
     Parameters
@@ -60,6 +60,8 @@ def near_light(rig: Rig, points: np.ndarray) -> np.ndarray:
         With near lamps.
     points : (3, ...) float32
         In the camera's frame.
+    scale : float
+        Factor on the result.
 
     Returns
     -------
@@ -77,20 +79,19 @@ def near_light(rig: Rig, points: np.ndarray) -> np.ndarray:
     >>> (1e6 * near_light(rig, np.zeros(3, np.float32))).ravel().round(3).tolist()
     [4.0, 0.0, 0.0]
     """
-    return np.stack([_lamp_light(rig, number, points) for number in range(len(rig.lamps))])
-
-
-def _lamp_light(rig: Rig, number: int, points: np.ndarray) -> np.ndarray:
-    lamp = rig.lamps[number]
-    position = np.array(lamp.position_mm, dtype=np.float32)
-    to_lamp = position.reshape(3, *[1] * (points.ndim - 1)) - points
-    squared = (to_lamp**2).sum(axis=0)
-    fall_off = np.float32(lamp.strength) / (squared * np.sqrt(squared))
-    if lamp.anisotropy:
-        axis = np.array(lamp.axis, dtype=np.float32)
-        along = -np.tensordot(axis / np.linalg.norm(axis), to_lamp, 1) / np.sqrt(squared)
-        fall_off *= np.maximum(along, 0) ** np.float32(lamp.anisotropy)
-    return to_lamp * fall_off
+    light = np.empty((len(rig.lamps), *points.shape), np.float32)
+    for lamp, out in zip(rig.lamps, light, strict=True):
+        position = np.array(lamp.position_mm, dtype=np.float32)
+        np.subtract(position.reshape(3, *[1] * (points.ndim - 1)), points, out=out)
+        squared = np.einsum("c...,c...->...", out, out)
+        distance = np.sqrt(squared)
+        fall_off = np.float32(scale * lamp.strength) / (squared * distance)
+        if lamp.anisotropy:
+            axis = np.array(lamp.axis, dtype=np.float32)
+            along = np.einsum("c,c...->...", -axis / np.linalg.norm(axis), out) / distance
+            fall_off *= np.maximum(along, 0) ** np.float32(lamp.anisotropy)
+        out *= fall_off
+    return light
 
 
 def facing(normal: np.ndarray, view: View) -> np.ndarray:

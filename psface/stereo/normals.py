@@ -15,7 +15,7 @@ MIN_LIGHTS = 3
 ROBUST_LIGHTS = 6  # from here on, outliers can be told from the fit of the others
 ROUNDS = 5  # of reweighting
 TOLERATED = 0.05  # of the pixel's mean brightness: a residual that halves a light's weight
-BLOCK = 1 << 17  # pixels solved at once
+BLOCK = 1 << 15  # pixels solved at once: few enough for the processor's cache
 # The remaining lights must still span space: smallest determinant of their normal equations,
 # per light used, as a share of that of all lights.
 MIN_SPAN = 0.2
@@ -74,63 +74,63 @@ def photometric_stereo(
     albedo = np.zeros(height * width, np.float32)
     for start in range(0, len(every), BLOCK):
         block = every[start : start + BLOCK]
-        # Transposed (n, P) in memory: sums over the lights run along the pixels.
-        intensity = frames.reshape(n, -1).take(block, axis=1).T.astype(np.float32, copy=False)
+        # Pixels run along the last axis, as in memory: sums over the lights are of long rows.
+        intensity = frames.reshape(n, -1).take(block, axis=1).astype(np.float32, copy=False)
         if saturated is None:
             clipped = intensity >= SATURATED
         else:
-            clipped = saturated.reshape(n, -1).take(block, axis=1).T
-        at_pixels = light
+            clipped = saturated.reshape(n, -1).take(block, axis=1)
+        at_pixels = light.astype(np.float32, copy=False)
         if light.ndim > 2:
-            at_pixels = np.moveaxis(light.reshape(n, 3, -1)[..., block], -1, 0).astype(np.float32)
+            at_pixels = at_pixels.reshape(n, 3, -1).take(block, axis=2)
         scaled = _solved(intensity, clipped, at_pixels, exclude_shadows, robust)
-        length = np.sqrt(np.einsum("pi,pi->p", scaled, scaled))
-        scaled /= np.maximum(length, 1e-12)[:, None]
-        scaled[length == 0] = (0, 0, 1)
-        normal[:, block], albedo[block] = scaled.T, length
+        length = np.sqrt(np.einsum("ip,ip->p", scaled, scaled))
+        scaled /= np.maximum(length, 1e-12)
+        scaled[:, length == 0] = np.array([[0], [0], [1]])
+        normal[:, block], albedo[block] = scaled, length
     return normal.reshape(3, height, width), albedo.reshape(height, width)
 
 
 def _solved(
     intensity: np.ndarray, clipped: np.ndarray, light: np.ndarray, exclude: bool, robust: bool
 ) -> np.ndarray:
-    """Solve for rho n of P pixels, (P, 3), under lights (n, 3) or (P, n, 3)."""
-    n = intensity.shape[1]
+    """Solve for rho n of P pixels, (3, P), under lights (n, 3) or (n, 3, P)."""
+    n = len(intensity)
     used = np.ones(intensity.shape, bool)
     if exclude and n > MIN_LIGHTS:
-        strength = np.linalg.norm(light, axis=-1).astype(np.float32)
-        used = usable_lights(_relative(intensity, strength), clipped)
-        fewer = np.flatnonzero(~used.all(axis=1))
-        used[fewer[~_spans(used[fewer], light if light.ndim == 2 else light[fewer])]] = True
+        strength = np.sqrt(np.einsum("ic...,ic...->i...", light, light))
+        relative = _relative(intensity, strength.reshape(n, -1))
+        used = usable_lights(relative.T, clipped.T).T
+        fewer = np.flatnonzero(~used.all(axis=0))
+        flat = fewer[~_spans(used.take(fewer, axis=1), _at(light, fewer))]
+        used[:, flat] = True
     if light.ndim == 2:
-        scaled = intensity @ np.linalg.pinv(light).T.astype(np.float32)
-        fewer = np.flatnonzero(~used.all(axis=1))
-        scaled[fewer] = _solve(intensity[fewer], light, used[fewer])
+        scaled = np.linalg.pinv(light).astype(np.float32) @ intensity
+        fewer = np.flatnonzero(~used.all(axis=0))
+        scaled[:, fewer] = _solve(intensity[:, fewer], light, used[:, fewer])
     else:
         scaled = _solve(intensity, light, used)
-    many = np.flatnonzero(used.sum(axis=1) >= ROBUST_LIGHTS) if robust else ()
-    if len(many):
-        at_many = light if light.ndim == 2 else light[many]
-        scaled[many] = _reweighted(intensity[many], at_many, used[many], scaled[many])
+    if robust and len(many := np.flatnonzero(used.sum(axis=0) >= ROBUST_LIGHTS)):
+        scaled[:, many] = _reweighted(
+            intensity[:, many], _at(light, many), used[:, many], scaled[:, many]
+        )
     return scaled
+
+
+def _at(light: np.ndarray, pixels: np.ndarray) -> np.ndarray:
+    return light if light.ndim == 2 else light.take(pixels, axis=2)
 
 
 def _reweighted(
     intensity: np.ndarray, light: np.ndarray, used: np.ndarray, scaled: np.ndarray
 ) -> np.ndarray:
     """Solve again with Cauchy weights of the residuals (Holland & Welsch, 1977)."""
-    tolerated = TOLERATED * intensity.mean(axis=1, keepdims=True) + 1e-6
+    tolerated = TOLERATED * intensity.mean(axis=0) + 1e-6
     for _ in range(ROUNDS):
-        residual = intensity - np.maximum(_dot(light, scaled), 0)
+        shading = light @ scaled if light.ndim == 2 else np.einsum("icp,cp->ip", light, scaled)
+        residual = intensity - np.maximum(shading, 0)
         scaled = _solve(intensity, light, used / (1 + (residual / tolerated) ** 2))
     return scaled
-
-
-def _dot(light: np.ndarray, vector: np.ndarray) -> np.ndarray:
-    """Products of every light with its pixel's vector (P, 3), (P, n)."""
-    if light.ndim == 2:
-        return vector @ light.T.astype(np.float32)
-    return (light @ vector[..., None])[..., 0]
 
 
 def colour_albedo(
@@ -161,7 +161,7 @@ def colour_albedo(
 def usable(frames: np.ndarray, light: np.ndarray, saturated: np.ndarray) -> np.ndarray:
     """`usable_lights` of frames (n, H, W), as (n, H, W) bool."""
     n = len(frames)
-    strength = np.linalg.norm(light, axis=1).astype(np.float32)
+    strength = np.sqrt(np.einsum("ic...,ic...->i...", light, light)).astype(np.float32)
     relative = _relative(frames, strength.reshape(n, *(strength.shape[1:] or (1, 1))))
     used = usable_lights(relative.reshape(n, -1).T, saturated.reshape(n, -1).T)
     return used.T.reshape(frames.shape)
@@ -198,39 +198,45 @@ def _spans(used: np.ndarray, light: np.ndarray) -> np.ndarray:
     If their lengths differ, they need not replace a stronger light that is left out: it is enough
     that they span space as well for their own lengths.
     """
-    gram = np.swapaxes(light, -1, -2) @ light
-    full = np.linalg.det(gram)
-    matrix = _normal_matrix(used, light)
-    squares = matrix[:, 0] + matrix[:, 3] + matrix[:, 5]  # sum of the squared lengths
-    per_light = used.sum(axis=1) / light.shape[-2]
-    per_square = squares / np.maximum(np.trace(gram, axis1=-2, axis2=-1), 1e-12)
-    return _determinant(matrix) > MIN_SPAN * full * np.minimum(per_light, per_square) ** 3
+    full, matrix = _normal_matrix(np.ones_like(used), light), _normal_matrix(used, light)
+    (squares_of_all, squares) = (m[0] + m[3] + m[5] for m in (full, matrix))
+    per_light = used.sum(axis=0) / len(light)
+    per_square = squares / np.maximum(squares_of_all, 1e-12)
+    share = np.minimum(per_light, per_square)
+    return _determinant(matrix) > MIN_SPAN * _determinant(full) * share**3
 
 
 def _normal_matrix(weight: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """The six distinct entries xx xy xz yy yz zz of sum_i w_i l_i l_i^T, (P, 6)."""
-    x, y, z = np.moveaxis(light, -1, 0)
-    products = np.stack([x * x, x * y, x * z, y * y, y * z, z * z], axis=-1).astype(np.float32)
-    weight = weight.astype(np.float32)
+    """The six distinct entries xx xy xz yy yz zz of sum_i w_i l_i l_i^T, (6, P)."""
+    x, y, z = light.swapaxes(0, 1)
+    weight = weight.astype(np.float32, copy=False)
     if light.ndim == 2:
-        return weight @ products
-    return (weight[:, None] @ products)[:, 0]
+        return np.stack([x * x, x * y, x * z, y * y, y * z, z * z]) @ weight
+    out = np.empty((6, weight.shape[1]), np.float32)
+    weighted_x, weighted_y, weighted_z = weight * x, weight * y, weight * z
+    pairs = (
+        (weighted_x, x), (weighted_x, y), (weighted_x, z),
+        (weighted_y, y), (weighted_y, z), (weighted_z, z),
+    )  # fmt: skip
+    for (one, other), entry in zip(pairs, out, strict=True):
+        np.einsum("ip,ip->p", one, other, out=entry)
+    return out
 
 
 def _determinant(matrix: np.ndarray) -> np.ndarray:
-    xx, xy, xz, yy, yz, zz = matrix.T
+    xx, xy, xz, yy, yz, zz = matrix
     return xx * (yy * zz - yz * yz) - xy * (xy * zz - yz * xz) + xz * (xy * yz - yy * xz)
 
 
 def _solve(intensity: np.ndarray, light: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Solve each pixel's weighted least squares, (P, 3), by the 3x3 adjugate."""
+    """Solve each pixel's weighted least squares, (3, P), by the 3x3 adjugate."""
     matrix = _normal_matrix(weight, light)
-    xx, xy, xz, yy, yz, zz = matrix.T
+    xx, xy, xz, yy, yz, zz = matrix
     weighted = weight * intensity
     if light.ndim == 2:
-        bx, by, bz = (weighted @ light.astype(np.float32)).T
+        bx, by, bz = light.T @ weighted.astype(np.float32, copy=False)
     else:
-        bx, by, bz = (weighted[:, None] @ light)[:, 0].T
+        bx, by, bz = (np.einsum("ip,ip->p", weighted, axis) for axis in light.swapaxes(0, 1))
     cxx, cxy, cxz = yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy
     cyy, cyz, czz = xx * zz - xz * xz, xy * xz - xx * yz, xx * yy - xy * xy
     solution = np.stack(
@@ -238,7 +244,7 @@ def _solve(intensity: np.ndarray, light: np.ndarray, weight: np.ndarray) -> np.n
             cxx * bx + cxy * by + cxz * bz,
             cxy * bx + cyy * by + cyz * bz,
             cxz * bx + cyz * by + czz * bz,
-        ],
-        axis=-1,
+        ]
     )
-    return solution / np.maximum(_determinant(matrix), 1e-12)[:, None]
+    determinant = xx * cxx + xy * cxy + xz * cxz
+    return solution / np.maximum(determinant, 1e-12)

@@ -104,7 +104,7 @@ def silent() -> Iterator[str]:
     ],
 )
 def test_no_scheduler_at_the_address(monkeypatch, silent, address, said):
-    monkeypatch.setattr("psface.engines.dask_engine.ANSWER", 0.5)
+    monkeypatch.setattr("psface.engines.dask_connection.ANSWER", 0.5)
     address = address.replace("SILENT", silent)
     with (
         pytest.raises(UserError, match=rf"^dask\.address={address}: no sch.*{said}") as raised,

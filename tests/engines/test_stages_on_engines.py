@@ -108,3 +108,44 @@ def test_what_was_done_before_the_scheduler_died_is_kept(tmp_path):
     assert f"{23 - before} captures computed, {before} kept, 0 failed" in again.stdout
     assert [run(alone, stage, "local").returncode for stage in ("ingest", "stereo")] == [0, 0]
     assert results(project) == results(alone)
+
+
+DEADLY = """
+import os
+import pathlib
+
+read = pathlib.Path.read_bytes
+
+
+def read_bytes(path):
+    if "s7/" in str(path):
+        os._exit(9)
+    return read(path)
+
+
+pathlib.Path.read_bytes = read_bytes
+"""
+
+
+def test_a_capture_that_ends_every_worker_is_named_and_all_else_is_kept(tmp_path):
+    """Its frames end whoever reads them; captures are worked on in twos."""
+    project, count = write_project(tmp_path / "project", 40), 39
+    assert run(project, "ingest", "local").returncode == 0
+    made = project / "data" / "stereo"
+    params = (project / "params.yaml").read_text()
+    (tmp_path / "deadly").mkdir()
+    (tmp_path / "deadly" / "sitecustomize.py").write_text(DEADLY)
+    path = os.pathsep.join([str(tmp_path / "deadly"), str(ROOT)])
+    with running_cluster(tmp_path / "deadly", 2, True, path) as cluster:
+        address = f"address: {cluster.address} "
+        (project / "params.yaml").write_text(re.sub(r"address: +", address, params))
+        stopped = run(project, "stereo", "dask")
+    assert stopped.returncode == 1 and "Traceback" not in stopped.stderr
+    [said] = [line for line in stopped.stderr.splitlines() if line.startswith("error: ")]
+    assert said.startswith("error: stereo: captures/p1/s7 ended every worker that tried it")
+    before = {path: path.stat().st_mtime_ns for path in made.glob("*/s*.exr")}
+    assert len(before) >= 6 and made / "p1" / "s7.exr" not in before
+    (project / "params.yaml").write_text(params)
+    again = run(project, "stereo", "local")
+    assert f"{count - len(before)} captures computed, {len(before)} kept, 0 failed" in again.stdout
+    assert before == {path: path.stat().st_mtime_ns for path in before}

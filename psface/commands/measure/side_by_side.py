@@ -6,7 +6,6 @@ The other code is the user's: what is not given is left out, and said to be.
 from __future__ import annotations
 
 import importlib
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,7 +17,8 @@ import click
 import numpy as np
 import pandas as pd
 
-from psface.commands.measure.rig_to_name import children_seconds, rig_to_name
+from psface.commands.measure.pipeline_cost import tell_pipeline
+from psface.commands.measure.rig_to_name import rig_to_name
 from psface.commands.measure.stereo_cost import Sections, simulated_capture, stereo_cost
 from psface.commands.measure.training_speed import training_speed
 from psface.commands.measure.turns import one_core, seconds_in_turns
@@ -82,9 +82,7 @@ def side_by_side(
         else:
             print(f"crop and embedding: left out ({model} has no model; `dvc repro` makes one)")
     if pipeline is not None:
-        turns = {"repro": lambda: _repro(pipeline)}
-        [seconds] = seconds_in_turns(turns, 1, "repro", children_seconds)["repro"]
-        print(f"dvc repro in {pipeline}, nothing changed: {seconds:.1f} s")
+        tell_pipeline(pipeline)
     for count in (captures or (1000, 5000)) if runs("pairs") else ():
         with one_core():
             start = time.process_time()
@@ -93,19 +91,9 @@ def side_by_side(
         print(f"evaluate: pairs of {count} captures, {resamples} resamples: {spent:.1f} s")
 
 
-def _repro(folder: Path) -> None:
-    command = [sys.executable, "-m", "dvc", "repro", "--quiet"]
-    if subprocess.run(command, cwd=folder, check=False).returncode:
-        raise UserError(f"{folder}: `dvc repro` failed; run it there to see why")
-
-
 def _called(command: click.Command, **options: Any) -> None:
     """Run another measurement with these options, and its defaults."""
-    context = click.Context(command)
-    defaults = {p.name: p.get_default(context) for p in command.params if p.name}
-    empty = {name: () for name, value in defaults.items() if value is None and name == "captures"}
-    sides = {"sides": ()} if "sides" in defaults else {}
-    context.invoke(command, **{**defaults, **empty, **sides, **options})
+    click.Context(command).invoke(command, **options)
 
 
 def evaluated(captures: int, resamples: int) -> dict[str, float | int | None]:

@@ -80,14 +80,17 @@ class _PReLUMaxPool(nn.Module):
         for axis in (2, 3):
             beyond = x.shape[axis] - self.kernel
             steps = 1 + (-(-beyond // 2) if self.ceil else beyond // 2)
-            x, *others = (
+            first, second, *others = (
                 x[(slice(None),) * axis + (slice(i, i + 2 * steps - 1, 2),)]
                 for i in range(self.kernel)
             )
+            if second.shape[axis] == steps:
+                x = torch.maximum(first, second)
+            else:
+                x, others = first.clone(), [second, *others]
             for other in others:
-                if other.shape[axis] < steps:  # the last window ends before it
-                    other = torch.cat([other, x.narrow(axis, steps - 1, 1)], axis)
-                x = torch.maximum(x, other)
+                within = x.narrow(axis, 0, other.shape[axis])  # the last window may end before
+                torch.maximum(within, other, out=within)
         return x
 
 
