@@ -67,6 +67,23 @@ def test_a_list_gives_the_figures_of_our_own_file(scores, listed, tmp_path, caps
     assert "not every probe was compared" in (theirs / "report.html").read_text()
 
 
+def test_bob_s_csv_gives_the_figures_of_our_own_file(scores, listed, tmp_path, capsys):
+    write_scores(tmp_path / "scores.npz", scores)
+    ours, theirs, bob = tmp_path / "ours", tmp_path / "theirs", tmp_path / "bob" / "scores.csv"
+    bob.parent.mkdir()
+    evaluate(tmp_path / "scores.npz", "--out", ours, "--bob", bob)
+    written = pd.read_csv(bob)
+    assert (written["score"] == scores.cosine.astype(float)).all()  # to the last digit
+    genuine = written["probe_subject_id"] == written["bio_ref_subject_id"]  # as bob splits them
+    assert (genuine == scores.same).all()
+    written.sample(frac=1, random_state=0).to_csv(bob, index=False)  # the order tells nothing
+    evaluate(bob, "--groups", listed[1], "--out", theirs)
+    for name in ("errors", "det", "groups", "group_pairs", "group_indices"):
+        one, other = (pd.read_csv(out / f"{name}.csv") for out in (ours, theirs))
+        pd.testing.assert_frame_equal(one, other, rtol=1e-12)
+    refused(capsys, "leave out --bob", "evaluate", bob, "--bob", bob)
+
+
 def test_attempts_of_another_system(scores, listed, tmp_path, capsys):
     people = np.unique(scores.identity)
     rows = [f"{name},6,2" for name in people] + ["lost,3,3"]
