@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,17 @@ def _read(scores: Path, groups: Path | None, bob: Path | None, seed: int) -> Com
         raise UserError(f"{scores}: not a .npz of the pipeline; leave out --bob")
     from psface.measures.score_lists import read_score_list
 
-    return read_score_list(scores, None if groups is None else _groups(groups))
+    if groups is None:
+        return read_score_list(scores)
+    comparisons = read_score_list(scores, _groups(groups))
+    for name, labels in comparisons.labels.items():
+        unknown = int((labels < 0).sum())
+        if unknown == len(labels):
+            raise UserError(f"{groups}: {name} of nobody in {scores}; use the names that are there")
+        if unknown:
+            said = f"{groups}: {name} is not known in {unknown} of {len(labels)} captures"
+            print(f"{said}, which are in no group", file=sys.stderr)
+    return comparisons
 
 
 def _groups(path: Path) -> Groups:

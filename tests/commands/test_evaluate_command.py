@@ -127,12 +127,24 @@ def test_groups_that_contradict_themselves_are_refused(listed, tmp_path, capsys)
         ("person,kind\np00,a\np00,b\n", "line 3: p00 has another kind above"),
         ("name,kind\np00,a\n", "expected person or capture"),
         ("person\np00\n", "one for each attribute"),
+        ("person,kind\nP00,a\n", "kind of nobody in .*scores.csv; use the names"),
+        ("person,kind\n", "kind of nobody"),
     ):
         kinds.write_text(text)
         refused(capsys, match, "evaluate", listed[0], "--groups", kinds, "--out", tmp_path / "out")
     write = tmp_path / "scores.npz"
     write.write_bytes(b"")
     refused(capsys, "groups of its own", "evaluate", write, "--groups", kinds)
+
+
+def test_groups_known_of_half_of_the_people_are_told(listed, tmp_path, capsys):
+    lines = listed[1].read_text().splitlines()[:13]
+    listed[1].write_text("\r\n".join(lines).replace(",", ";"))  # as Excel writes it in Europe
+    evaluate(listed[0], "--groups", listed[1], "--out", tmp_path / "out")
+    said = capsys.readouterr().err
+    assert "kind is not known in 48 of 96 captures, which are in no group" in said
+    pairs = pd.read_csv(tmp_path / "out" / "group_pairs.csv")
+    assert pairs["fnmr_pairs"].sum() == 12 * 6
 
 
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="chromium is not installed")
