@@ -48,9 +48,8 @@ def test_a_killed_run_goes_on_and_the_model_says_what_it_needs(
 
     monkeypatch.setattr(varied_crops, "crop_of", crop_or_die)
     with pytest.raises(KeyboardInterrupt):
-        varied_crops.write_crops(
-            load(Sections).population, folder / "models/pretrained/work/parts", folder / "nowhere"
-        )
+        parts = folder / "models/pretrained/work/parts"
+        varied_crops.write_crops(load(Sections).population, range(10), parts, folder / "nowhere")
     made.clear()
     made.extend([None] * 100)
     assert psface("pretrain") == 0
