@@ -74,8 +74,7 @@ class Tally:
         if not self.own:
             assert draws is not None
             return float(np.nanvar(self.rates(draws)))
-        errors, trials = self.errors.diagonal(), self.trials.diagonal()
-        return float(((errors - self.rate * trials) ** 2).sum() / trials.sum() ** 2)
+        return share_variance(self.errors.diagonal(), self.trials.diagonal())
 
     def interval(self, draws: np.ndarray | None) -> tuple[float, float]:
         """The 95% interval of the rate, `share_interval`, by people, or by pairs of people that
@@ -132,6 +131,14 @@ def proven_bound(people: int) -> float:
     0.0688
     """
     return 1 - 0.05 ** (1 / people) if people else 1.0
+
+
+def share_variance(errors: np.ndarray, trials: np.ndarray) -> float:
+    """The variance over people of a share of trials, from each one's errors and trials (people,):
+    the limit of many resamples of people (Efron & Tibshirani, "An introduction to the bootstrap",
+    1993, section 5.4)."""
+    share = errors.sum() / trials.sum()
+    return float(((errors - share * trials) ** 2).sum() / trials.sum() ** 2)
 
 
 def share_interval(share: float, variance: float, trials: float, units: int) -> tuple[float, float]:

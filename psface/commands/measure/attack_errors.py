@@ -102,7 +102,10 @@ def attack_errors(
         table = matches(model, params, people, kinds or KINDS, index)
     else:
         if captures is not None:
-            rows = of_captures([c for c in read_captures(captures) if len(c.lights) > 2])
+            several = [c for c in read_captures(captures) if len(c.lights) > 2]
+            if not several:
+                raise UserError(f"{captures}: no capture under three lamps or more in it")
+            rows = of_captures(several)
         else:
             rows = simulated(params, people, kinds or KINDS, index)
             draw_attacks(shown(params, kinds or KINDS), out.with_suffix(".png"))

@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from psface.captures.capture import picture
+from psface.captures.capture_table import write_captures
 from psface.commands.measure.attack_errors import COLUMNS, of_captures, rates, simulated
 from psface.commands.measure.attack_matches import matches
 from psface.errors import UserError
@@ -81,3 +83,5 @@ def test_arguments(tmp_path, capsys, monkeypatch, settings):
     assert psface("measure", "liveness", *both) == 2
     assert psface("measure", "liveness", "--kinds", "hologram") == 2
     refused(capsys, "c.parquet", "measure", "liveness", *both[:2], "--out", tmp_path / "o.csv")
+    write_captures(tmp_path / "c.parquet", [picture("anna", tmp_path / "face.png")])
+    refused(capsys, "three lamps or more", "measure", "liveness", *both[:2])
