@@ -28,7 +28,7 @@ def chosen_people(women: int, men: int, after: int = 0) -> tuple[list[int], int]
     Examples
     --------
     >>> chosen_people(1, 2)
-    ([0, 1, 4], 5)
+    ([0, 1, 5], 6)
     """
     wanted = {"female": women, "male": men}
     found: list[int] = []
