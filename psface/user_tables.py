@@ -56,7 +56,8 @@ def read_user_table(path: Path, required: Collection[str], known: Collection[str
 
     Cells are separated by commas, semicolons, tabs or bars; a first line ``sep=;`` sets which. Byte
     order marks, UTF-16 (Excel's "Unicode text"), blank lines and trailing commas are accepted. Case
-    is ignored in the names of columns in ``required`` and ``known``.
+    is ignored in the names of columns in ``required`` and ``known``. If none is required, one of
+    the known ones is.
 
     Raises
     ------
@@ -76,7 +77,7 @@ def read_user_table(path: Path, required: Collection[str], known: Collection[str
         header = next(csv.reader(io.StringIO(text, newline=""), delimiter=separator), [])
         stripped = [one_form(cell.strip()) for cell in header]
         columns = [names.get(cell.casefold(), cell) for cell in stripped]
-        if set(required) <= set(columns):
+        if set(required) <= set(columns) and (required or set(known) & set(columns)):
             break
     else:
         shown = text.split("\n", 1)[0].strip()[:80]
@@ -85,9 +86,10 @@ def read_user_table(path: Path, required: Collection[str], known: Collection[str
             # Split at any separator, to name only the columns that are really missing.
             seen = {c.strip().casefold() for c in re.split(r"[,;\t|]", shown)}
             missing = [name for name in required if name.casefold() not in seen] or missing
+        names_missing = ", ".join(missing) or " or ".join(known)
         raise UserError(
-            f"{path}: no column {', '.join(missing)} in its first line, `{shown}`; expected "
-            f"{', '.join(required)}, separated by commas, semicolons or tabs"
+            f"{path}: no column {names_missing} in its first line, `{shown}`; expected "
+            f"{', '.join(required) or names_missing}, separated by commas, semicolons or tabs"
         )
     used = len(columns)
     while used and not columns[used - 1]:  # trailing commas

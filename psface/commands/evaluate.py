@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,13 +31,23 @@ if TYPE_CHECKING:
     help="CSV of person, captures and failed: how many captures were tried, and not usable.",
 )  # fmt: skip
 @click.option(
+    "--bob", type=PATH, metavar="FILE",
+    help="Also write the scores of a .npz as bob's CSV (80 MB per million pairs).",
+)  # fmt: skip
+@click.option(
     "--resamples", type=click.IntRange(100), default=500, show_default=True,
     help="Of the people, for 95% intervals.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 @out_option("reports/scores")
 def evaluate(
-    scores: Path, groups: Path | None, attempts: Path | None, resamples: int, seed: int, out: Path
+    scores: Path,
+    groups: Path | None,
+    attempts: Path | None,
+    bob: Path | None,
+    resamples: int,
+    seed: int,
+    out: Path,
 ) -> None:
     """Report the errors in SCORES: trade-offs, identification and groups.
 
@@ -50,7 +61,7 @@ def evaluate(
     from psface.report.error_report import write_errors
     from psface.report.run_page import run_page
 
-    comparisons = _read(scores, groups, seed)
+    comparisons = _read(scores, groups, bob, seed)
     made_folder(out)
     tried = None if attempts is None else read_attempt_list(attempts, comparisons)
     summary = summarise_errors(comparisons, tried, resamples, seed)
@@ -66,17 +77,33 @@ def evaluate(
         print(f"  {name:{width}}  {value}")
 
 
-def _read(scores: Path, groups: Path | None, seed: int) -> Comparisons:
+def _read(scores: Path, groups: Path | None, bob: Path | None, seed: int) -> Comparisons:
     if scores.suffix == ".npz":
+        from psface.measures.bob_scores import write_bob_scores
         from psface.measures.comparisons import comparisons_of
         from psface.measures.scores import read_scores
 
         if groups is not None:
             raise UserError(f"{scores}: it has groups of its own; leave out --groups")
-        return comparisons_of(read_scores(scores), None, seed)
+        ours = read_scores(scores)
+        if bob is not None:
+            write_bob_scores(bob, ours)
+        return comparisons_of(ours, None, seed)
+    if bob is not None:
+        raise UserError(f"{scores}: not a .npz of the pipeline; leave out --bob")
     from psface.measures.score_lists import read_score_list
 
-    return read_score_list(scores, None if groups is None else _groups(groups))
+    if groups is None:
+        return read_score_list(scores)
+    comparisons = read_score_list(scores, _groups(groups))
+    for name, labels in comparisons.labels.items():
+        unknown = int((labels < 0).sum())
+        if unknown == len(labels):
+            raise UserError(f"{groups}: {name} of nobody in {scores}; use the names that are there")
+        if unknown:
+            said = f"{groups}: {name} is not known in {unknown} of {len(labels)} captures"
+            print(f"{said}, which are in no group", file=sys.stderr)
+    return comparisons
 
 
 def _groups(path: Path) -> Groups:

@@ -15,8 +15,7 @@ import pandas as pd
 from scipy.special import ndtr, ndtri
 
 from psface.measures.failures import Attempts
-from psface.measures.intervals import interval
-from psface.measures.people_rates import proven_bound, tally
+from psface.measures.people_rates import share_interval, tally
 from psface.measures.verification import Verification
 
 FMRS = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
@@ -81,11 +80,9 @@ def errors_table(
         threshold has, with ``fmr_low`` and ``fmr_high``; ``false_matches`` and ``fmr_people``, who
         are in them; ``fnmr`` with ``fnmr_low`` and ``fnmr_high``, whose resamples of people have
         thresholds of their own; ``misses`` and ``fnmr_people``, who have them; ``frr`` and ``gfrr``
-        with their intervals (`Attempts.rejects`), with failed captures; ``other_fmr`` and
-        ``other_fnmr``, what a threshold set on one half of the people gives on the other, means
-        over halves; ``note``.
-        Without any error, the low is 0 and the high is
-        `psface.measures.people_rates.proven_bound`.
+        (`Attempts.rejects`), with failed captures; ``other_fmr`` and ``other_fnmr``, what a
+        threshold set on one half of the people gives on the other, means over halves; ``note``.
+        Intervals are those of `psface.measures.people_rates.share_interval`.
     """
     seen = [fmr for fmr in fmrs if pairs.threshold_at(fmr) is not None and pairs.same.any()]
     rows = []
@@ -96,12 +93,13 @@ def errors_table(
         threshold = pairs.threshold_at(fmr)
         assert threshold is not None
         row = {"fmr": fmr, "threshold": threshold, **_seen(pairs, threshold, draws)}
-        if fmr in resampled and row["misses"]:
-            row["fnmr_low"], row["fnmr_high"] = interval(resampled[fmr])
+        if fmr in resampled:
+            ((row["fnmr_low"], row["fnmr_high"]),) = fnmr_intervals(
+                pairs, [row["fnmr"]], [resampled[fmr]]
+            )
         rows.append({**row, **other_half(pairs, fmr, seed)})
         if attempts is not None:
-            ends = (row.get("fnmr_low", np.nan), row.get("fnmr_high", np.nan))
-            rows[-1] |= attempts.rejects((row["fnmr"], *ends), draws)
+            rows[-1] |= attempts.rejects(row["fnmr"], draws, resampled.get(fmr))
     table = pd.DataFrame(rows).reindex(columns=COLUMNS)
     return table.astype(dict.fromkeys(COUNTS, "Int64"))
 
@@ -152,9 +150,22 @@ def fnmr_at(
         return np.nan, np.nan, np.nan
     if draws is None or pairs.first is None:
         return 1 - tar, np.nan, np.nan
-    if tar < 1:
-        return 1 - tar, *interval(resampled_fnmrs(pairs, draws, [fmr])[:, 0])
-    return 0.0, 0.0, proven_bound(len(np.unique(pairs.first[pairs.same])))
+    drawn = resampled_fnmrs(pairs, draws, [fmr])[:, 0]
+    return 1 - tar, *fnmr_intervals(pairs, [1 - tar], [drawn])[0]
+
+
+def fnmr_intervals(
+    pairs: Verification, fnmrs: Sequence[float], resampled: Sequence[np.ndarray]
+) -> list[tuple[float, float]]:
+    """The 95% interval (`psface.measures.people_rates.share_interval`) of each FNMR at an FMR, by
+    those of resamples of people (resamples,), which have thresholds of their own."""
+    assert pairs.first is not None
+    people = len(np.unique(pairs.first[pairs.same]))
+    trials = len(pairs.same) - pairs.impostors
+    return [
+        share_interval(fnmr, float(np.nanvar(drawn)), trials, people)
+        for fnmr, drawn in zip(fnmrs, resampled, strict=True)
+    ]
 
 
 def resampled_fnmrs(pairs: Verification, draws: np.ndarray, fmrs: Sequence[float]) -> np.ndarray:
@@ -240,8 +251,8 @@ def det_curve(
         {"fmr": rates, "fnmr": 1 - pairs.roc.tar[places], "low": np.nan, "high": np.nan}
     )
     if resampled and len(rates):
-        drawn = np.stack([resampled[rate] for rate in rates], axis=1)
-        table["low"], table["high"] = np.nanquantile(drawn, [0.025, 0.975], axis=0)
+        drawn = [resampled[rate] for rate in rates]
+        table[["low", "high"]] = fnmr_intervals(pairs, table["fnmr"].tolist(), drawn)
     return table
 
 

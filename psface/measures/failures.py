@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
-from psface.measures.people_rates import Tally, proven_bound, tally
+from psface.measures.people_rates import Tally, share_interval, tally
 from psface.tasks import UNKNOWN, Tasks
+
+Rate = TypeVar("Rate", float, np.ndarray)
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,6 @@ class Attempts:
         """Failure to enrol: the share of all people who have no usable capture."""
         return self.unenrolled / self.population
 
-    @property
-    def fte_interval(self) -> tuple[float, float]:
-        """The 95% interval of the FTE; without a failure, 0 and `proven_bound`."""
-        if not self.unenrolled:
-            return 0.0, proven_bound(self.population)
-        return wilson(self.unenrolled, self.population)
-
     def by_group(self, attribute: str, groups: int) -> list[Tally]:
         """Attempts and failures of each group."""
         labels, failed = self.labels[attribute], self.step != ""
@@ -73,33 +69,28 @@ class Attempts:
             for own in (labels == group for group in range(groups))
         ]
 
+    @property
+    def _fte_variance(self) -> float:
+        return self.fte * (1 - self.fte) / self.population
+
     def rejects(
-        self, fnmr: tuple[float, float, float], draws: np.ndarray | None
+        self, fnmr: float, draws: np.ndarray | None, resampled: np.ndarray | None
     ) -> dict[str, float]:
         """``frr`` = FTA + (1 - FTA) FNMR, the false rejects of enrolled people with one attempt,
-        and ``gfrr`` = FTE + (1 - FTE) FRR, those of everybody (generalised).
-
-        Each has ``_low`` and ``_high``, from the ends of its parts' intervals: never too narrow,
-        and too wide as far as the parts do not err together.
-
-        Parameters
-        ----------
-        fnmr : three numbers
-            The rate and its 95% interval.
-        draws : (resamples, people) int or None
-            Without them, the intervals are NaN.
-        """
-        unknown = (np.nan, np.nan)
-        fta = (self.fta, *(unknown if draws is None else self.counts.interval(draws)))
-        fte = (self.fte, *(unknown if draws is None else self.fte_interval))
-        frr = [f + (1 - f) * m for f, m in zip(fta, fnmr, strict=True)]
-        gfrr = [f + (1 - f) * r for f, r in zip(fte, frr, strict=True)]
-        ends = ("", "_low", "_high")
-        return {
-            f"{name}{end}": value
-            for name, values in (("frr", frr), ("gfrr", gfrr))
-            for end, value in zip(ends, values, strict=True)
-        }
+        and ``gfrr`` = FTE + (1 - FTE) FRR, those of everybody (generalised); with ``frr_low``,
+        ``frr_high``, ``gfrr_low`` and ``gfrr_high`` if ``draws`` (resamples, people) and the
+        ``resampled`` FNMR (resamples,) are known."""
+        frr = _either(self.fta, fnmr)
+        rates = {"frr": frr, "gfrr": _either(self.fte, frr)}
+        if draws is None or resampled is None:
+            return rates
+        # Captures fail and are missed by the same people; who cannot be enrolled is another.
+        variance = float(np.nanvar(_either(self.counts.rates(draws), resampled)))
+        everybody = (1 - self.fte) ** 2 * variance + (1 - frr) ** 2 * self._fte_variance
+        for name, spread in (("frr", variance), ("gfrr", everybody)):
+            bounds = share_interval(rates[name], spread, len(self.person), self.people)
+            rates |= {f"{name}_low": bounds[0], f"{name}_high": bounds[1]}
+        return rates
 
     def table(self, draws: np.ndarray) -> pd.DataFrame:
         """FTA in all and at each step, and FTE, with intervals: ``rate``, ``of`` (attempts or
@@ -109,7 +100,8 @@ class Attempts:
             counts = tally(self.person, self.person, failed, self.people, own=True)
             low, high = counts.interval(draws)
             rows.append((name, len(failed), int(failed.sum()), counts.rate, low, high))
-        rows.append(("FTE", self.population, self.unenrolled, self.fte, *self.fte_interval))
+        low, high = share_interval(self.fte, self._fte_variance, self.population, self.population)
+        rows.append(("FTE", self.population, self.unenrolled, self.fte, low, high))
         return pd.DataFrame(rows, columns=["rate", "of", "failed", "value", "low", "high"])
 
     def _steps(self) -> Iterable[tuple[str, np.ndarray]]:
@@ -118,21 +110,9 @@ class Attempts:
             yield f"FTA at {step}", self.step == step
 
 
-def wilson(errors: int, trials: int) -> tuple[float, float]:
-    """The 95% interval of a share of independent trials (Wilson, JASA 22, 1927).
-
-    Examples
-    --------
-    >>> low, high = wilson(5, 100)
-    >>> round(low, 4), round(high, 4)
-    (0.0215, 0.1118)
-    """
-    z = 1.959963984540054
-    share = errors / trials
-    centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
-    reach = z / (1 + z * z / trials)
-    reach *= np.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
-    return float(centre - reach), float(centre + reach)
+def _either(first: Rate, second: Rate) -> Rate:
+    """The rate at which one fails, or the other thereafter."""
+    return first + (1 - first) * second
 
 
 def attempts_of(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from psface.measures.verification import Roc, Verification, rate_name
+from psface.measures.verification import Verification, rate_name, roc_of
 
 Resampled = dict[str, np.ndarray]
 
@@ -42,21 +42,16 @@ def resampled_rates(pairs: Verification, draws: np.ndarray, fars: Sequence[float
     falling = np.argsort(-pairs.score, kind="stable")
     score, same = pairs.score[falling], pairs.same[falling]
     first, second = pairs.first[falling], pairs.second[falling]
-    last = np.append(score[1:] != score[:-1], True)  # equal scores are accepted together
-    threshold = np.append(np.inf, score[last])
     names = ["eer", *(f"tar_at_far_{rate_name(far)}" for far in fars)]
     rates: dict[str, list[float]] = {name: [] for name in names}
     for drawn in draws:
         times = drawn.astype(np.int64)
         weight = np.where(same, times[first], times[first] * times[second])
-        sums = [np.cumsum(np.where(kind, weight, 0)) for kind in (~same, same)]
-        if not (sums[0][-1] and sums[1][-1]):
+        curve = roc_of(score, same, weight)
+        if curve.far[-1] and curve.tar[-1]:
+            found = [curve.eer, *(float(curve.tar[curve.place(far)]) for far in fars)]
+        else:  # pairs of one kind alone
             found = [np.nan] * len(names)
-        else:
-            far, tar = (np.append(0.0, total[last] / total[-1]) for total in sums)
-            curve = Roc(far, tar, threshold)
-            tars = [tar[np.flatnonzero(far <= rate)[-1]] for rate in fars]
-            found = [curve.eer, *tars]
         for name, value in zip(names, found, strict=True):
             rates[name].append(value)
     found_rates = {name: np.array(values) for name, values in rates.items()}

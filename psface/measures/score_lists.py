@@ -130,6 +130,7 @@ class _Parts:
             raise UserError(f"{self.path}: no pairs in it")
         kept = {name: np.concatenate(parts) for name, parts in self.kept.items()}
         self.kept.clear()
+        people = self._in_order(kept)
         self.rows = 0  # from here on, rows are counted from the first
         first, second = kept["first"], kept["second"]
         if self.columns.apart:
@@ -144,11 +145,21 @@ class _Parts:
             )
         pairs = Verification(kept["score"], a == b, a, b)
         names = [*self.probes, *(self.references if self.columns.apart else ())]
-        labels, classes = _labels(groups, names, list(self.people), person)
+        labels, classes = _labels(groups, names, people, person)
         found = _searches(pairs.score, first, second, person)
         why = "" if found else "not every probe was compared with every reference"
-        people = np.array(list(self.people), dtype=str) if self.people else None
-        return Comparisons(pairs, first, second, person, labels, classes, found, why, people)
+        named = np.array(people, dtype=str) if people else None
+        return Comparisons(pairs, first, second, person, labels, classes, found, why, named)
+
+    def _in_order(self, kept: dict[str, np.ndarray]) -> list[str]:
+        """Number the people in the order of their names, as our own scores do: intervals then do
+        not depend on the order of the rows."""
+        names = np.array(list(self.people), dtype=object)
+        order = np.argsort(names, kind="stable")
+        number = np.empty(len(names), np.int32)
+        number[order] = np.arange(len(names))
+        kept.update({name: number[kept[name]] for name in PEOPLE if name in kept})
+        return list(names[order])
 
     def _refuse_repeated(self, first: np.ndarray, second: np.ndarray, captures: int) -> None:
         codes = first.astype(np.int64) * captures + second

@@ -35,6 +35,10 @@ class Roc:
     tar: np.ndarray
     threshold: np.ndarray
 
+    def place(self, far: float) -> int:
+        """The laxest point with a false accept rate of at most ``far``."""
+        return int(np.searchsorted(self.far, far, side="right")) - 1
+
     @property
     def thinned(self) -> Roc:
         """At most a few thousand of the points, for tables and plots: of those with nearly equal
@@ -127,14 +131,7 @@ class Verification:
     @cached_property
     def roc(self) -> Roc:
         """Receiver operating characteristic, with a point for every distinct score."""
-        levels, genuine = self.score[self._falling], self.same[self._falling]
-        last = np.append(levels[1:] != levels[:-1], True)  # equal scores are accepted together
-        counts = np.int32 if len(levels) < 2**31 else np.int64  # half the memory
-        far, tar = (
-            np.append(0.0, np.cumsum(kind, dtype=counts)[last] / max(1, int(kind.sum())))
-            for kind in (~genuine, genuine)
-        )
-        return Roc(far, tar, np.append(levels.dtype.type(np.inf), levels[last]))
+        return roc_of(self.score[self._falling], self.same[self._falling])
 
     @cached_property
     def auc(self) -> float:
@@ -168,7 +165,7 @@ class Verification:
     def _operating_point(self, far: float) -> int | None:
         if not self.impostors or 1 / self.impostors > far:
             return None
-        return int(np.flatnonzero(self.roc.far <= far)[-1])
+        return self.roc.place(far)
 
     def rates(self, threshold: float) -> tuple[float, float]:
         """False accept and false reject rate at a threshold."""
@@ -208,6 +205,29 @@ class Verification:
             "eer": self.eer,
             **{f"tar_at_far_{rate_name(far)}": self.tar_at(far) for far in fars},
         }
+
+
+def roc_of(levels: np.ndarray, genuine: np.ndarray, times: np.ndarray | None = None) -> Roc:
+    """The curve of pairs (P,) by falling score, each counted once, or as often as ``times`` says.
+
+    Examples
+    --------
+    >>> curve = roc_of(np.array([0.9, 0.5, 0.5]), np.array([1, 0, 1], bool), np.array([1, 1, 3]))
+    >>> curve.far.tolist(), curve.tar.tolist()
+    ([0.0, 0.0, 1.0], [0.0, 0.25, 1.0])
+    """
+    last = np.append(levels[1:] != levels[:-1], True)[: len(levels)]  # equal scores: together
+    # Half the memory, where it is enough.
+    counts = np.int32 if times is None and len(levels) < 2**31 else np.int64
+    far, tar = (
+        _shares(np.cumsum(kind if times is None else kind * times, dtype=counts), last)
+        for kind in (~genuine, genuine)
+    )
+    return Roc(far, tar, np.append(levels.dtype.type(np.inf), levels[last]))
+
+
+def _shares(sums: np.ndarray, last: np.ndarray) -> np.ndarray:
+    return np.append(0.0, sums[last] / max(1, int(sums[-1:].sum())))
 
 
 def _area(beaten: tuple[np.ndarray, ...], impostors: int) -> float:

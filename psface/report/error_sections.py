@@ -68,11 +68,7 @@ def _failures(failures: pd.DataFrame, errors: pd.DataFrame) -> Section:
         "FRR": lambda r: with_interval(r, "frr"),
         "GFRR": lambda r: with_interval(r, "gfrr"),
     })  # fmt: skip
-    note = (
-        "Captures and people that were never compared, and false rejects that count them. The "
-        "intervals of FRR and GFRR are from the ends of their parts' intervals, so they are rather "
-        "too wide."
-    )
+    note = "Captures and people that were never compared, and false rejects that count them."
     return Section("failures", "Failures", said, [counts, rejects], note)
 
 

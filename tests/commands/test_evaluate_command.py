@@ -66,6 +66,23 @@ def test_a_list_gives_the_figures_of_our_own_file(scores, listed, tmp_path, caps
     assert "not every probe was compared" in (theirs / "report.html").read_text()
 
 
+def test_bob_s_csv_gives_the_figures_of_our_own_file(scores, listed, tmp_path, capsys):
+    write_scores(tmp_path / "scores.npz", scores)
+    ours, theirs, bob = tmp_path / "ours", tmp_path / "theirs", tmp_path / "bob" / "scores.csv"
+    bob.parent.mkdir()
+    evaluate(tmp_path / "scores.npz", "--out", ours, "--bob", bob)
+    written = pd.read_csv(bob)
+    assert (written["score"] == scores.cosine.astype(float)).all()  # to the last digit
+    genuine = written["probe_subject_id"] == written["bio_ref_subject_id"]  # as bob splits them
+    assert (genuine == scores.same).all()
+    written.sample(frac=1, random_state=0).to_csv(bob, index=False)  # the order tells nothing
+    evaluate(bob, "--groups", listed[1], "--out", theirs)
+    for name in ("errors", "det", "groups", "group_pairs", "group_indices"):
+        one, other = (pd.read_csv(out / f"{name}.csv") for out in (ours, theirs))
+        pd.testing.assert_frame_equal(one, other, rtol=1e-12)
+    refused(capsys, "leave out --bob", "evaluate", bob, "--bob", bob)
+
+
 def test_attempts_of_another_system(scores, listed, tmp_path, capsys):
     people = np.unique(scores.identity)
     rows = [f"{name},6,2" for name in people] + ["lost,3,3"]
@@ -109,12 +126,24 @@ def test_groups_that_contradict_themselves_are_refused(listed, tmp_path, capsys)
         ("person,kind\np00,a\np00,b\n", "line 3: p00 has another kind above"),
         ("name,kind\np00,a\n", "expected person or capture"),
         ("person\np00\n", "one for each attribute"),
+        ("person,kind\nP00,a\n", "kind of nobody in .*scores.csv; use the names"),
+        ("person,kind\n", "kind of nobody"),
     ):
         kinds.write_text(text)
         refused(capsys, match, "evaluate", listed[0], "--groups", kinds, "--out", tmp_path / "out")
     write = tmp_path / "scores.npz"
     write.write_bytes(b"")
     refused(capsys, "groups of its own", "evaluate", write, "--groups", kinds)
+
+
+def test_groups_known_of_half_of_the_people_are_told(listed, tmp_path, capsys):
+    lines = listed[1].read_text().splitlines()[:13]
+    listed[1].write_text("\r\n".join(lines).replace(",", ";"))  # as Excel writes it in Europe
+    evaluate(listed[0], "--groups", listed[1], "--out", tmp_path / "out")
+    said = capsys.readouterr().err
+    assert "kind is not known in 48 of 96 captures, which are in no group" in said
+    pairs = pd.read_csv(tmp_path / "out" / "group_pairs.csv")
+    assert pairs["fnmr_pairs"].sum() == 12 * 6
 
 
 def test_the_page_prints(scores, tmp_path):

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
+from scipy.stats import binom
 
-from psface.measures.intervals import draw_people, interval
-from psface.measures.people_rates import proven_bound, tally
+from psface.measures.intervals import draw_people
+from psface.measures.people_rates import proven_bound, share_interval, tally
 
 
 @pytest.fixture
@@ -28,7 +29,11 @@ def test_rates_against_plain_loops(trials, own):
         ]
         expected = sum(w for w, e in zip(weights, wrong, strict=True) if e) / sum(weights)
         assert found == pytest.approx(expected, abs=1e-12)
-    assert counts.interval(draws) == interval(counts.rates(draws))
+    if own:  # what many resamples come near to
+        many = counts.rates(draw_people(9, 20_000, 2)).std()
+        assert counts.variance(draws) ** 0.5 == pytest.approx(many, rel=0.03)
+    else:
+        assert counts.variance(draws) == counts.rates(draws).var()
 
 
 def test_people_in_trials_and_in_errors():
@@ -60,3 +65,50 @@ def test_the_rule_of_three(people):
     assert (1 - proven_bound(people)) ** people == pytest.approx(0.05)
     assert proven_bound(people) < 3 / people
     assert proven_bound(0) == 1
+
+
+@pytest.mark.parametrize(("errors", "total"), [(1, 40), (3, 50), (49, 50), (7, 1000)])
+def test_with_one_trial_of_each_person_the_binomial_tails_are_at_the_bounds(errors, total):
+    people = np.arange(total)
+    counts = tally(people, people, people < errors, total, own=True)
+    low, high = counts.interval(draw_people(total, 1, 0))
+    assert binom.sf(errors - 1, total, low) == pytest.approx(0.025, rel=1e-6)
+    assert binom.cdf(errors, total, high) == pytest.approx(0.025, rel=1e-6)
+
+
+def test_all_errors_and_none_mirror_each_other():
+    same = np.repeat(np.arange(8), 5)
+    draws = draw_people(8, 10, 0)
+    assert tally(same, same, same >= 0, 8, own=True).interval(draws) == (1 - proven_bound(8), 1)
+    assert share_interval(0.0, 0.0, 40, 8) == (0, proven_bound(8))
+
+
+def test_too_few_people_to_tell_anything():
+    assert share_interval(0.5, 0.0, 10, 1) == (0, 1)  # how others are is not known
+    assert np.isnan(share_interval(np.nan, np.nan, 0, 0)).all()
+    low, high = share_interval(0.5, 0.0, 10, 5)  # five who err alike are ten trials at most
+    assert (low, high) == pytest.approx((binom_low(5, 10), 1 - binom_low(5, 10)), rel=1e-6)
+    assert high - low < np.diff(share_interval(0.5, 0.25 / 2, 10, 2))[0]  # two who do not
+
+
+def binom_low(errors, total):
+    """Clopper and Pearson's lower bound, by halving."""
+    low, high = 0.0, 1.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if binom.sf(errors - 1, total, middle) < 0.025 else (low, middle)
+    return low
+
+
+@pytest.mark.parametrize("true", [0.02, 0.1])
+def test_intervals_cover_the_true_rate_where_people_differ_and_errors_are_few(true):
+    """42 people with six trials each, half of whose errors are some people's own: percentiles of
+    resamples cover 85% here where the rate is 2%."""
+    rng, covered = np.random.default_rng(1), 0
+    person = np.repeat(np.arange(42), 6)
+    for _ in range(300):
+        rates = rng.beta(true * 1.5, (1 - true) * 1.5, 42)
+        counts = tally(person, person, rng.random(len(person)) < rates[person], 42, own=True)
+        low, high = counts.interval(np.empty((0, 42)))
+        covered += low <= true <= high
+    assert covered >= 0.93 * 300

@@ -19,22 +19,29 @@ from psface.attacks.attacks import KINDS, LIVE, pixels_of, record_attack
 from psface.attacks.relit_copies import COPIES, relit
 from psface.captures.capture import Capture, Pixels
 from psface.captures.capture_table import read_captures
+from psface.commands.measure.resumed import resumed
 from psface.config import Seed, Selection, load
+from psface.detect.detectors import DETECTORS
 from psface.errors import UserError
 from psface.faces.crop_params import CropParams
 from psface.files import replacing
-from psface.liveness.looking import CROP, seen_face
+from psface.fingerprint import code_digest
+from psface.liveness.looking import CROP, STEREO, seen_face
 from psface.liveness.verdict import THRESHOLD, liveness
-from psface.measures.attack_rates import accepted, bpcer_at_apcer, share_between, threshold_at
+from psface.measures.attack_rates import threshold_against, threshold_at
+from psface.measures.people_rates import own_tally
 from psface.parallel import map_in_processes
+from psface.registry import module_of
 from psface.report.attack_picture import ShownAttack, draw_attacks
 from psface.running import PATH
 from psface.simulate.simulate_params import SimulateParams
 from psface.simulate.true_rig import TrueRig, draw_rig
+from psface.stereo.integrators.integrators import INTEGRATORS
+from psface.stereo.stereo_params import StereoParams
 
 OUT = Path("reports/liveness_measured.csv")
 SEED = 77  # not that of the population that thresholds come from
-RATES = (0.01, 0.05)  # BPCER
+RATES = (0.001, 0.01, 0.05)  # BPCER
 APCER = 0.01
 PADDING = 0.25  # of real captures, which may be cropped tightly
 
@@ -78,31 +85,41 @@ def attack_errors(
     model: Path | None,
     out: Path,
 ) -> None:
-    """Measure APCER of each kind of attack at BPCERs of 1% and 5%, and BPCER at an APCER of 1%.
+    """Measure APCER of each kind of attack at BPCERs of 0.1% to 5%, and BPCER at an APCER of 1%.
 
-    Thresholds come from the measured live captures; a rate that they are too few for is empty. A
-    picture beside the table shows one attack of each kind.
+    Thresholds come from the measured live captures; a rate that they are too few for is empty.
+    Beside the table are a picture that shows one attack of each kind, and the scores of all. A
+    stopped run goes on where it was.
     Exit status: 0; 1 if no live face is found; 2 for wrong arguments.
     """
     if captures is not None and model is not None:
         raise click.UsageError("Give --captures or --model, not both.")
-    if captures is not None:
-        rows = of_captures([c for c in read_captures(captures) if len(c.lights) > 2])
-        table = rates(pd.DataFrame(rows, columns=list(COLUMNS)))
-    else:
-        params = sized(load(Sections).simulate, scale)
-        if model is not None:
-            from psface.commands.measure.attack_matches import matches
+    params = sized(load(Sections).simulate, scale)
+    index = out.with_name(f"{out.name}.index")
+    if model is not None:
+        from psface.commands.measure.attack_matches import matches
 
-            table = matches(model, params, people, kinds or KINDS)
+        table = matches(model, params, people, kinds or KINDS, index)
+    else:
+        if captures is not None:
+            several = [c for c in read_captures(captures) if len(c.lights) > 2]
+            if not several:
+                raise UserError(f"{captures}: no capture under three lamps or more in it")
+            rows = of_captures(several)
         else:
-            rows = simulated(params, people, kinds or KINDS)
-            table = rates(pd.DataFrame(rows, columns=list(COLUMNS)))
+            rows = simulated(params, people, kinds or KINDS, index)
             draw_attacks(shown(params, kinds or KINDS), out.with_suffix(".png"))
-    with replacing(out) as path:
-        table.to_csv(path, index=False)
+        scores = pd.DataFrame(rows, columns=list(COLUMNS))
+        table = rates(scores)
+        _write(scores, out.with_name(f"{out.stem}_scores.csv"))
+    _write(table, out)
     print(table.to_string(index=False))
     print(f"measure: {out}")
+
+
+def _write(table: pd.DataFrame, out: Path) -> None:
+    with replacing(out) as path:
+        table.to_csv(path, index=False)
 
 
 def sized(params: SimulateParams, scale: float) -> SimulateParams:
@@ -111,22 +128,28 @@ def sized(params: SimulateParams, scale: float) -> SimulateParams:
     return params.model_copy(update=size)
 
 
-def simulated(params: SimulateParams, people: int, kinds: Sequence[str]) -> list[Judged]:
-    """Judge a live capture and an attack of each kind for every person."""
+def simulated(
+    params: SimulateParams, people: int, kinds: Sequence[str], index: Path
+) -> list[Judged]:
+    """Judge a live capture and an attack of each kind for every person; see `resumed`."""
     work = partial(_attack, params, draw_rig(params, SEED))
     items = [(kind, number) for number in range(people) for kind in (LIVE, *kinds)]
-    return list(map_in_processes(work, items, "measure"))
+    depends_on = [params.model_dump_json(), f"{SEED}"]
+    depends_on.append(code_of(CROP, STEREO, "psface.attacks.attacks", "psface.liveness.looking"))
+    found = resumed(work, items, index, depends_on, "measure")
+    return [(kind, f"{n}", *of) for (kind, n), of in zip(items, found, strict=True)]
 
 
-def _attack(params: SimulateParams, rig: TrueRig, item: tuple[str, int]) -> Judged:
+def code_of(crop: CropParams, stereo: StereoParams, *modules: str) -> str:
+    """Hash the code of modules, and of the detector and the integrator that parameters name."""
+    named = [DETECTORS.get(crop.detector), INTEGRATORS[stereo.integrator]]
+    return code_digest(*modules, *(module_of(address) for address in named if address))
+
+
+def _attack(params: SimulateParams, rig: TrueRig, item: tuple[str, int]) -> tuple[str, bool, float]:
     kind, number = item
     attack = record_attack(kind, params, rig, SEED, number, 0)
-    return (
-        kind,
-        f"{number}",
-        attack.source,
-        *_judged(pixels_of(attack, rig.file()), _crop(params)),
-    )
+    return (attack.source, *_judged(pixels_of(attack, rig.file()), _crop(params)))
 
 
 def _crop(params: SimulateParams) -> CropParams:
@@ -180,37 +203,50 @@ def rates(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row per kind: ``of`` how many, ``told`` of how many there is a score, its ``median`` and
-        ``lowest`` and ``highest``; for the default threshold and that of each BPCER of `RATES` how
-        many ``passed``, APCER of all of them and the bounds of its 95% interval; BPCER at `APCER`.
+        A row per kind: ``of`` how many, and of how many ``people``; ``told`` of how many there is a
+        score, its ``lowest``, ``median`` and ``highest``; for the default threshold and that of
+        each BPCER of `RATES` how many ``passed``, APCER of all of them, or BPCER of those told, and
+        the bounds of its 95% interval by people; BPCER at `APCER`, with its own at that threshold.
 
     Raises
     ------
     UserError
         If no live capture has a score.
     """
-    live = scores.loc[scores.kind == LIVE, "score"].dropna().to_numpy()
+    live = scores[(scores.kind == LIVE) & scores.score.notna()]
     if not len(live):
         raise UserError("measure: no face found in any live capture")
-    thresholds = {"default": THRESHOLD} | {f"{r:.0%}": threshold_at(live, r) for r in RATES}
-    out = []
+    levels = {f"{100 * rate:g}%": threshold_at(live.score.to_numpy(), rate) for rate in RATES}
+    rows = []
     for kind, group in scores.groupby("kind", sort=False):
-        of, told = len(group), group.score.dropna().to_numpy()
+        told = group.score.dropna()
         low, middle, high = np.quantile(told, [0, 0.5, 1]) if len(told) else [np.nan] * 3
-        row = {"kind": kind, "of": of, "told": len(told)}
-        row |= {"lowest": low, "median": middle, "highest": high}
-        for name, threshold in thresholds.items():
+        row = {"kind": kind, "of": len(group), "people": group.person.nunique()}
+        row |= {"told": len(told), "lowest": low, "median": middle, "highest": high}
+        for name, threshold in {"default": THRESHOLD, **levels}.items():
             row[f"threshold_{name}"] = threshold
-            if not np.isfinite(threshold):
-                continue
-            if kind == LIVE:
-                row[f"bpcer_{name}"] = 1 - accepted(told, threshold) / len(told)
-            else:
-                passed = accepted(told, threshold)
-                bounds = share_between(passed, of)
-                row |= {f"passed_{name}": passed, f"apcer_{name}": passed / of}
-                row |= {f"low_{name}": bounds[0], f"high_{name}": bounds[1]}
+            if np.isfinite(threshold):
+                row |= _bpcer(live, threshold, name) if kind == LIVE else _apcer(
+                    group, threshold, name
+                )  # fmt: skip
         if kind != LIVE and len(told):
-            row[f"bpcer_at_apcer_{APCER:.0%}"] = bpcer_at_apcer(live, group.score.to_numpy(), APCER)
-        out.append(row)
-    return pd.DataFrame(out).round(4)
+            threshold = threshold_against(group.score.to_numpy(), APCER)
+            row |= _bpcer(live, threshold, f"at_apcer_{APCER:.0%}")
+        rows.append(row)
+    return pd.DataFrame(rows).round(4)
+
+
+def _apcer(attacks: pd.DataFrame, threshold: float, name: str) -> dict[str, float]:
+    passed = (attacks.score >= threshold).to_numpy()
+    return {f"passed_{name}": passed.sum(), **shares("apcer", name, attacks.person, passed)}
+
+
+def _bpcer(live: pd.DataFrame, threshold: float, name: str) -> dict[str, float]:
+    return shares("bpcer", name, live.person, (live.score < threshold).to_numpy())
+
+
+def shares(rate: str, name: str, person: pd.Series, wrong: np.ndarray) -> dict[str, float]:
+    """Columns of a rate and its interval by people."""
+    counts = own_tally(person.to_numpy(), wrong)
+    low, high = counts.interval(None)
+    return {f"{rate}_{name}": counts.rate, f"{rate}_low_{name}": low, f"{rate}_high_{name}": high}

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 
 from psface.attacks.attacks import LIVE, pixels_of, record_attack
+from psface.commands.measure.attack_errors import SEED, code_of, shares
+from psface.commands.measure.resumed import resumed
 from psface.errors import UserError
 from psface.liveness.verdict import THRESHOLD, liveness
-from psface.measures.attack_rates import accepted, share_between, threshold_at
-from psface.parallel import map_in_processes
+from psface.measures.attack_rates import threshold_at
 from psface.recognise.preprocessing import crop_pixels
 from psface.recognise.recogniser import Recogniser
 from psface.simulate.simulate_params import SimulateParams
@@ -22,14 +23,16 @@ from psface.vectors import unit
 
 ENROLLED, PROBE, COPIED = range(3)  # sessions
 FMRS = (0.01, 0.001)
-SEED = 77  # not that of params.yaml, whose people the model knows
 
 
-def matches(model: Path, params: SimulateParams, people: int, kinds: Sequence[str]) -> pd.DataFrame:
+def matches(
+    model: Path, params: SimulateParams, people: int, kinds: Sequence[str], index: Path
+) -> pd.DataFrame:
     """Compare attacks with the templates of the people whom they copy.
 
     Templates, attempts of the people themselves and what is copied come from a capture of its own
     each. Thresholds are those that a share of `FMRS` of the comparisons with other people reaches.
+    ``index`` keeps what was found (`resumed`).
 
     Returns
     -------
@@ -46,11 +49,17 @@ def matches(model: Path, params: SimulateParams, people: int, kinds: Sequence[st
     """
     rig = draw_rig(params, SEED)
     work = partial(_embedded, model, params, rig)
-    items = [(LIVE, number, ENROLLED) for number in range(people)]
-    items += [(LIVE, number, PROBE) for number in range(people)]
-    items += [(kind, number, COPIED) for kind in kinds for number in range(people)]
-    found = list(map_in_processes(work, items, "matches"))
-    templates, probes = found[:people], found[people : 2 * people]
+    kinds_of = [(LIVE, ENROLLED), (LIVE, PROBE), *((kind, COPIED) for kind in kinds)]
+    items = [(kind, n, session) for n in range(people) for kind, session in kinds_of]
+    card = _recogniser(model).card
+    code = code_of(
+        card.crop, card.stereo, "psface.attacks.attacks", "psface.recognise.recogniser",
+        "psface.liveness.verdict",
+    )  # fmt: skip
+    depends_on = [params.model_dump_json(), f"{SEED}", card.digest, code]
+    every = resumed(work, items, index, depends_on, "matches")
+    found = dict(zip(items, map(_arrays, every), strict=True))
+    templates, probes = ([found[LIVE, n, s] for n in range(people)] for s in (ENROLLED, PROBE))
     known = {number: of[0] for number, of in enumerate(templates) if of is not None}
     if len(known) < 2:
         raise UserError("measure: no face found in the captures to enrol")
@@ -61,41 +70,42 @@ def matches(model: Path, params: SimulateParams, people: int, kinds: Sequence[st
     ])  # fmt: skip
     thresholds = {rate: -threshold_at(-others, rate) for rate in FMRS}
     rows = []
-    for place, kind in enumerate((LIVE, *kinds), start=1):
-        of = list(enumerate(found[place * people : (place + 1) * people]))
-        judged = [(n, item) for n, item in of if item is not None and n in known]
+    for kind, session in kinds_of[1:]:
+        attempts = [(n, found[kind, n, session]) for n in range(people)]
+        judged = [(n, item) for n, item in attempts if item is not None and n in known]
         scores = np.array([item[0] @ known[n] for n, item in judged])
         live = np.array([item[1] >= THRESHOLD for _, item in judged], dtype=bool)
-        rows.append({"kind": kind, "of": len(of), "seen": len(judged)})
-        rows[-1] |= _shares(scores, live, thresholds, len(of))
+        rows.append({"kind": kind, "of": people, "seen": len(judged)})
+        for rate, threshold in thresholds.items():
+            name = f"fmr_{rate:g}"
+            rows[-1][f"threshold_{name}"] = threshold
+            if np.isfinite(threshold):
+                matched = scores >= threshold
+                rows[-1] |= _shares("match", name, matched, people)
+                rows[-1] |= _shares("live_and_match", name, matched & live, people)
     return pd.DataFrame(rows).round(4)
 
 
-def _shares(
-    scores: np.ndarray, live: np.ndarray, thresholds: dict[float, float], of: int
-) -> dict[str, float]:
-    row: dict[str, float] = {}
-    for rate, threshold in thresholds.items():
-        name = f"fmr_{rate:g}"
-        row[f"threshold_{name}"] = threshold
-        if np.isfinite(threshold):
-            matched = accepted(scores, threshold)
-            row[f"match_{name}"] = matched / of
-            row[f"low_{name}"], row[f"high_{name}"] = share_between(matched, of)
-            row[f"live_and_match_{name}"] = accepted(scores[live], threshold) / of
-    return row
+def _shares(rate: str, name: str, matched: np.ndarray, people: int) -> dict[str, float]:
+    """Of one attempt of each person, with those in which no face was seen."""
+    every = np.concatenate([matched, np.zeros(people - len(matched), bool)])
+    return shares(rate, name, pd.Series(np.arange(people)), every)
+
+
+def _arrays(found: tuple[list[float], float] | None) -> tuple[np.ndarray, float] | None:
+    return None if found is None else (np.array(found[0], np.float32), found[1])
 
 
 def _embedded(
     model: Path, params: SimulateParams, rig: TrueRig, item: tuple[str, int, int]
-) -> tuple[np.ndarray, float] | None:
+) -> tuple[list[float], float] | None:
     """Unit embedding and liveness of an attempt; None if no face is found."""
     recogniser = _recogniser(model)
     attempt = record_attack(item[0], params, rig, SEED, *item[1:])
     crop = crop_pixels(pixels_of(attempt, rig.file()), recogniser.card)
     if crop is None:
         return None
-    return unit(recogniser.embed([crop]).identity)[0], liveness(crop).score
+    return unit(recogniser.embed([crop]).identity)[0].tolist(), liveness(crop).score
 
 
 @lru_cache(maxsize=1)

@@ -41,6 +41,10 @@ COMMANDS = {
         "psface.commands.measure.trust_faults:trust_faults",
         "Share of planted faults that the trust checks find, and false alarms.",
     ),
+    "bias": (
+        "psface.commands.measure.planted_bias:planted_bias",
+        "Whether the report finds a planted bias, and none where there is none.",
+    ),
     "liveness": (
         "psface.commands.measure.attack_errors:attack_errors",
         "How often prints, screens and masks pass for live faces.",

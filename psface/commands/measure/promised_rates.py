@@ -15,6 +15,7 @@ import pandas as pd
 
 from psface.commands.arguments import model_option
 from psface.errors import UserError
+from psface.measures.people_rates import share_interval, share_variance
 from psface.recognise.enrolment import embed_people
 from psface.recognise.gallery import build_gallery
 from psface.recognise.recogniser import Recogniser
@@ -24,7 +25,7 @@ from psface.vectors import unit
 
 ENROLLED = 0.7  # of the people
 FARS = (0.05, 0.1, 0.2)
-DRAWS, RESAMPLES = 100, 1000
+DRAWS = 100
 
 
 def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.DataFrame:
@@ -39,9 +40,10 @@ def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.D
     -------
     DataFrame
         A row per false accept rate: ``promised``; ``accepted``, of the strangers' captures, with
-        its 95% interval by resampling people, ``low`` and ``high``; and, of the enrolled people's
-        other captures, ``identified`` (correct and above the threshold) and ``nearest`` (correct).
-        A rate that cannot be promised with so few people has no row.
+        its 95% interval by people (`psface.measures.people_rates.share_interval`), ``low`` and
+        ``high``; and, of the enrolled people's other captures, ``identified`` (correct and above
+        the threshold) and ``nearest`` (correct). A rate that cannot be promised with so few people
+        has no row.
 
     Raises
     ------
@@ -76,10 +78,9 @@ def open_set(identities: np.ndarray, embeddings: np.ndarray, draws: int) -> pd.D
     for row, far in enumerate(FARS):
         if not strange[row].any():
             continue
-        drawn = rng.integers(len(names), size=(RESAMPLES, len(names)))
-        rates = accepted[row][drawn].sum(axis=1) / np.maximum(strange[row][drawn].sum(axis=1), 1)
-        low, high = np.quantile(rates, [0.025, 0.975])
         mean = accepted[row].sum() / strange[row].sum()
+        variance = share_variance(accepted[row], strange[row])
+        low, high = share_interval(mean, variance, len(identities), len(names))
         table.append((far, mean, low, high, identified[row] / known, correct / known))
     columns = ["promised", "accepted", "low", "high", "identified", "nearest"]
     return pd.DataFrame(table, columns=columns).round(3)

@@ -31,7 +31,8 @@ def pretrain(out: Path, keep: bool) -> None:
     params = load(Sections)
     work = made_folder(out) / "work"
     faces, splits = work / "faces", work / "splits"
-    table = write_crops(params.population, work / "parts", faces)
+    everyone = range(params.pretrain.people)
+    table = write_crops(params.population, everyone, work / "parts", faces)
     with replacing(faces / "faces.parquet") as path:
         table.to_parquet(path)
     validating = table["identity"].drop_duplicates().iloc[: params.pretrain.validating]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,8 +45,10 @@ class Population:
         return digest_of(params, *others, code_digest("psface.commands.pretrain.varied_crops"))
 
 
-def write_crops(population: Population, work: Path, out: Path) -> pd.DataFrame:
-    """Write the packed crops of the population to ``out``; return their rows.
+def write_crops(
+    population: Population, people: Sequence[int], work: Path, out: Path
+) -> pd.DataFrame:
+    """Write the packed crops of people of the population to ``out``; return their rows.
 
     Files of `PEOPLE` people each are kept in ``work``, from which a killed run goes on.
 
@@ -59,17 +62,16 @@ def write_crops(population: Population, work: Path, out: Path) -> pd.DataFrame:
     UserError
         If hardly a face is found.
     """
-    people = range(population.simulate.identities)
     parts = [people[start : start + PEOPLE] for start in range(0, len(people), PEOPLE)]
-    mark = population.digest[:16]
-    files = [made_folder(work) / f"{mark}-{p.start:05}-{p.stop:05}.npz" for p in parts]
+    marks = [digest_of(population.digest, *map(str, part))[:16] for part in parts]
+    files = [made_folder(work) / f"{mark}.npz" for mark in marks]
     missing = [(part, file) for part, file in zip(parts, files, strict=True) if not file.exists()]
     for _ in map_in_processes(partial(_write_part, population), missing, "pretrain: people by 50"):
         pass
     return _packed(files, out)
 
 
-def _write_part(population: Population, part_and_file: tuple[range, Path]) -> None:
+def _write_part(population: Population, part_and_file: tuple[Sequence[int], Path]) -> None:
     part, file = part_and_file
     found = [
         (person, capture, crop)

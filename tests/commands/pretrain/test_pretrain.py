@@ -47,10 +47,9 @@ def test_a_killed_run_goes_on_and_the_model_says_what_it_needs(
         return crop_of(params, person, capture)
 
     monkeypatch.setattr(varied_crops, "crop_of", crop_or_die)
+    parts = folder / "models/pretrained/work/parts"
     with pytest.raises(KeyboardInterrupt):
-        varied_crops.write_crops(
-            load(Sections).population, folder / "models/pretrained/work/parts", folder / "nowhere"
-        )
+        varied_crops.write_crops(load(Sections).population, range(10), parts, folder / "nowhere")
     made.clear()
     made.extend([None] * 100)
     assert psface("pretrain") == 0
