@@ -195,16 +195,15 @@ class Network(nn.Module):
         return [branch.neck for branch in self.branches]  # type: ignore[misc]
 
     def _without_erased(self, identity: Tensor) -> Tensor:
-        """Remove the erased directions; keep the norm, which measures quality."""
+        """Remove the erased directions. The norm of what is left measures quality: an unusual
+        expression or pose lies in the directions that are erased, and leaves less of the person."""
         if self.training:  # nothing is erased yet
             return identity
         identity = identity.float()
         if not self.erased.shape[1]:
             return identity
         with torch.autocast(identity.device.type, enabled=False):  # half precision leaves a trace
-            clean = identity - identity @ self.erased @ self.erased.T
-            norm = clean.norm(dim=1, keepdim=True).clamp(min=1e-6)
-            return clean * (identity.norm(dim=1, keepdim=True) / norm)
+            return identity - identity @ self.erased @ self.erased.T
 
 
 def _of_one_length(parts: tuple[Tensor, ...]) -> list[Tensor]:
