@@ -46,7 +46,7 @@ def words(text: str) -> str:
 def test_there_are_commands():
     assert {
         "stages.check", "stages.ingest", "stages.stereo", "stages.crop", "stages.split",
-        "stages.train", "stages.evaluate", "stages.simulate",
+        "stages.train", "stages.evaluate", "stages.report", "stages.simulate",
     } == set(STAGES)  # fmt: skip
     assert {("detect",), ("identify",), ("experiments",), ("measure", "rivals")} <= set(ALL)
 
