@@ -236,6 +236,7 @@ def test_heads_and_backbones_train(folders, change):
     assert bool(network.heads) == (change.get("train.tasks") != [])
 
 
+@pytest.mark.slow
 def test_reversal_hides_an_attribute_from_what_is_passed_on(folders):
     """Its adversary does worse than without: the sign, the strength and the loop are in order."""
 
@@ -392,8 +393,9 @@ def test_the_shipped_model_can_be_named(tmp_path, monkeypatch):
 
 
 def test_training_on_details_of_disturbed_maps(folders):
-    params = small_params(**{"modality": "all", "train.detail": 0.04, "train.disturbance": 1.0})
-    _, plain = run(folders, "plain", small_params(modality="all"))
+    maps = {"modality": "all", "fusion": "early"}
+    params = small_params(**maps, **{"train.detail": 0.04, "train.disturbance": 1.0})
+    _, plain = run(folders, "plain", small_params(**maps))
     card, fine = run(folders, "details", params)
     assert not equal(plain, fine)
     assert card.scale.detail == 0.04
