@@ -4,19 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from docs.made.parameters import Everything
 from psface.captures.capture import Capture
-from psface.commands.audit.audit_params import AuditParams
-from psface.commands.compare.compare_params import CompareParams
-from psface.commands.overlap.overlap_params import OverlapParams
-from psface.commands.pretrain.pretrain_params import PretrainParams
-from psface.commands.scenes.scenes_params import ScenesParams
-from psface.commands.survey.survey_params import SurveyParams
-from psface.commands.train_detector.train_detector_params import TrainMtcnnParams
-from psface.commands.transfer.transfer_params import TransferParams
 from psface.config import load
 from psface.simulate.recording import simulate_session
 from psface.simulate.simulate_params import RigParams
-from stages.params import Params
 from tests.written_captures import ingested
 
 ROOT = Path(__file__).parents[1]
@@ -31,22 +23,9 @@ def shared_data() -> Path:
     return SHARED
 
 
-class Settings(Params):
-    """The whole of params.yaml, with the sections of commands that are not of the pipeline."""
-
-    audit: AuditParams
-    compare: CompareParams
-    overlap: OverlapParams
-    pretrain: PretrainParams
-    scenes: ScenesParams
-    survey: SurveyParams
-    train_mtcnn: TrainMtcnnParams
-    transfer: TransferParams
-
-
 @pytest.fixture(scope="session")
-def settings() -> Settings:
-    return load(Settings, ROOT / "params.yaml")
+def settings() -> Everything:
+    return load(Everything, ROOT / "params.yaml")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from docs.made.parameters import Everything
 from psface.commands.audit.audit_command import Sections as AuditSections
 from psface.commands.overlap.overlap_command import Sections as OverlapSections
 from psface.commands.survey.survey_command import Sections as SurveySections
@@ -13,7 +14,7 @@ from psface.config import MOVED, NO_FILE, SHOWN, Selection, load
 from psface.errors import UserError
 from psface.stereo.stereo_params import StereoParams
 from stages.params import Params
-from tests.conftest import ROOT, Settings
+from tests.conftest import ROOT
 
 # Parameters that name a file, or none; each is a dependency of a stage.
 FILES = ["crop.detector_weights", "train.init_from", "audit.model", "overlap.model"]
@@ -133,7 +134,7 @@ def test_no_file_is_a_file_too(changed, name):
     assert any(f"{dep}\n" in text for text in stages)
     key = name.replace(".", "__")
     for given, read in [(NO_FILE, ""), ("weights/some.pth", "weights/some.pth")]:
-        assert value_of(load(Settings, changed(**{key: given})), name) == read
+        assert value_of(load(Everything, changed(**{key: given})), name) == read
 
 
 def test_without_a_file_nothing_can_be_frozen(changed):

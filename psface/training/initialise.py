@@ -179,9 +179,12 @@ def starting_channels(start: str, card: Card) -> list[list[int]] | None:
     before = read_card(path.parent)
     alike = (before.modality, before.fusion) == (card.modality, card.fusion)
     some = before.fusion == "early" and set(card.maps) <= set(before.maps)
+    inputs = (
+        ("modality", before.modality, card.modality),
+        ("fusion", before.fusion, card.fusion),
+    )
     for name, theirs, ours in (
-        ("modality", before.modality, before.modality if some else card.modality),
-        ("fusion", before.fusion, before.fusion if some else card.fusion),
+        *(() if some else inputs),
         ("train.backbone", before.backbone, card.backbone),
         ("train.embedding", before.embedding, card.embedding),
         ("train.detail", before.scale.detail, card.scale.detail),

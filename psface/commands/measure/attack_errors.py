@@ -19,12 +19,12 @@ from psface.attacks.attacks import KINDS, LIVE, pixels_of, record_attack
 from psface.attacks.relit_copies import COPIES, relit
 from psface.captures.capture import Capture, Pixels
 from psface.captures.capture_table import read_captures
+from psface.commands.measure.measured_table import table_option, write_measured
 from psface.commands.measure.resumed import resumed
 from psface.config import Seed, Selection, load
 from psface.detect.detectors import DETECTORS
 from psface.errors import UserError
 from psface.faces.crop_params import CropParams
-from psface.files import replacing
 from psface.fingerprint import code_digest
 from psface.liveness.looking import CROP, STEREO, seen_face
 from psface.liveness.verdict import THRESHOLD, liveness
@@ -74,9 +74,7 @@ class Sections(Selection):
     "--model", type=PATH, metavar="FOLDER",
     help="Instead: how often a trained model matches attacks with the person whom they copy.",
 )  # fmt: skip
-@click.option(
-    "--out", type=PATH, default=OUT, show_default=True, metavar="FILE", help="A CSV file."
-)
+@table_option(OUT)
 def attack_errors(
     people: int,
     kinds: tuple[str, ...],
@@ -111,15 +109,10 @@ def attack_errors(
             draw_attacks(shown(params, kinds or KINDS), out.with_suffix(".png"))
         scores = pd.DataFrame(rows, columns=list(COLUMNS))
         table = rates(scores)
-        _write(scores, out.with_name(f"{out.stem}_scores.csv"))
-    _write(table, out)
+        write_measured(scores, out.with_name(f"{out.stem}_scores.csv"))
+    write_measured(table, out)
     print(table.to_string(index=False))
     print(f"measure: {out}")
-
-
-def _write(table: pd.DataFrame, out: Path) -> None:
-    with replacing(out) as path:
-        table.to_csv(path, index=False)
 
 
 def sized(params: SimulateParams, scale: float) -> SimulateParams:

@@ -29,11 +29,10 @@ from psface.commands.audit.degraded import (
     taken,
 )
 from psface.commands.audit.judging import face_values
+from psface.commands.measure.measured_table import table_option, write_measured
 from psface.config import Selection, load
 from psface.faces.alignment import similarity
-from psface.files import replacing
 from psface.parallel import map_in_processes
-from psface.running import PATH
 from psface.simulate.simulate_params import SimulateParams
 
 OUT = Path("reports/audit_measured.csv")
@@ -57,9 +56,7 @@ class Sections(Selection):
 
 @click.command(epilog="Example: psface measure audit --people 20")
 @click.option("--people", type=click.IntRange(1), default=150, show_default=True)
-@click.option(
-    "--out", type=PATH, default=OUT, show_default=True, metavar="FILE", help="A CSV file."
-)
+@table_option(OUT)
 def audit_accuracy(people: int, out: Path) -> None:
     """Measure the verdicts of `audit` on simulated people with known truth.
 
@@ -67,8 +64,7 @@ def audit_accuracy(people: int, out: Path) -> None:
     """
     params = load(Sections)
     table = measure(params.simulate, params.audit, people)
-    with replacing(out) as path:
-        table.to_csv(path, index=False)
+    write_measured(table, out)
     print(table.to_string(index=False))
     print(f"measure: {people} people ({out})")
 

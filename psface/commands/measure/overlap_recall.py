@@ -17,6 +17,7 @@ import pandas as pd
 from psface.captures.capture import Capture
 from psface.captures.discovery import people_in
 from psface.captures.images import as_jpeg, grey, read_frame, to_uint8
+from psface.commands.measure.measured_table import table_option, write_measured
 from psface.commands.overlap.details import agreement, thumbnail
 from psface.commands.overlap.hashing import picture_hash
 from psface.commands.overlap.near_hashes import near_pairs
@@ -24,7 +25,6 @@ from psface.commands.overlap.overlap_command import Sections
 from psface.commands.overlap.overlap_params import OverlapParams
 from psface.config import load
 from psface.errors import UserError
-from psface.files import replacing
 from psface.parallel import map_in_processes
 from psface.running import PATH
 
@@ -34,9 +34,7 @@ COLUMNS = ["pictures", "near_by_hash", "found", "of"]
 
 @click.command(epilog="Example: psface measure overlap pictures/")
 @click.argument("root", type=PATH)
-@click.option(
-    "--out", type=PATH, default=OUT, show_default=True, metavar="FILE", help="A CSV file."
-)
+@table_option(OUT)
 def overlap_recall(root: Path, out: Path) -> None:
     """Measure how many changed pictures `overlap` finds again, and how many pairs of different
     ones it mistakes for duplicates.
@@ -45,8 +43,7 @@ def overlap_recall(root: Path, out: Path) -> None:
     arguments.
     """
     table = measure(root, load(Sections).overlap)
-    with replacing(out) as path:
-        table.to_csv(path, index=False)
+    write_measured(table, out)
     print(table.to_string(index=False))
     print(f"measure: {root} ({out})")
 

@@ -16,12 +16,7 @@ from psface.commands.measure.rig_to_name import children_seconds
 from psface.config import PARAMS, Selection, load
 from psface.errors import UserError
 
-PER_CAPTURE = (
-    "check",
-    "ingest",
-    "stereo",
-    "crop",
-)  # stages that compute capture by capture
+PER_CAPTURE = ("check", "ingest", "stereo", "crop")  # stages that compute capture by capture
 ADDED = "-added"  # to the name of the capture that is copied
 
 

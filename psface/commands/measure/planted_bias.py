@@ -15,10 +15,9 @@ import click
 import pandas as pd
 
 from psface.commands.measure.group_errors import SEED
+from psface.commands.measure.measured_table import table_option, write_measured
 from psface.commands.pretrain.pretrain_params import Sections
 from psface.config import load
-from psface.files import replacing
-from psface.running import PATH
 
 OUT = Path("reports/bias_measured.csv")
 PLANTS = ("few-women", "dark-skins")
@@ -48,9 +47,7 @@ PLANTS = ("few-women", "dark-skins")
     "--light", type=click.FloatRange(0, 1, min_open=True), default=1 / 16,
     help="dark-skins: share of the light that they get.  [default: 1/16]",
 )  # fmt: skip
-@click.option(
-    "--out", type=PATH, default=OUT, show_default=True, metavar="FILE", help="A CSV file."
-)
+@table_option(OUT)
 def planted_bias(
     plant: str, people: int, trained_on: int, share: float, epochs: int, light: float, out: Path
 ) -> None:
@@ -72,8 +69,7 @@ def planted_bias(
         tables = women_tables(params, people, trained_on, share, epochs, work)
     table = pd.concat([t.assign(planted=planted) for planted, t in tables.items()])
     table.insert(0, "planted", table.pop("planted"))
-    with replacing(out) as path:
-        table.to_csv(path, index=False)
+    write_measured(table, out)
     shutil.rmtree(work, ignore_errors=True)
     print(table.drop(columns=["trials", "worst"]).to_string(index=False))
     print(f"measure: {out}")

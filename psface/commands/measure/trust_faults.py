@@ -20,12 +20,12 @@ import pandas as pd
 
 from psface.captures.capture import Capture
 from psface.captures.capture_table import read_captures
+from psface.commands.measure.measured_table import table_option, write_measured
 from psface.commands.measure.planted_faults import NONE, Planted, planted
 from psface.config import Seed, Selection, load
 from psface.errors import UserError
 from psface.faces.crop_params import CropParams
 from psface.faces.rig_check import Checked, check_rig, rigs_of
-from psface.files import replacing
 from psface.parallel import map_in_processes
 from psface.running import PATH
 from psface.stereo.stereo_params import StereoParams
@@ -70,9 +70,7 @@ class Sections(Selection):
 @click.option(
     "--captures", type=PATH, default=CAPTURES, show_default=True, help="The table of ingest."
 )
-@click.option(
-    "--out", type=PATH, default=OUT, show_default=True, metavar="FILE", help="A CSV file."
-)
+@table_option(OUT)
 def trust_faults(every: int, first: int, captures: Path, out: Path) -> None:
     """Measure how many planted faults the trust checks find, on the captures of `ingest`.
 
@@ -83,8 +81,7 @@ def trust_faults(every: int, first: int, captures: Path, out: Path) -> None:
     people = set(list(dict.fromkeys(c.identity for c in several))[first::every])
     chosen = [c for c in several if c.identity in people]
     table = measure(chosen, params)
-    with replacing(out) as path:
-        table.to_csv(path, index=False)
+    write_measured(table, out)
     print(table.to_string(index=False))
     print(f"measure: {len(chosen)} captures of {len(people)} people ({out})")
 

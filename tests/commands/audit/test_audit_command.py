@@ -14,13 +14,13 @@ import cv2
 import numpy as np
 import pytest
 
+from docs.made.parameters import Everything
 from psface.commands.audit.audit_report import COLUMNS, SUMMARY, Report
 from psface.commands.audit.auditing import audit
 from psface.commands.audit.rules import Finding, rules_of
 from psface.config import load
 from psface.errors import UserError
 from tests.commands.running import psface
-from tests.conftest import Settings
 
 HOME = Path(__file__).parents[3]
 
@@ -227,4 +227,4 @@ def test_parameters_that_contradict(settings, tmp_path):
         assert text.count(before) == 1
         (tmp_path / "params.yaml").write_text(text.replace(before, after))
         with pytest.raises(UserError, match=message):
-            load(Settings, tmp_path / "params.yaml")
+            load(Everything, tmp_path / "params.yaml")
