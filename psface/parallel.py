@@ -6,13 +6,13 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sized
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from multiprocessing import connection
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from tqdm import tqdm
 
@@ -94,38 +94,59 @@ def _local(description: str, total: int | None) -> Iterator[Map]:
     if workers <= 1:
         yield map
         return
+    context = multiprocessing.get_context("spawn")
+    begun = context.Value("q", 0), context.RawArray("q", workers)
+    given: dict[int, Any] = {}
     with (
         environment({name: "1" for name in THREAD_VARIABLES}),
-        ProcessPoolExecutor(
-            workers, mp_context=multiprocessing.get_context("spawn"), initializer=_begin_worker
-        ) as pool,
+        ProcessPoolExecutor(workers, context, _begin_worker, begun) as pool,
     ):
 
         def mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-            def submit(item: Item) -> Future[Result]:
+            def submit(numbered: tuple[int, Item]) -> Future[Result]:
+                number, item = numbered
+                given[number] = item
+                given.pop(number - 2 * IN_FLIGHT_PER_WORKER * workers, None)  # long finished
                 with no_interrupt():
-                    return pool.submit(function, item)
+                    return pool.submit(_worked, function, number, item)
 
-            return in_order(submit, items, IN_FLIGHT_PER_WORKER * workers)
+            return in_order(submit, enumerate(items, 1), IN_FLIGHT_PER_WORKER * workers)
 
         try:
             yield mapped
         except BrokenProcessPool:
+            busy = [given[number] for number in sorted(begun[1]) if number in given]
+            what = ", ".join(str(getattr(item, "place", item)) for item in busy)
             raise UserError(
-                f"{description}: a worker process was killed, most likely for lack of memory; "
-                "free some and run `dvc repro` again"
+                f"{description}: a worker process was killed, most likely for lack of memory; free "
+                f"some and run it again. If it happens again, look at {what or 'the captures'}"
             ) from None
 
 
 _engine: ContextVar[Engine] = ContextVar("engine", default=_local)
 
 
-def _begin_worker() -> None:
+_own = -1  # this worker's place in the next
+_at_work: MutableSequence[int] = []  # the number of the item that each worker has; 0: none
+
+
+def _begin_worker(started: Any, at_work: MutableSequence[int]) -> None:
     import cv2
 
+    global _own, _at_work
+    with started.get_lock():
+        _own, _at_work = started.value, at_work
+        started.value += 1
     cv2.setNumThreads(1)
     keep_memory()
     threading.Thread(target=end_with_parent, daemon=True).start()
+
+
+def _worked(function: Callable[[Item], Result], number: int, item: Item) -> Result:
+    _at_work[_own] = number
+    result = function(item)
+    _at_work[_own] = 0
+    return result
 
 
 def end_with_parent() -> None:

@@ -3,6 +3,7 @@
 import ctypes
 import math
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -10,7 +11,7 @@ import pytest
 
 from psface.errors import UserError
 from psface.parallel import IN_FLIGHT_PER_WORKER, THREAD_VARIABLES, map_in_processes, using
-from tests.far_work import page_faults
+from tests.far_work import deadly, page_faults
 
 
 @pytest.fixture(params=[1, 2], ids=["one process", "pool"])
@@ -74,8 +75,13 @@ def test_workers_run_on_one_thread_each_and_the_parent_is_left_alone(monkeypatch
 
 def test_a_killed_worker_is_told(monkeypatch):
     monkeypatch.setattr("psface.parallel.available_cpus", lambda: 2)
-    with pytest.raises(UserError, match=r"stereo: a worker process was killed.*memory"):
-        list(map_in_processes(os._exit, [9, 9, 9], "stereo"))
+    results = map_in_processes(deadly, range(20), "stereo")
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    said = r"stereo: a worker process was killed.*memory.* If it happens again, look at (.*)"
+    with pytest.raises(UserError, match=said) as raised:
+        list(results)
+    names = re.search(said, str(raised.value))[1].split(", ")
+    assert "3" in names and len(names) <= 2 and set(names) <= {*map(str, range(20))}
 
 
 def test_an_engine_takes_the_place_of_the_pool(workers):

@@ -20,6 +20,7 @@ Modality = Literal[
     "all",
 ]
 MAPS: tuple[Map, ...] = get_args(Map)
+PICTURES: tuple[Map, ...] = ("raw", "frames")  # what the camera sees, without stereo
 
 
 def maps_of(modality: Modality) -> tuple[Map, ...]:

@@ -24,7 +24,7 @@ from psface.faces.crop_params import CropParams
 from psface.faces.cropping import Crop, crop_capture
 from psface.faces.lamp_check import LampTrust
 from psface.faces.locate import find_face
-from psface.faces.modalities import MAPS, Map
+from psface.faces.modalities import MAPS, PICTURES, Map
 from psface.faces.records import COMPANION, PLACE, RecordFile, place_of, record_of
 from psface.faces.stored_planes import in_halves
 from psface.files import array_digest
@@ -76,7 +76,7 @@ class Form:
         """Possible types of a map's array, the smallest first."""
         if self.records:
             return (PLACE,)
-        eight_bit = (np.dtype(np.uint8),) if name in ("raw", "frames") else ()
+        eight_bit = (np.dtype(np.uint8),) if name in PICTURES else ()
         return (*eight_bit, np.dtype(np.float16))
 
 

@@ -83,10 +83,11 @@ def details(batch: Tensor, sigma: float) -> Tensor:
 
 def blurred(batch: Tensor, sigma: float) -> Tensor:
     """Convolve (B, C, S, S) with a Gaussian of ``sigma`` px, zero beyond the borders."""
+    steps = torch.arange(batch.shape[-1], device=batch.device, dtype=batch.dtype)
     reach = max(1, round(REACH * sigma))
-    steps = torch.arange(-reach, reach + 1, device=batch.device, dtype=batch.dtype)
-    kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
-    kernel = (kernel / kernel.sum()).expand(batch.shape[1], 1, 1, -1)
-    across = functional.conv2d(batch, kernel, padding=(0, reach), groups=batch.shape[1])
-    down = kernel.transpose(2, 3)
-    return functional.conv2d(across, down, padding=(reach, 0), groups=batch.shape[1])
+    whole = torch.arange(-reach, reach + 1, device=batch.device, dtype=batch.dtype)
+    # Along one axis as a matrix (S, S): the product is quicker than a convolution, and symmetric.
+    away = steps[:, None] - steps
+    along = torch.exp(-0.5 * (away / sigma) ** 2) * (away.abs() <= reach)
+    along = along / torch.exp(-0.5 * (whole / sigma) ** 2).sum()
+    return along @ batch @ along

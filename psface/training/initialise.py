@@ -20,7 +20,8 @@ Wrappers are removed first: an enclosing ``state_dict``, and prefixes such as ``
 and ``module.``. Attention and heads exist only in psface and start fresh.
 
 A model of psface with one branch for all its maps also starts branches for some of them: its first
-convolution then reads only their channels.
+convolution then reads only their channels. A picture, ``raw`` or ``frames``, is read as the albedo
+was, which it shows under a lamp.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from psface.errors import UserError
+from psface.faces.modalities import PICTURES, Map
 from psface.model.card import WEIGHTS, Card, read_card
 from psface.model.network.multitask import Network
 from psface.model.shipped import PRETRAINED
@@ -178,7 +180,8 @@ def starting_channels(start: str, card: Card) -> list[list[int]] | None:
         return None
     before = read_card(path.parent)
     alike = (before.modality, before.fusion) == (card.modality, card.fusion)
-    some = before.fusion == "early" and set(card.maps) <= set(before.maps)
+    seen = [_seen_as(name, before) for name in card.maps]
+    some = before.fusion == "early" and all(seen)
     inputs = (
         ("modality", before.modality, card.modality),
         ("fusion", before.fusion, card.fusion),
@@ -199,10 +202,15 @@ def starting_channels(start: str, card: Card) -> list[list[int]] | None:
             )
     if alike:
         return None
+    return seen if card.fusion == "late" else [[*chain(*seen)]]
+
+
+def _seen_as(name: Map, before: Card) -> list[int]:
+    """The channels by which the model ``before`` sees what is most like a map; none if it sees
+    nothing like it."""
     starts = np.cumsum([0, *before.channels]).tolist()
     of_map = {m: [*range(*ends)] for m, ends in zip(before.maps, pairwise(starts), strict=True)}
-    seen = [of_map[name] for name in card.maps]
-    return seen if card.fusion == "late" else [[*chain(*seen)]]
+    return of_map.get(name, of_map.get("albedo", []) if name in PICTURES else [])
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:

@@ -193,6 +193,16 @@ def test_no_tasks_is_a_plain_recogniser():
     assert out.identity.shape == (2, 8)
 
 
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("backbone", ["iresnet18", "ir18-slim", "irse50"])
+def test_channels_are_last_in_memory_from_the_first_layer_on(backbone, channels):
+    """Converted only later, the first layers of one-channel inputs took twice as long."""
+    [branch] = Network([channels], 32, {}, 8, 0.0, backbone).branches
+    first = next(module for module in branch.modules() if isinstance(module, nn.Conv2d))
+    out = first(torch.randn(2, channels, 32, 32))
+    assert out.is_contiguous(memory_format=torch.channels_last)
+
+
 def test_a_network_that_has_judged_can_still_learn():
     """What is computed once must not be bound to inference."""
     attention._pooling.cache_clear()

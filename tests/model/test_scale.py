@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from scipy.ndimage import gaussian_filter
 
-from psface.model.scale import Scale, details
+from psface.model.scale import Scale, blurred, details
 
 CPU = torch.device("cpu")
 SCALE = Scale([0.0] * 2, [1.0] * 2, limit=3.0, detail=0.06)
@@ -38,6 +39,14 @@ def test_what_does_not_show_the_face_stays_zero_and_leaves_no_edge(faces):
 def test_a_capture_does_not_depend_on_the_others_in_its_batch(faces):
     alone = SCALE.applied(faces[:1], CPU)
     assert torch.allclose(SCALE.applied(faces, CPU)[:1], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize(("side", "sigma"), [(40, 2.4), (31, 3.0), (8, 6.0)])
+def test_the_blur_is_a_gaussian_of_limited_reach(side, sigma):
+    batch = torch.randn(2, 3, side, side, generator=torch.Generator().manual_seed(0))
+    reach = {"mode": "constant", "axes": (2, 3), "radius": max(1, round(2.5 * sigma))}
+    wanted = gaussian_filter(batch.numpy(), sigma, **reach)
+    assert blurred(batch, sigma).numpy() == pytest.approx(wanted, abs=1e-6)
 
 
 def test_an_empty_crop_and_a_flat_channel_are_finite():

@@ -113,6 +113,19 @@ def test_branches_that_see_some_of_a_models_input(tmp_path, channels):
         assert torch.allclose(part.identity, model.separate(alone)[0].identity, atol=1e-4)
 
 
+def test_pictures_are_read_as_the_albedo_was(tmp_path):
+    """A branch of several frames, all alike, answers as the model does to their albedo."""
+    torch.manual_seed(0)
+    model = network(channels=(3,), backbone="ir18-slim", side=64, embedding=16).eval()
+    save_file(packed(model.state_dict()), tmp_path / "w.safetensors")
+    net = network(channels=(4,), backbone="ir18-slim", side=64, embedding=16).eval()
+    initialise(net, tmp_path / "w.safetensors", [[2]])
+    x = torch.zeros(2, 3, 64, 64)
+    x[:, 2] = torch.randn(2, 64, 64)
+    part, wanted = net.separate(x[:, [2] * 4])[0], model.separate(x)[0]
+    assert torch.allclose(part.identity, wanted.identity, atol=1e-4)
+
+
 class Payload:
     def __reduce__(self):
         return (pytest.fail, ("code in a weight file was run",))

@@ -375,14 +375,20 @@ def test_a_model_of_other_inputs_is_no_start(folders):
         run(folders, "other", small_params(**start, **{"train.detail": 0.05}))
 
 
-@pytest.mark.parametrize("modality", ["albedo", "normalmap-depthmap", "all"])
+@pytest.mark.parametrize("modality", ["albedo", "normalmap-depthmap", "all", "raw"])
 def test_a_model_of_all_maps_starts_some_of_them(folders, modality):
     early = small_params(**{"modality": "all", "fusion": "early", "train.epochs": 1})
     run(folders, "model", early)
     start = {"train.init_from": str(folders / "model"), "train.epochs": 1, "modality": modality}
     assert run(folders, "some", small_params(**start))[0].modality == modality
-    with pytest.raises(UserError, match="model: was trained with modality=all, not raw"):
-        run(folders, "raw", small_params(**{**start, "modality": "raw"}))
+
+
+def test_a_model_that_sees_nothing_like_it_is_no_start(folders):
+    shape = {"modality": "normalmap-depthmap", "fusion": "early", "train.epochs": 1}
+    run(folders, "model", small_params(**shape))
+    start = {"train.init_from": str(folders / "model"), "train.epochs": 1, "modality": "raw"}
+    with pytest.raises(UserError, match="model: was trained with modality=normalmap-depthmap, not"):
+        run(folders, "raw", small_params(**start))
 
 
 def test_the_shipped_model_can_be_named(tmp_path, monkeypatch):

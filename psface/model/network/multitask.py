@@ -162,8 +162,9 @@ class Network(nn.Module):
         )
         self.register_buffer("erased", torch.zeros(embedding * len(channels), 0))
         for weight in self.parameters():  # the fastest layout for convolutions
-            if weight.ndim == 4:
-                weight.data = weight.data.contiguous(memory_format=torch.channels_last)
+            if weight.ndim == 4:  # copied, as `contiguous` leaves those of one channel alone
+                layout = torch.empty_like(weight, memory_format=torch.channels_last)
+                weight.data = layout.copy_(weight.data)
 
     def forward(self, x: Tensor, reversal: float = 0.0) -> Outputs:
         """Return the `Outputs` for (B, sum of channels, side, side); ``reversal`` scales the
