@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 QUERIES, ROWS = 256, 65_536  # compared at once: 64 MiB of cosines
 
@@ -28,6 +32,8 @@ def nearest(queries: np.ndarray, gallery: np.ndarray, count: int) -> tuple[np.nd
     indices : (Q, min(count, G)) int64
         Rows of the gallery.
     """
+    import torch  # here, as it takes seconds to load, and most reports search nothing
+
     count = min(count, len(gallery))
     results = [_nearest(part, gallery, count) for part in torch.from_numpy(queries).split(QUERIES)]
     if not results:
@@ -39,6 +45,8 @@ def nearest(queries: np.ndarray, gallery: np.ndarray, count: int) -> tuple[np.nd
 def _nearest(
     queries: torch.Tensor, gallery: np.ndarray, count: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
+    import torch
+
     best = torch.empty(len(queries), 0)
     where = torch.empty(len(queries), 0, dtype=torch.int64)
     for start in range(0, len(gallery), ROWS):

@@ -91,11 +91,15 @@ def evaluate(
         params.evaluate.impostors,
         params.seed,
     )
+    draws = draw_people(len(gallery), params.evaluate.resamples, params.seed)
+    floors = floor_metrics(
+        faces, card.scale, rows, train_rows, scores.identity, embedded.identity, draws
+    )
     summary = summarise(
         scores,
         embedded.identity,
         embedded.attributes,
-        floor_metrics(faces, card.scale, rows, train_rows, scores.identity),
+        floors,
         read_captures(table),
         doubts_of(test, faces_folder),
         params.evaluate.resamples,

@@ -7,40 +7,66 @@ import numpy as np
 from sklearn.decomposition import PCA
 
 from psface.faces.arrays import Faces
-from psface.measures.pairs import cosine_auc
-from psface.measures.verification import Metrics
+from psface.measures.intervals import interval
+from psface.measures.pairs import pair_cosines, some_pairs
+from psface.measures.verification import Metrics, Verification
 from psface.model.scale import Scale
+from psface.vectors import unit
 
 PIXELS = 32  # side of the shrunk crops
 COMPONENTS = 64  # of the PCA
 PCA_CAPTURES = 5000  # at most, of the training people, to fit it
 TESTED = 20_000  # captures, about: of more, those of evenly spaced people
+IMPOSTORS = 500_000  # pairs of two people, at most, of each resample
+ABOVE = ("above_floor", "above_floor_low", "above_floor_high")
 
 
 def floor_metrics(
-    faces: Faces, scale: Scale, rows: np.ndarray, train_rows: np.ndarray, identity: np.ndarray
+    faces: Faces,
+    scale: Scale,
+    rows: np.ndarray,
+    train_rows: np.ndarray,
+    identity: np.ndarray,
+    embeddings: np.ndarray,
+    draws: np.ndarray,
 ) -> Metrics:
-    """``pixel_auc`` and ``pca_auc``: identity AUC without a network.
+    """``pixel_auc`` and ``pca_auc``: identity AUC without a network; and ``above_floor``: how much
+    higher the network's is than the better of the two, with ``_low`` and ``_high`` of its 95%
+    interval, all on the same resampled people.
 
     Parameters
     ----------
     rows, train_rows : (N,), (M,) int
         Crops of the test captures, and those that the principal components are fitted to.
     identity : (N,) str
+    embeddings : (N, D)
+        The network's.
+    draws : (resamples, people) int
+        How often each person counts; see `draw_people`.
     """
     person = np.unique(identity, return_inverse=True)[1]
-    tested = person % -(-len(rows) // TESTED) == 0
-    rows, identity = rows[tested], identity[tested]
+    step = -(-len(rows) // TESTED)
+    tested = person % step == 0
+    rows, person, draws = rows[tested], person[tested] // step, draws[:, ::step]
     train_rows = train_rows[:: -(-len(train_rows) // PCA_CAPTURES)]
     # Batch by batch: all crops at once may not fit in memory.
     small, small_train = (
         np.concatenate([small_faces(b, scale.mean, scale.std) for b in faces.batches(part)])
         for part in (rows, train_rows)
     )
-    return {
-        "pixel_auc": cosine_auc(small, identity),
-        "pca_auc": cosine_auc(project(small_train, small), identity),
-    }
+    first, second, same = some_pairs(person, IMPOSTORS, 0)
+
+    def compared(vectors: np.ndarray) -> Verification:
+        score = pair_cosines(unit(vectors), first, second)
+        return Verification(score, same, person[first], person[second])
+
+    floors = {"pixel_auc": compared(small), "pca_auc": compared(project(small_train, small))}
+    if same.all() or not same.any():
+        return dict.fromkeys([*floors, *ABOVE])
+    network, best = compared(embeddings[tested]), max(floors.values(), key=lambda pairs: pairs.auc)
+    higher = network.resampled_aucs(draws) - best.resampled_aucs(draws)
+    above = dict(zip(ABOVE, (network.auc - best.auc, *interval(higher)), strict=True))
+    return {**{name: pairs.auc for name, pairs in floors.items()}, **above}
 
 
 def small_faces(
