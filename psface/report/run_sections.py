@@ -16,6 +16,7 @@ from psface.report.run_sentences import (
     attributes_say,
     conditions_say,
     data_says,
+    floors_say,
     leakage_say,
     probes_say,
     rejects_say,
@@ -215,6 +216,7 @@ def _stereo(errors: Mapping[str, float], said: str) -> Section:
 def _training(run: FinishedRun) -> Section:
     epoch = run.details.get("epoch")
     said = training_says(run.curves.get("validation"), None if epoch is None else int(epoch))
+    said = f"{said} {floors_say(run.metrics)}".strip()
     chart = svg_chart(
         "Training loss and validation AUC by epoch",
         lambda left, right: plot_training(left, right, run.curves), (11, 4.2), 2,

@@ -121,6 +121,28 @@ def stereo_says(errors: Mapping[str, float]) -> str:
     return f"{said}."
 
 
+def floors_say(metrics: Mapping[str, float | int | None]) -> str:
+    """How much better the network is than no training, and whether that can be told.
+
+    Examples
+    --------
+    >>> floors = {"pixel_auc": 0.67, "pca_auc": 0.954}
+    >>> above = {"above_floor": 0.03, "above_floor_low": 0.01, "above_floor_high": 0.05}
+    >>> floors_say({**floors, **above})
+    'AUC is above the untrained floors (pixels 0.6700, PCA 0.9540) by 0.030 [0.010, 0.050].'
+    """
+    by, low, high = (metrics.get(f"above_floor{end}") for end in ("", "_low", "_high"))
+    if by is None or low is None or high is None:
+        return ""
+    pixels, components = (area(metrics[f"{name}_auc"]) for name in ("pixel", "pca"))
+    floors = f"untrained floors (pixels {pixels}, PCA {components})"
+    if kind := differs(low, high):
+        ends = sorted((abs(low), abs(high)))
+        where = "above" if kind > 0 else "below the better of"
+        return f"AUC is {where} the {floors} by {abs(by):.3f} [{ends[0]:.3f}, {ends[1]:.3f}]."
+    return f"Whether AUC is above the {floors} cannot be told: by {by:.3f} [{low:.3f}, {high:.3f}]."
+
+
 def training_says(validation: pd.Series | None, epoch: int | None) -> str:
     """When the validation AUC was highest, and whether that is the model's epoch."""
     if validation is None or validation.isna().all():

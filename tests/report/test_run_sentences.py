@@ -2,11 +2,13 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from psface.report.run_sentences import (
     attributes_say,
     conditions_say,
     data_says,
+    floors_say,
     leakage_say,
     probes_say,
     rejects_say,
@@ -89,6 +91,21 @@ def test_stereo():
         "registered, and 6.5° if nobody had moved."
     )
     assert stereo_says({"angle_deg": 7.0}).endswith("off on average.") and stereo_says({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.01, 0.05, "AUC is above the untrained floors (pixels 0.6000, PCA 0.9000) by"),
+        (-0.01, 0.05, "Whether AUC is above the untrained floors"),
+        (-0.05, -0.01, "AUC is below the better of the untrained floors"),
+    ],
+)
+def test_floors(low, high, said):
+    found = {"pixel_auc": 0.6, "pca_auc": 0.9, "above_floor": (low + high) / 2}
+    found |= {"above_floor_low": low, "above_floor_high": high}
+    assert floors_say(found).startswith(said)
+    assert floors_say({**found, "above_floor": None}) == floors_say({}) == ""
 
 
 def test_training():
