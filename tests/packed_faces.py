@@ -42,6 +42,7 @@ def write_faces(folder: Path, people: int = 12, sessions: int = 4, seed: int = 0
                     "fingerprint": f"{seed}-{person}-{session}",
                 }
             )
+    maps["raw"] = [frames[:1] for frames in maps["frames"]]
     for name, faces in maps.items():
         np.save(folder / f"{name}.npy", np.array(faces, dtype=np.float16))
     table = pd.DataFrame(rows)

@@ -59,6 +59,15 @@ def moved(values: Tensor, x_channels: list[int], draws: Draws) -> Tensor:
     return out
 
 
+def any_frame(frames: Tensor, draws: Draws) -> Tensor:
+    """One of each capture's frames (B, k, S, S), drawn at random, (B, 1, S, S).
+
+    A network that sees a person under every lamp learns what does not depend on the lamp.
+    """
+    chosen = (draws.uniform()[0] * frames.shape[1]).long()
+    return frames[torch.arange(len(frames), device=frames.device), chosen][:, None]
+
+
 def patched(batch: Tensor, draws: Draws) -> Tensor:
     """Replace a patch of some standardised crops (B, C, S, S) by noise."""
     side = batch.shape[-1]

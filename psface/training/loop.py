@@ -28,7 +28,7 @@ from psface.model.network.backbones import BACKBONES
 from psface.registry import module_of
 from psface.threads import one_thread_each
 from psface.training import ranks
-from psface.training.augmentation import moved, patched
+from psface.training.augmentation import any_frame, moved, patched
 from psface.training.batches import grouped_batches, shuffled_batches, steps_in
 from psface.training.disturbance import disturb
 from psface.training.draws import Draws
@@ -199,7 +199,7 @@ def train_epoch(
     batches = _batches(params, data, state.generator)
     parts = [part for batch in batches for part in batch.tensor_split(params.accumulate)]
     own = (part[Rows(shards.rows(len(part))).own] for part in parts)
-    read = data.faces.read_ahead(
+    read = (data.frames or data.faces).read_ahead(
         (data.part.rows[rows.numpy()] for rows in own), lambda crops: in_reach(crops, state.device)
     )
     for number, (chosen, stored) in enumerate(zip(parts, read, strict=True)):
@@ -207,6 +207,8 @@ def train_epoch(
         state.rows.sizes = shards.rows(len(chosen))
         draws = Draws(state.generator, state.rows.own, len(chosen), state.device)
         values = on_device(stored, state.device)
+        if data.frames:
+            values = any_frame(values, draws)
         if params.disturbance:
             channels, strength = data.faces.channels, params.disturbance
             values = disturb(values, state.card.maps, channels, draws, strength)

@@ -30,6 +30,7 @@ class TrainParams(Section):
     embedding: Count
     detail: Annotated[float, Field(ge=0, le=0.5)]
     disturbance: NonNegative
+    any_frame: bool
     dropout: Annotated[float, Field(ge=0, lt=1)]
     head: Literal[tuple(HEADS)]  # type: ignore[valid-type]
     heads: HeadsParams

@@ -111,6 +111,8 @@ class TrainingData:
     Attributes
     ----------
     faces : Faces
+    frames : Faces or None
+        All frames of the captures, of which ``faces`` have one, if training draws from them.
     tasks : dict
         Those with at least two classes in the training part.
     part, val : Part
@@ -118,6 +120,7 @@ class TrainingData:
     """
 
     faces: Faces
+    frames: Faces | None
     tasks: Tasks
     part: Part
     val: Part
@@ -146,4 +149,12 @@ def read_data(recipe: Recipe, faces_folder: Path, splits: Path) -> TrainingData:
     tasks = usable_tasks(table, recipe.tasks)
     faces = Faces(faces_folder, maps_of(recipe.modality))
     part, val = (read_part(rows, tasks, len(faces)) for rows in (table, val_table))
-    return TrainingData(faces, tasks, part, val)
+    frames = None
+    if recipe.train.any_frame and recipe.modality == "raw":
+        if faces.channels != [1] or not (faces_folder / "frames.npy").exists():
+            raise UserError(
+                "train.any_frame=true needs captures of several frames and crop.colour=false; set "
+                "it to false (params.yaml)"
+            )
+        frames = Faces(faces_folder, ("frames",))
+    return TrainingData(faces, frames, tasks, part, val)

@@ -4,12 +4,22 @@ import torch
 from psface.faces.modalities import normal_x_channels
 from psface.model.embedding import mirror
 from psface.training import augmentation
-from psface.training.augmentation import moved, patched
+from psface.training.augmentation import any_frame, moved, patched
 from psface.training.draws import Draws
 
 
 def draws(rows, seed=0):
     return Draws(torch.Generator().manual_seed(seed), slice(0, rows), rows)
+
+
+def test_each_frame_of_a_capture_is_drawn_alike():
+    frames = torch.arange(4.0)[None, :, None, None].expand(400, 4, 5, 5).contiguous()
+    out = any_frame(frames, draws(400))
+    assert out.shape == (400, 1, 5, 5) and (out == out[:, :, :1, :1]).all()
+    counts = torch.bincount(out[:, 0, 0, 0].long(), minlength=4)
+    assert counts.min() > 70 and counts.max() < 130
+    others = Draws(torch.Generator().manual_seed(0), slice(100, 300), 400)
+    assert torch.equal(any_frame(frames[100:300], others), out[100:300])
 
 
 def test_all_maps_of_a_capture_get_the_same_patch():

@@ -398,6 +398,27 @@ def test_the_shipped_model_can_be_named(tmp_path, monkeypatch):
     assert starting_weights("pretrained") == Path("pretrained")
 
 
+def test_one_frame_is_learned_from_all_frames_of_a_capture(folders):
+    """The frame that is used says nothing in training, the others do."""
+    faces = folders / "faces"
+    raw = np.load(faces / "raw.npy")
+    rows = pd.read_csv(folders / "splits" / "train.csv")["row"].to_numpy()
+    raw[rows] = np.random.default_rng(0).normal(size=raw[rows].shape)
+    np.save(faces / "raw.npy", raw)
+
+    def loss_of(name: str, any_frame: bool) -> float:
+        changes = {"modality": "raw", "train.epochs": 6, "train.any_frame": any_frame}
+        card, _ = run(folders, name, small_params(**changes))
+        assert card.channels == [1]
+        losses = folders / f"{name}_history" / "plots" / "metrics" / "loss" / "identity.tsv"
+        return pd.read_csv(losses, sep="\t")["identity"].iloc[-1]
+
+    assert loss_of("with", True) < 0.7 * loss_of("without", False)
+    (faces / "frames.npy").unlink()
+    with pytest.raises(UserError, match=r"train\.any_frame=true needs captures of several frames"):
+        loss_of("pictures", True)
+
+
 def test_training_on_details_of_disturbed_maps(folders):
     maps = {"modality": "all", "fusion": "early"}
     params = small_params(**maps, **{"train.detail": 0.04, "train.disturbance": 1.0})
