@@ -2,13 +2,16 @@
 
 Two projections remove what the network leaves there. The embedding's mean differs between the
 classes of an attribute; without the directions in which it does, a linear probe finds nothing on
-the training set (mean projection: Haghighatkhah et al., "Better Hit the Nail on the Head than Beat
+the same people (mean projection: Haghighatkhah et al., "Better Hit the Nail on the Head than Beat
 around the Bush: Removing Protected Attributes with a Single Projection", EMNLP 2022,
 https://arxiv.org/abs/2212.04273). And the captures of one person differ, by expression, pose,
 light and noise, in some directions more than in others; the first of these go, too (nuisance
 attribute projection: Solomonoff, Campbell & Boardman, "Advances in channel compensation for SVM
-speaker recognition", ICASSP 2005). Both are found on the people of training and validation: the
-latter, whom the network has not fitted, show more of what it leaves in the embeddings of strangers.
+speaker recognition", ICASSP 2005).
+
+Both are found on the people of training and validation. What the network leaves in the embeddings
+of strangers, the latter show, whom it has not fitted; but they are few. So the directions of the
+classes are found in each of the two parts, and all of them go.
 """
 
 from __future__ import annotations
@@ -30,7 +33,11 @@ def enough_people(people: np.ndarray) -> np.ndarray:
 
 
 def directions_to_erase(
-    embeddings: np.ndarray, people: np.ndarray, labels: dict[str, np.ndarray], branches: int
+    embeddings: np.ndarray,
+    people: np.ndarray,
+    part: np.ndarray,
+    labels: dict[str, np.ndarray],
+    branches: int,
 ) -> np.ndarray:
     """Orthonormal directions to remove from the embedding.
 
@@ -38,7 +45,8 @@ def directions_to_erase(
     ----------
     embeddings : (N, D)
         Their norm is not used.
-    people : (N,) int
+    people, part : (N,) int
+        Whom a capture shows, and which part of the split it is in.
     labels : dict of str to (N,) int
         Class indices of each attribute; `UNKNOWN` rows are left out.
     branches : int
@@ -48,26 +56,31 @@ def directions_to_erase(
     -------
     (D, k) float64
     """
-    classes = class_directions(embeddings, labels)
+    classes = class_directions(embeddings, part, labels)
     faces = unit(embeddings.astype(np.float64))
     rest = faces - faces @ classes @ classes.T
     return np.hstack([classes, nuisance_directions(rest, people, NUISANCES * branches)])
 
 
-def class_directions(embeddings: np.ndarray, labels: dict[str, np.ndarray]) -> np.ndarray:
-    """Orthonormal directions in which the class means differ; see `directions_to_erase`.
+def class_directions(
+    embeddings: np.ndarray, part: np.ndarray, labels: dict[str, np.ndarray]
+) -> np.ndarray:
+    """Orthonormal directions in which the class means of any part differ; see
+    `directions_to_erase`.
 
     Returns
     -------
     (D, k) float64
-        k is at most the sum over the attributes of classes - 1.
+        k is at most the sum over parts and attributes of classes - 1.
     """
     faces = unit(embeddings.astype(np.float64))
     differences = []
-    for classes in labels.values():
-        present = np.unique(classes[classes != UNKNOWN])
-        means = [faces[classes == index].mean(axis=0) for index in present]
-        differences += [mean - means[0] for mean in means[1:]]
+    for number in np.unique(part):
+        for classes in labels.values():
+            known = (part == number) & (classes != UNKNOWN)
+            present = np.unique(classes[known])
+            means = [faces[known & (classes == index)].mean(axis=0) for index in present]
+            differences += [mean - means[0] for mean in means[1:]]
     if not differences:
         return np.zeros((faces.shape[1], 0))
     left, strength, _ = np.linalg.svd(np.stack(differences, axis=1), full_matrices=False)

@@ -272,8 +272,8 @@ def finish(state: TrainingState, params: TrainParams, data: TrainingData, models
         return state.card
     if params.erase:
         labels = {task: classes.numpy()[chosen] for task, classes in known.labels.items()}
-        people = known.identities[chosen]
-        erased = directions_to_erase(identity, people, labels, len(network.branches))
+        people, part = known.identities[chosen], (chosen >= len(data.part.rows)).astype(int)
+        erased = directions_to_erase(identity, people, part, labels, len(network.branches))
         network.erased = torch.from_numpy(erased).to(network.erased)
     return save_model(models, network, state.card)
 
