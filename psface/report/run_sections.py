@@ -222,7 +222,10 @@ def _training(run: FinishedRun) -> Section:
         lambda left, right: plot_training(left, right, run.curves), (11, 4.2), 2,
     )  # fmt: skip
     last = {n: run.curves[n].iloc[-1] for n in ("low", "median", "high") if n in run.curves}
-    note = "The epoch is chosen by validation people, who are in no other part."
+    note = (
+        "The epoch is the last that no other was better than by more than chance, on validation "
+        "people, who are in no other part."
+    )
     if len(last) == 3:
         low, median, high = (number(v) for v in last.values())
         note += f" At the end, magnitudes are {median} in the median, {low} to {high} for 90%."

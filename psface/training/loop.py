@@ -54,7 +54,8 @@ def train(
     history: Path,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Card:
-    """Train on the train split and write the epoch that is best on val to ``models``.
+    """Train on the train split and write an epoch to ``models``: the last that none is better than
+    on val.
 
     A checkpoint is kept beside the model while training runs; a killed run resumes from it.
 
@@ -260,7 +261,7 @@ def _embeddings(
 
 
 def finish(state: TrainingState, params: TrainParams, data: TrainingData, models: Path) -> Card:
-    """Write the best epoch's network, with attributes erased if ``params.erase``."""
+    """Write the kept epoch's network, with attributes erased if ``params.erase``."""
     network = state.average.network
     network.load_state_dict(state.best)
     if params.erase:

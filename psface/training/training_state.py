@@ -27,6 +27,7 @@ from psface.training.whole_batch import Rows, over_whole_batches
 
 GRADIENT_NORM = 5.0
 WARMUP = 0.1  # of all steps
+CHANCE = 0.001  # of the validation AUC: the standard error with a few dozen people is more
 DECAY = 0.97  # of the weights' average, per step
 
 
@@ -49,7 +50,7 @@ class TrainingState:
     log : list of dict of str to float
         Results of each finished epoch.
     card : Card
-        With the best epoch so far.
+        With the epoch that is kept so far.
     best : dict of str to Tensor
         Its weights.
     rows : Rows
@@ -107,8 +108,9 @@ class TrainingState:
         self.optimizer.zero_grad(set_to_none=True)
 
     def keep_best(self, auc: float) -> None:
-        """Keep the averaged weights if their validation AUC is the best so far."""
-        if auc >= self.card.val_auc:
+        """Keep the averaged weights if no epoch's validation AUC was better by more than `CHANCE`:
+        of epochs that validation cannot tell apart, the last is at the lowest learning rate."""
+        if auc >= max(entry["val/identity_auc"] for entry in self.log) - CHANCE:
             update = {"epoch": len(self.log), "val_auc": round(auc, 6)}
             self.card = self.card.model_copy(update=update)
             averaged = self.average.network.state_dict()

@@ -188,11 +188,20 @@ def test_every_modality_trains_and_its_card_is_enough(folders, modality, fusion,
     assert out.attributes["gender"].sum(axis=1) == pytest.approx(np.ones(5), abs=1e-2)
 
 
-def test_the_validation_people_pick_the_epoch(folders, monkeypatch):
-    aucs = iter([0.6, 0.9, 0.8])
-    monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(aucs))
+@pytest.mark.parametrize(
+    ("aucs", "kept"),
+    [
+        ([0.6, 0.9, 0.8], 2),
+        ([0.6, 0.9, 0.8995], 3),  # by chance
+        ([0.9, 0.8995, 0.8985], 2),  # never more than chance below the epoch before
+        ([0.9, 0.8, 0.9], 3),
+    ],
+)
+def test_the_last_epoch_that_none_is_better_than_is_kept(folders, monkeypatch, aucs, kept):
+    given = iter(aucs)
+    monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(given))
     card, _ = run(folders, "m", small_params(**{"train.epochs": 3}))
-    assert (card.epoch, card.val_auc) == (2, 0.9)
+    assert (card.epoch, card.val_auc) == (kept, aucs[kept - 1])
 
 
 def test_it_learns(folders, monkeypatch):
