@@ -7,6 +7,7 @@ import pytest
 
 from notebooks.execute import METADATA, executed, notebooks
 
+LONG = {"recognising_people"}  # enrols and identifies by the shipped model: 40 s
 LARGEST = 300_000  # bytes of a notebook
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 SHARE, STEPS = 0.1, 3  # of a number, and of its last digit: what processors may differ by
@@ -38,7 +39,10 @@ def outputs(notebook: nbformat.NotebookNode) -> list[tuple[str, str]]:
     return found
 
 
-@pytest.mark.parametrize("path", notebooks(), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(p, marks=[pytest.mark.slow] * (p.stem in LONG), id=p.stem) for p in notebooks()],
+)
 def test_a_notebook_runs_and_still_prints_what_is_in_it(path, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     kept, new = outputs(nbformat.read(path, as_version=4)), outputs(executed(path))
