@@ -95,11 +95,11 @@ def _local(description: str, total: int | None) -> Iterator[Map]:
         yield map
         return
     context = multiprocessing.get_context("spawn")
-    begun = context.Value("q", 0), context.RawArray("q", workers)
+    started, at_work = context.Value("q", 0), context.RawArray("q", workers)
     given: dict[int, Any] = {}
     with (
         environment({name: "1" for name in THREAD_VARIABLES}),
-        ProcessPoolExecutor(workers, context, _begin_worker, begun) as pool,
+        ProcessPoolExecutor(workers, context, _begin_worker, (started, at_work)) as pool,
     ):
 
         def mapped(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -115,7 +115,7 @@ def _local(description: str, total: int | None) -> Iterator[Map]:
         try:
             yield mapped
         except BrokenProcessPool:
-            busy = [given[number] for number in sorted(begun[1]) if number in given]
+            busy = [given[number] for number in sorted(at_work) if number in given]
             what = ", ".join(str(getattr(item, "place", item)) for item in busy)
             raise UserError(
                 f"{description}: a worker process was killed, most likely for lack of memory; free "

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 from sklearn.decomposition import PCA
 
 from psface.faces.arrays import Faces
 from psface.measures.intervals import interval
-from psface.measures.pairs import pair_cosines, some_pairs
-from psface.measures.verification import Metrics, Verification
+from psface.measures.pairs import compared
+from psface.measures.verification import Metrics
 from psface.model.scale import Scale
-from psface.vectors import unit
 
 PIXELS = 32  # side of the shrunk crops
 COMPONENTS = 64  # of the PCA
@@ -54,19 +55,16 @@ def floor_metrics(
         np.concatenate([small_faces(b, scale.mean, scale.std) for b in faces.batches(part)])
         for part in (rows, train_rows)
     )
-    first, second, same = some_pairs(person, IMPOSTORS, 0)
-
-    def compared(vectors: np.ndarray) -> Verification:
-        score = pair_cosines(unit(vectors), first, second)
-        return Verification(score, same, person[first], person[second])
-
-    floors = {"pixel_auc": compared(small), "pca_auc": compared(project(small_train, small))}
-    if same.all() or not same.any():
-        return dict.fromkeys([*floors, *ABOVE])
-    network, best = compared(embeddings[tested]), max(floors.values(), key=lambda pairs: pairs.auc)
+    network, pixels, components = (
+        compared(vectors, person, IMPOSTORS)
+        for vectors in (embeddings[tested], small, project(small_train, small))
+    )
+    if math.isnan(network.auc):  # all pairs are of one kind
+        return dict.fromkeys(["pixel_auc", "pca_auc", *ABOVE])
+    best = max(pixels, components, key=lambda pairs: pairs.auc)
     higher = network.resampled_aucs(draws) - best.resampled_aucs(draws)
     above = dict(zip(ABOVE, (network.auc - best.auc, *interval(higher)), strict=True))
-    return {**{name: pairs.auc for name, pairs in floors.items()}, **above}
+    return {"pixel_auc": pixels.auc, "pca_auc": components.auc, **above}
 
 
 def small_faces(

@@ -97,9 +97,18 @@ def pair_cosines(faces: np.ndarray, first: np.ndarray, second: np.ndarray) -> np
     return np.concatenate(parts) if parts else np.empty(0, faces.dtype)
 
 
+def compared(vectors: np.ndarray, identities: np.ndarray, impostors: int) -> Verification:
+    """All pairs of captures, or `some_pairs` with at most ``impostors`` of two people, scored by
+    the cosine of their vectors (N, D)."""
+    person = np.unique(identities, return_inverse=True)[1]
+    person = person.astype(np.min_scalar_type(len(person)))  # less memory
+    first, second, same = some_pairs(person, impostors, 0)
+    score = pair_cosines(unit(vectors), first, second)
+    return Verification(score, same, person[first], person[second])
+
+
 def cosine_auc(embeddings: np.ndarray, identities: np.ndarray) -> float:
     """The AUC of the cosine over all pairs, or over `some_pairs` with `IMPOSTORS`; 0.5 if all pairs
     are of one kind."""
-    first, second, same = some_pairs(identities, IMPOSTORS, 0)
-    auc = Verification(pair_cosines(unit(embeddings), first, second), same).auc
+    auc = compared(embeddings, identities, IMPOSTORS).auc
     return 0.5 if math.isnan(auc) else auc

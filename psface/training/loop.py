@@ -208,7 +208,7 @@ def train_epoch(
         state.rows.sizes = shards.rows(len(chosen))
         draws = Draws(state.generator, state.rows.own, len(chosen), state.device)
         values = on_device(stored, state.device)
-        if data.frames:
+        if data.frames is not None:
             values = any_frame(values, draws)
         if params.disturbance:
             channels, strength = data.faces.channels, params.disturbance

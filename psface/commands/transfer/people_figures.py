@@ -9,10 +9,8 @@ import numpy as np
 
 from psface.measures.intervals import interval
 from psface.measures.one_enrolled import one_enrolled
-from psface.measures.pairs import pair_cosines, some_pairs
+from psface.measures.pairs import compared
 from psface.measures.resampled_rates import resampled_rates
-from psface.measures.verification import Verification
-from psface.vectors import unit
 
 FARS = (1e-2, 1e-3)
 FIGURES = ("auc", "eer", "tar_at_far_1e-2", "tar_at_far_1e-3", "rank1")
@@ -52,10 +50,7 @@ def figures(vectors: np.ndarray, identity: np.ndarray, draws: np.ndarray) -> Fig
     draws : (resamples, people) int
         How often each person counts, in the order of their names.
     """
-    first, second, same = some_pairs(identity, IMPOSTORS, 0)
-    person = np.unique(identity, return_inverse=True)[1]
-    score = pair_cosines(unit(vectors), first, second)
-    pairs = Verification(score, same, person[first], person[second])
+    pairs = compared(vectors, identity, IMPOSTORS)
     tars = [pairs.tar_at(far) for far in FARS]
     enrolled = one_enrolled(vectors, identity)
     found = [pairs.auc, pairs.eer, *tars, enrolled.rank1]
