@@ -8,6 +8,9 @@
 # make lint   style, formatting, types and spelling: what git commit checks, after `pre-commit install`
 # make notebooks     run the notebooks and write their outputs into them
 
+# Where it is set, as in many containers, every process would compile all that it imports: 3 to 7 s.
+export PYTHONDONTWRITEBYTECODE :=
+
 PYTHON ?= python3.11
 ENV := .venv
 ACTIVATE := . $(ENV)/bin/activate &&

@@ -38,7 +38,7 @@ class Attention(nn.Module):
         average, *windows = _pooling(x.shape[1], x.shape[2], x.dtype, x.device)
         pooled = average @ pixels + _largest(pixels, windows)
         channel = self.channel(pooled.transpose(1, 2).flatten(1))[:, None, None]
-        extremes = torch.cat([x.amax(dim=-1, keepdim=True), x.mean(dim=-1, keepdim=True)], dim=-1)
+        extremes = torch.cat([x.max(dim=-1, keepdim=True).values, x.mean(dim=-1, keepdim=True)], dim=-1)
         spatial = self.spatial(extremes.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return x * (channel / 2 + spatial / 2)
 
@@ -46,7 +46,7 @@ class Attention(nn.Module):
 def _largest(pixels: Tensor, windows: list[Tensor]) -> Tensor:
     """Adaptive maximum pooling of (B, H * W, C) to all `POOL_SIZES`: (B, cells, C)."""
     pooled = [
-        (window @ pixels).unflatten(1, (size * size, -1)).amax(dim=2)
+        (window @ pixels).unflatten(1, (size * size, -1)).max(dim=2).values
         if len(window) > pixels.shape[1] or size * size != pixels.shape[1]
         else pixels  # each pixel is a cell
         for window, size in zip(windows, POOL_SIZES, strict=True)
