@@ -19,11 +19,21 @@ ACTIVATE := . $(ENV)/bin/activate &&
 
 setup: $(ENV)/.installed
 
+# uv installs in a quarter of pip's time, from the indexes that pip is configured with; where it
+# cannot, pip does. Neither compiles modules, which takes as long as the rest: Python does, at the
+# first import.
+INSTALL = install --quiet --constraint requirements.lock --editable '.[dev]'
+
 $(ENV)/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(ENV)
-	# Modules are compiled when they are first imported: compiling all takes as long as the rest.
-	$(ENV)/bin/pip install --disable-pip-version-check --quiet --no-compile \
-	    --constraint requirements.lock --editable '.[dev]'
+	$(ENV)/bin/pip install --disable-pip-version-check --quiet --constraint requirements.lock uv
+	config="$$($(ENV)/bin/pip config list | sort)"; \
+	has() { echo "$$config" | sed -n "s/^.*[.]$$1='\(.*\)'$$/\1/p" | head -1; }; \
+	index=$$(has index-url) more=$$(has extra-index-url) links=$$(has find-links) cert=$$(has cert); \
+	env VIRTUAL_ENV=$(ENV) $${index:+UV_DEFAULT_INDEX="$$index"} $${more:+UV_INDEX="$$more"} \
+	    $${links:+UV_FIND_LINKS="$$links"} $${cert:+SSL_CERT_FILE="$$cert"} \
+	    $(ENV)/bin/uv pip --no-config $(INSTALL) --index-strategy unsafe-best-match \
+	    || $(ENV)/bin/pip $(INSTALL) --disable-pip-version-check --no-compile
 	$(ENV)/bin/python -m psface.report.plots_page .dvc/plots.html
 	$(ENV)/bin/dvc config --local plots.html_template plots.html
 	touch $@
