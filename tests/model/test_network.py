@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 from torch import nn
@@ -225,3 +227,24 @@ def test_without_attention_no_adversary_works_against_the_heads():
         out.attributes["gender"].sum().backward()
         grads.append(next(net.branches[0].backbone.parameters()).grad.clone())
     assert torch.equal(*grads) and not net.adversaries
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_attention_has_gradients():
+    """Compiled, values are computed again without their rounding to bfloat16, and none equals the
+    maximum that `amax` had found: its gradient was nan."""
+    torch.manual_seed(0)
+    attention_to = Attention(32)
+    x = torch.randn(8, 32, 1, 1, dtype=torch.bfloat16, requires_grad=True)
+    scale = torch.rand(32, requires_grad=True)
+
+    def passes(x, scale):
+        with torch.autocast("cpu", torch.bfloat16):
+            normalised = nn.functional.batch_norm(x, None, None, scale, training=True)
+            return attention_to(normalised.permute(0, 2, 3, 1)).float().square().sum()
+
+    plain = torch.autograd.grad(passes(x, scale), [x, scale])
+    compiled = torch.autograd.grad(torch.compile(passes)(x, scale), [x, scale])
+    assert compiled[0].isfinite().all()
+    assert (compiled[1] - plain[1]).norm() < 0.2 * plain[1].norm()
