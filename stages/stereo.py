@@ -76,8 +76,10 @@ def stereo(
         write_refusals(out / "failures.csv", failures)
         failed = {(f.identity, f.name) for f in failures}
         done = [c for c in captures if (c.identity, c.name) not in failed]
-        folder = arranged(folder, [c.key for c in done], shards)
-        _note_intact(done, current, marks, folder, kept)
+        before, folder = folder, arranged(folder, [c.key for c in done], shards)
+        if todo or folder is not before:
+            _note_intact(done, current, marks, folder, kept)
+        _note_shards(folder, kept)
         if todo:
             _remove_others(captures, out)  # what a worker that was killed left half done
         doubtful = write_trust(out / "trust.csv", done, folder)
@@ -116,7 +118,7 @@ def _damaged(folder: MapFolder, kept: KeptResults) -> set[str]:
     stamps = {path: stamp_of([path], ours=True) for path in shards_in(folder.path)}
     changed = [path for path, stamp in stamps.items() if not kept.get(_name(path), stamp)]
     found = map_in_processes(damaged_members, changed, "stereo: check shards") if changed else ()
-    return set().union(*found)
+    return {key for key in set().union(*found) if folder.shard_with(key)}  # and not since in a file
 
 
 def _note_intact(
@@ -126,11 +128,14 @@ def _note_intact(
     folder: MapFolder,
     kept: KeptResults,
 ) -> None:
-    """Note what the run has written or moved."""
+    """Note the captures whose maps the run has written or moved."""
     for capture in done:
         seen = _seen(capture, marks, folder)
         if seen != current.get(capture.key):
             kept.put(capture.key, seen, "intact")
+
+
+def _note_shards(folder: MapFolder, kept: KeptResults) -> None:
     for path in shards_in(folder.path):
         stamp = stamp_of([path], ours=True)
         if not kept.get(_name(path), stamp):

@@ -47,8 +47,8 @@ class MapFolder:
         """
         if not self.counts or self.file_of(key).is_file():
             return None
-        shards = [self.path / shard_of(key, count) for count in self.counts]
-        return next((s for s in shards if s.is_file() and key in directory(s)), None)
+        shards = (self.path / shard_of(key, count) for count in self.counts)
+        return next((shard for shard in shards if key in directory(shard)), None)
 
     def has(self, key: str) -> bool:
         """Whether there are maps of a capture; `UserError` as in `shard_with`."""

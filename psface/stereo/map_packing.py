@@ -34,25 +34,27 @@ def arranged(folder: MapFolder, keys: Iterable[str], count: int) -> MapFolder:
     Returns
     -------
     MapFolder
-        The folder as it is now.
+        The folder as it is now: ``folder`` itself if nothing has moved.
 
     Raises
     ------
     UserError
         If a capture's maps are missing or damaged, or cannot be written.
     """
-    shares = _shares(folder, keys, count or max(folder.counts, default=1))
+    spread = count or max(folder.counts, default=0)
+    shares = _shares(folder, keys, spread) if spread else []
     if count:
         work, todo = _pack, [share for share in shares if _differs(share, folder)]
     else:
-        work, todo = _unpack, shares if folder.counts else []
+        work, todo = _unpack, shares
     if todo:
         list(map_in_processes(partial(work, folder=folder), todo, "stereo: move maps"))
     kept = {share.shard for share in shares} if count else set()
     left_half_done = set(folder.path.glob(f".partial-*-{PATTERN}"))
-    for path in (set(shards_in(folder.path)) | left_half_done) - kept:
+    others = (set(shards_in(folder.path)) | left_half_done) - kept
+    for path in others:
         path.unlink()
-    return MapFolder(folder.path)
+    return MapFolder(folder.path) if todo or others else folder
 
 
 def _shares(folder: MapFolder, keys: Iterable[str], count: int) -> list[_Share]:
@@ -65,7 +67,7 @@ def _shares(folder: MapFolder, keys: Iterable[str], count: int) -> list[_Share]:
 def _differs(share: _Share, folder: MapFolder) -> bool:
     """Whether a shard is to be written: it has other captures, or one has its maps elsewhere."""
     try:
-        if not share.shard.is_file() or directory(share.shard).keys() != set(share.keys):
+        if directory(share.shard).keys() != set(share.keys):
             return True
         return any(folder.shard_with(key) != share.shard for key in share.keys)
     except UserError:

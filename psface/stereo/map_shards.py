@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from psface.errors import UserError
-from psface.files import check_regular, replacing
+from psface.files import replacing
 from psface.stamps import numbers_of
 
 NAME = re.compile(r"maps-(\d+)-of-(\d+)\.zip")
@@ -78,20 +79,27 @@ def shards_in(folder: Path) -> list[Path]:
 def directory(shard: Path) -> dict[str, Member]:
     """What a shard holds, by ``<identity>/<capture>``; it is read once for each version of it.
 
+    A shard that is missing holds nothing: it is that of nobody.
+
     Raises
     ------
     UserError
-        If it is missing or damaged.
+        If it is damaged.
     """
-    check_regular(shard)
     try:
-        return _directory(shard, numbers_of(shard.stat()))
+        found = shard.stat()
+    except FileNotFoundError:
+        return {}
+    if not stat.S_ISREG(found.st_mode):
+        raise UserError(f"{shard}: not a file; remove it and run `dvc repro`")
+    try:
+        return _directory(str(shard), numbers_of(found))
     except Exception as error:  # a damaged file can make the reader raise anything
         raise _damaged(shard, error) from error
 
 
 @lru_cache(DIRECTORIES)
-def _directory(shard: Path, version: tuple[int, int, int]) -> dict[str, Member]:
+def _directory(shard: str, version: tuple[int, int, int]) -> dict[str, Member]:
     found = {}
     with zipfile.ZipFile(shard) as packed:
         for info in packed.infolist():

@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 
 import stages.stereo
@@ -165,9 +166,10 @@ def test_shards_are_kept_without_their_index(pipeline):
 
 def test_a_capture_that_fails_leaves_its_shard(pipeline):
     pipeline.run()
-    pipeline.add("1001/b", 7)
+    frame = pipeline.root / "1001" / "b" / "im1.bmp"
+    cv2.imwrite(str(frame), cv2.imread(str(frame)) // 2)
     pipeline.ingest()
-    (pipeline.root / "1001" / "b" / "im1.bmp").unlink()
+    frame.unlink()
     assert pipeline.stereo() == (0, 3, 1)
     folder = MapFolder(pipeline.out)
     assert not folder.has("1001/b") and folder.has("1001/a")
