@@ -23,7 +23,7 @@ STAGES = {
     ),
     "crop": (
         "--captures data/sessions.parquet --maps data/stereo --out data/faces "
-        "--sheet faces.png --doubts trust.png"
+        "--sheet faces.png --doubts trust.png --views views"
     ),
 }
 COUNT = 10
