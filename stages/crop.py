@@ -30,7 +30,7 @@ from psface.report.drawn_before import shows
 from psface.report.face_sheet import draw_faces
 from psface.report.view_pages import write_views
 from psface.running import PATH, run
-from psface.stereo.map_files import map_path, read_maps, read_notes
+from psface.stereo.map_folder import MapFolder
 from psface.stereo.trust.trust_warning import TrustWarning
 
 SHOWN = 8  # captures in doubt
@@ -70,13 +70,13 @@ def crop(
     UserError
         If no face is found in any capture.
     """
-    code = _code(params)
+    code, found = _code(params), MapFolder(maps)
 
     # The table is read again for each pass: with millions of pictures it may not fit in memory.
     form = form_of(read_captures(table), params)
     before = Previous(out, form)
     # An array takes half the memory of a list.
-    made_of = (_fingerprint(c, maps, params, form, code) for c in read_captures(table))
+    made_of = (_fingerprint(c, found, params, form, code) for c in read_captures(table))
     marks = np.fromiter((mark.encode() for mark in made_of), MARK)
     todo = sum(mark.decode() not in before for mark in marks)
 
@@ -84,12 +84,12 @@ def crop(
         for capture, mark in zip(read_captures(table), marks, strict=True):
             yield capture, mark.decode()
 
-    work = partial(packed_crop, maps=maps, params=params, form=form)
+    work = partial(packed_crop, maps=found, params=params, form=form)
     new = (capture for capture, mark in marked() if mark not in before)
     made = map_in_processes(work, new, "crop", todo)
 
     failures: list[Refusal] = []
-    findings = Findings(maps)
+    findings = Findings(found)
     with Packed(out, form) as packed:
         for capture, mark in marked():
             result = before.get(mark) if mark in before else next(made)
@@ -113,9 +113,9 @@ def crop(
     with replacing(sheet) as path:
         draw_faces(out, path)
     worst = judged.worst(SHOWN)
-    draw_worst(worst, [_fingerprint(c, maps, params, form, code) for c, _ in worst], maps, doubts)
+    draw_worst(worst, [_fingerprint(c, found, params, form, code) for c, _ in worst], found, doubts)
     if views is not None:
-        write_views([capture for capture, _ in worst], findings.captures, maps, views)
+        write_views([capture for capture, _ in worst], findings.captures, found, views)
     for warning in judged.of_rigs:
         print(f"crop: the rig: {warning}")
     if judged.doubtful:
@@ -124,7 +124,10 @@ def crop(
 
 
 def draw_worst(
-    worst: list[tuple[Capture, tuple[TrustWarning, ...]]], marks: list[str], maps: Path, path: Path
+    worst: list[tuple[Capture, tuple[TrustWarning, ...]]],
+    marks: list[str],
+    maps: MapFolder,
+    path: Path,
 ) -> None:
     """Draw captures in doubt with their warnings, unless the picture shows this already.
 
@@ -142,7 +145,7 @@ def draw_worst(
 
     drawn = []
     for capture, of_capture in worst:
-        found = read_maps(map_path(maps, capture))
+        found = maps.maps(capture.key)
         frames = capture.pixels().visible
         drawn.append(DoubtedCapture(capture.key, frames, found.normal, found.albedo, of_capture))
     draw_doubted(drawn, path, drawn_from)
@@ -155,9 +158,11 @@ def _code(params: CropParams) -> str:
     return code_digest(*modules) + hashlib.sha256(weights).hexdigest()
 
 
-def _fingerprint(capture: Capture, maps: Path, params: CropParams, form: Form, code: str) -> str:
+def _fingerprint(
+    capture: Capture, maps: MapFolder, params: CropParams, form: Form, code: str
+) -> str:
     """Hash everything that a capture's crop depends on."""
-    mark = "" if capture.is_picture else read_notes(map_path(maps, capture)).get("fingerprint", "")
+    mark = "" if capture.is_picture else maps.notes(capture.key).get("fingerprint", "")
     landmarks = "" if capture.landmarks is None else capture.landmarks.tobytes().hex()
     place = capture.frames[0] if form.records else ""  # what is stored of it
     stated = params.model_dump_json()

@@ -12,11 +12,12 @@ from psface.config import PARAMS, Seed, load
 from psface.engines.engine_params import EngineParams
 from psface.measures.evaluate_params import EvaluateParams
 from psface.simulate.simulate_params import SimulateParams
+from psface.stereo.stereo_params import StorageParams
 from psface.training.split_params import SplitParams
 from psface.training.train_params import Recipe
 
 
-class Params(Recipe, EngineParams):
+class Params(Recipe, EngineParams, StorageParams):
     """Everything the pipeline depends on.
 
     The sections of commands outside the pipeline are not checked here, so that a wrong value in one

@@ -10,7 +10,7 @@ import click
 
 from psface.captures.capture import Capture, Refusal
 from psface.captures.capture_table import read_captures, write_refusals
-from psface.config import Selection, load
+from psface.config import load
 from psface.engines.engine_params import EngineParams
 from psface.engines.engines import computing_on
 from psface.errors import UserError
@@ -25,23 +25,30 @@ from psface.stamps import stamp_of
 from psface.stereo.accuracy import truth_metrics
 from psface.stereo.compute import compute_maps
 from psface.stereo.integrators.integrators import INTEGRATORS
-from psface.stereo.map_files import map_path, read_maps, read_notes, write_maps
-from psface.stereo.stereo_params import StereoParams
+from psface.stereo.map_files import map_path, write_maps
+from psface.stereo.map_folder import MapFolder
+from psface.stereo.map_packing import arranged
+from psface.stereo.map_shards import damaged_members, shards_in
+from psface.stereo.stereo_params import StereoParams, StorageParams
 from psface.stereo.trust_table import write_trust
 
 
-class Sections(Selection):
+class Sections(StorageParams):
     stereo: StereoParams
 
 
-def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[int, int, int, int]:
+def stereo(
+    params: StereoParams, table: Path, out: Path, report: Path, shards: int = 0
+) -> tuple[int, int, int, int]:
     """Write ``out/<identity>/<capture>.exr`` for every capture with lights; keep current ones.
+
+    With ``shards``, they are then packed into so many zip files (`psface.stereo.map_shards`).
 
     Pictures, which have no lights, are skipped. A map file carries the fingerprint of its inputs
     (frames, lights, parameters and code), so that the work is proportional to what changed; it is
-    read again only if its size or time is not as noted beside ``out``, in ``stereo.index``. Map
-    files whose capture is gone are removed. Captures that fail are listed in ``out/failures.csv``,
-    and what the checks found in ``out/trust.csv``.
+    read again only if its size or time (in a shard: its checksum) is not as noted beside ``out``,
+    in ``stereo.index``. Map files whose capture is gone are removed. Captures that fail are listed
+    in ``out/failures.csv``, and what the checks found in ``out/trust.csv``.
     ``report`` receives the errors against the truth (see `truth_metrics`), for captures that have
     it.
 
@@ -58,8 +65,9 @@ def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[
     code = code_digest("psface.stereo.compute", module_of(INTEGRATORS[params.integrator]))
     marks = {c.key: fingerprint(c, params, code) for c in captures}
     _remove_others(captures, out)
+    folder = MapFolder(out)
     with KeptResults(out.with_name(f"{out.name}.index")) as kept:
-        current = _current(captures, marks, out, kept)
+        current = _current(captures, marks, folder, kept)
         todo = [c for c in captures if c.key not in current]
         work = partial(_write, params=params, code=code, out=out)
         failures = [f for f in map_in_processes(work, todo, "stereo") if f is not None]
@@ -68,12 +76,13 @@ def stereo(params: StereoParams, table: Path, out: Path, report: Path) -> tuple[
         write_refusals(out / "failures.csv", failures)
         failed = {(f.identity, f.name) for f in failures}
         done = [c for c in captures if (c.identity, c.name) not in failed]
-        for capture in done:
-            if capture.key not in current:
-                kept.put(capture.key, _seen(capture, marks, out), "intact")
+        before, folder = folder, arranged(folder, [c.key for c in done], shards)
+        if todo or folder is not before:
+            _note_intact(done, current, marks, folder, kept)
+        _note_shards(folder, kept)
         if todo:
             _remove_others(captures, out)  # what a worker that was killed left half done
-        doubtful = write_trust(out / "trust.csv", done, out)
+        doubtful = write_trust(out / "trust.csv", done, folder)
         errors = truth_metrics(done, params, marks, kept)
     with replacing(report) as path:
         path.write_text(json.dumps(errors, indent=2) + "\n")
@@ -86,25 +95,60 @@ def _remove_others(captures: list[Capture], out: Path) -> None:
 
 
 def _current(
-    captures: list[Capture], marks: dict[str, str], out: Path, kept: KeptResults
-) -> set[str]:
-    """The keys of captures whose maps are there, made of what is there now, and intact."""
-    seen = {c.key: _seen(c, marks, out) for c in captures}
-    current = {c.key for c in captures if kept.get(c.key, seen[c.key])}
-    others = [c for c in captures if c.key not in current]
-    marked = [c for c in others if _mark(map_path(out, c)) == marks[c.key]]
-    intact = map_in_processes(partial(_is_intact, out=out), marked, "stereo: check maps")
+    captures: list[Capture], marks: dict[str, str], folder: MapFolder, kept: KeptResults
+) -> dict[str, str]:
+    """What was seen of captures whose maps are there, made of what is there now, and intact."""
+    damaged = _damaged(folder, kept)
+    whole = [c for c in captures if c.key not in damaged]
+    seen = {c.key: _seen(c, marks, folder) for c in whole}
+    current = {key: text for key, text in seen.items() if text and kept.get(key, text)}
+    others = [c for c in whole if seen[c.key] and c.key not in current]
+    marked = [c for c in others if folder.notes(c.key).get("fingerprint") == marks[c.key]]
+    intact = map_in_processes(partial(_is_intact, folder=folder), marked, "stereo: check maps")
     for capture, is_intact in zip(marked, intact, strict=True):
         if is_intact:
             kept.put(capture.key, seen[capture.key], "intact")
-            current.add(capture.key)
+            current[capture.key] = str(seen[capture.key])
     return current
 
 
-def _seen(capture: Capture, marks: dict[str, str], out: Path) -> str | None:
-    """What a capture's map file is made of, and its size and time; None if it is missing."""
-    path = map_path(out, capture)
-    stamp = stamp_of([path], ours=True) if path.is_file() else None
+def _damaged(folder: MapFolder, kept: KeptResults) -> set[str]:
+    """The keys of captures whose maps are damaged in their shard; a shard that has not changed
+    since it was found intact is not read."""
+    stamps = {path: stamp_of([path], ours=True) for path in shards_in(folder.path)}
+    changed = [path for path, stamp in stamps.items() if not kept.get(_name(path), stamp)]
+    found = map_in_processes(damaged_members, changed, "stereo: check shards") if changed else ()
+    return {key for key in set().union(*found) if folder.shard_with(key)}  # and not since in a file
+
+
+def _note_intact(
+    done: list[Capture],
+    current: dict[str, str],
+    marks: dict[str, str],
+    folder: MapFolder,
+    kept: KeptResults,
+) -> None:
+    """Note the captures whose maps the run has written or moved."""
+    for capture in done:
+        seen = _seen(capture, marks, folder)
+        if seen != current.get(capture.key):
+            kept.put(capture.key, seen, "intact")
+
+
+def _note_shards(folder: MapFolder, kept: KeptResults) -> None:
+    for path in shards_in(folder.path):
+        stamp = stamp_of([path], ours=True)
+        if not kept.get(_name(path), stamp):
+            kept.put(_name(path), stamp, "intact")
+
+
+def _name(shard: Path) -> str:
+    return f"/shard/{shard.name}"  # a capture's own key begins with its identity
+
+
+def _seen(capture: Capture, marks: dict[str, str], folder: MapFolder) -> str | None:
+    """What a capture's maps are made of, and their stamp; None if they are missing."""
+    stamp = folder.stamp(capture.key)
     return stamp and digest_of(marks[capture.key], stamp)
 
 
@@ -115,14 +159,10 @@ def fingerprint(capture: Capture, params: StereoParams, code: str) -> str:
     return digest_of(capture.digest, lights, rig, params.model_dump_json(), code)
 
 
-def _mark(path: Path) -> str | None:
-    return read_notes(path).get("fingerprint")
-
-
-def _is_intact(capture: Capture, out: Path) -> bool:
+def _is_intact(capture: Capture, folder: MapFolder) -> bool:
     """Whether a capture's maps can be read as written."""
     try:
-        read_maps(map_path(out, capture))
+        folder.maps(capture.key)
     except UserError:
         return False
     return True
@@ -142,15 +182,17 @@ def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refu
 
 @click.command("python -m stages.stereo")
 @click.option("--captures", type=PATH, required=True, help="the table of captures")
-@click.option("--out", type=PATH, required=True, help="output folder, a map file per capture")
+@click.option("--out", type=PATH, required=True, help="output folder of the map files")
 @click.option("--report", type=PATH, required=True, help="errors against the truth, as JSON")
 @click.option("--rig", type=PATH, required=True, help="image of the lamps about the face")
 def main(captures: Path, out: Path, report: Path, rig: Path) -> None:
     """Compute normals, albedo and depth of every capture."""
     draw_rigs(read_captures(captures), rig)
-    params = load(Sections).stereo
+    params = load(Sections)
     with computing_on(load(EngineParams)):
-        made, kept, failed, doubtful = stereo(params, captures, out, report)
+        made, kept, failed, doubtful = stereo(
+            params.stereo, captures, out, report, params.map_shards
+        )
     print(f"stereo: {made} captures computed, {kept} kept, {failed} failed ({out})", end="")
     print(f", {doubtful} to be doubted (reasons: {out / 'trust.csv'})" if doubtful else "")
 

@@ -29,7 +29,7 @@ from psface.faces.records import COMPANION, PLACE, RecordFile, place_of, record_
 from psface.faces.stored_planes import in_halves
 from psface.files import array_digest
 from psface.stage_tables import ROWS_AT_ONCE
-from psface.stereo.map_files import map_path, read_maps
+from psface.stereo.map_folder import MapFolder
 
 TABLE, JOURNAL = "faces.parquet", "faces.jsonl"
 FOUND = ("found_on", "score", "landmarks", "trust")  # columns
@@ -116,7 +116,9 @@ class Packable:
     content: str = ""
 
 
-def packed_crop(capture: Capture, maps: Path, params: CropParams, form: Form) -> Packable | Refusal:
+def packed_crop(
+    capture: Capture, maps: MapFolder, params: CropParams, form: Form
+) -> Packable | Refusal:
     """Crop a capture whose maps are in the folder ``maps``, or return why there is no crop."""
     try:
         found = _place(capture, params) if form.records else _cut(capture, maps, params, form)
@@ -127,9 +129,9 @@ def packed_crop(capture: Capture, maps: Path, params: CropParams, form: Form) ->
     return found
 
 
-def _cut(capture: Capture, maps: Path, params: CropParams, form: Form) -> Packable | None:
+def _cut(capture: Capture, maps: MapFolder, params: CropParams, form: Form) -> Packable | None:
     pixels = capture.pixels(params.colour)
-    capture_maps = None if capture.is_picture else read_maps(map_path(maps, capture))
+    capture_maps = None if capture.is_picture else maps.maps(capture.key)
     crop = crop_capture(pixels, capture_maps, params, whole=False)
     if crop is None:
         return None

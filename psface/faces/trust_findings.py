@@ -13,7 +13,7 @@ import numpy as np
 from psface.captures.capture import Capture
 from psface.faces.lamp_check import LampTrust
 from psface.faces.rig_check import Checked, check_rig, rigs_of
-from psface.stereo.map_files import map_path
+from psface.stereo.map_folder import MapFolder
 from psface.stereo.trust.stereo_check import StereoTrust
 from psface.stereo.trust.trust_warning import TrustWarning
 from psface.stereo.trust_table import trust_of
@@ -29,11 +29,11 @@ class Findings:
 
     Parameters
     ----------
-    maps : Path
-        Folder of the map files, which hold stereo's findings.
+    maps : MapFolder
+        Of the map files, which hold stereo's findings.
     """
 
-    def __init__(self, maps: Path) -> None:
+    def __init__(self, maps: MapFolder) -> None:
         self.maps = maps
         self.captures: list[Capture] = []
         self.checked: list[Checked] = []
@@ -42,7 +42,7 @@ class Findings:
         """Add a capture; ``lamp_text`` is crop's finding as JSON, empty for a picture."""
         if capture.is_picture:
             return
-        stereo = restored(StereoTrust, trust_of(map_path(self.maps, capture)))
+        stereo = restored(StereoTrust, trust_of(self.maps, capture))
         face = restored(LampTrust, json.loads(lamp_text or "{}"))
         self.captures.append(capture)
         self.checked.append(checked(capture.lights, stereo, face))

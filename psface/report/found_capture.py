@@ -17,6 +17,7 @@ from psface.report.shown_capture import ShownCapture, shown_of
 from psface.rig.rig import Rig
 from psface.stereo.compute import compute_maps
 from psface.stereo.map_files import read_maps
+from psface.stereo.map_folder import MapFolder
 from psface.stereo.stereo_params import StereoParams
 
 MANIFEST = "manifest.csv"
@@ -40,7 +41,7 @@ def read_shown(path: Path, rig: Rig | None = None) -> ShownCapture:
     Parameters
     ----------
     path : Path
-        A map file; a folder of one capture, in a layout of
+        A map file, which may be packed in a shard; a folder of one capture, in a layout of
         `psface.captures.discovery.find_captures`; or one capture of a manifest, named by the folder
         of its frames and, if that is called otherwise, its session. The maps are computed by
         sections ingest and stereo of ``params.yaml``, where the current folder has one, and in
@@ -59,7 +60,7 @@ def read_shown(path: Path, rig: Rig | None = None) -> ShownCapture:
     >>> shown.maps.albedo.shape, len(shown.lights)
     ((64, 64), 4)
     """
-    if path.is_file() and path.suffix.lower() == ".exr":
+    if path.suffix.lower() == ".exr" and (path.is_file() or _is_packed(path)):
         shown = _of_map_file(path, rig)
     else:
         shown = _computed(_capture_at(path, rig))
@@ -68,11 +69,22 @@ def read_shown(path: Path, rig: Rig | None = None) -> ShownCapture:
     return shown
 
 
-def _of_map_file(path: Path, rig: Rig | None) -> ShownCapture:
-    maps = read_maps(path)
+def _is_packed(path: Path) -> bool:
+    """Whether what the pipeline would call a map file is in a shard."""
+    folder, key = _place_of(path)
+    return not path.exists() and MapFolder(folder).shard_with(key) is not None
+
+
+def _place_of(path: Path) -> tuple[Path, str]:
+    """The folder of all map files, and the key of a map file's capture."""
     folder = path.resolve().parent
-    table = folder.parents[0].parent / TABLE
-    name = f"{folder.name}/{path.stem}"
+    return folder.parent, f"{folder.name}/{path.stem}"
+
+
+def _of_map_file(path: Path, rig: Rig | None) -> ShownCapture:
+    folder, name = _place_of(path)
+    maps = read_maps(path) if path.is_file() else MapFolder(folder).maps(name)
+    table = folder.parent / TABLE
     known = [c for c in read_captures(table) if c.key == name] if table.is_file() else []
     if not known:
         return ShownCapture(name, maps, rig.lights() if rig and rig.lamps else NO_LIGHTS, rig)

@@ -11,12 +11,14 @@ import numpy as np
 from psface.captures.capture import Capture
 from psface.report.capture_view import write_view
 from psface.report.shown_capture import shown_of
-from psface.stereo.map_files import map_path, read_maps
+from psface.stereo.map_folder import MapFolder
 
 SHOWN = 8
 
 
-def write_views(doubted: Sequence[Capture], every: Sequence[Capture], maps: Path, out: Path) -> int:
+def write_views(
+    doubted: Sequence[Capture], every: Sequence[Capture], maps: MapFolder, out: Path
+) -> int:
     """Write ``out/<identity>/<capture>.html`` for some captures; return how many.
 
     They are half of them captures in doubt, the worst first, and else evenly spaced ones. Others
@@ -26,8 +28,8 @@ def write_views(doubted: Sequence[Capture], every: Sequence[Capture], maps: Path
     ----------
     doubted, every : sequences of Capture
         With lights.
-    maps : Path
-        Folder of their map files.
+    maps : MapFolder
+        Of their map files.
     """
     chosen = {capture.key: capture for capture in doubted[: SHOWN // 2]}
     for place in np.unique(np.linspace(0, len(every) - 1, SHOWN).astype(int)) if every else ():
@@ -37,7 +39,7 @@ def write_views(doubted: Sequence[Capture], every: Sequence[Capture], maps: Path
     out.mkdir(parents=True, exist_ok=True)  # DVC expects it, even if empty
     written = 0
     for capture in chosen.values():
-        found = read_maps(map_path(maps, capture))
+        found = maps.maps(capture.key)
         if found.mask.any():
             path = out / capture.identity / f"{capture.name}.html"
             write_view(shown_of(capture, found), path)

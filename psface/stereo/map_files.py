@@ -1,21 +1,25 @@
-"""Read and write normal, albedo and depth maps, one OpenEXR file per capture."""
+"""Read and write normal, albedo and depth maps, as an OpenEXR file per capture."""
 
 from __future__ import annotations
 
 import json
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import cv2
 import numpy as np
 import OpenEXR
 
 from psface.captures.capture import Capture
+from psface.captures.float_images import EXR, DamagedError, exr_header
 from psface.errors import UserError
 from psface.files import array_digest, check_regular, replacing
 
 CHANNELS: tuple[str, ...] = ("normal.x", "normal.y", "normal.z", "albedo", "depth", "mask")
 COLOURS = ("albedo.red", "albedo.green", "albedo.blue")  # if `stereo.colour_albedo`
+HEADER = 2**13  # bytes that hold most headers
 
 
 @dataclass(frozen=True)
@@ -97,15 +101,31 @@ def read_maps(path: Path) -> Maps:
         If the file is missing, damaged, or lacks one of `CHANNELS`.
     """
     check_regular(path)
+    return decode_maps(str(path), str(path))
+
+
+def decode_maps(source: str | BinaryIO, name: str) -> Maps:
+    """Decode a map file: the one of this path, or one that is in memory.
+
+    Parameters
+    ----------
+    name : str
+        What errors call it.
+
+    Raises
+    ------
+    UserError
+        As `read_maps`.
+    """
     try:
         # Without separate_channels the reader joins normal.x/y/z into one array by their prefix.
-        with OpenEXR.File(str(path), separate_channels=True) as exr:
+        with OpenEXR.File(source, separate_channels=True) as exr:
             planes = exr.channels()
-            missing = [name for name in CHANNELS if name not in planes]
+            missing = [channel for channel in CHANNELS if channel not in planes]
             if missing:
-                raise UserError(f"{path}: no channel {', '.join(missing)}; run `dvc repro stereo`")
+                raise UserError(f"{name}: no channel {', '.join(missing)}; run `dvc repro stereo`")
             names = CHANNELS + (COLOURS if COLOURS[0] in planes else ())
-            stored = [np.asarray(planes[name].pixels) for name in names]
+            stored = [np.asarray(planes[channel].pixels) for channel in names]
             notes = {k: v for k, v in exr.header().items() if isinstance(v, str)}
         if len({plane.shape for plane in stored}) != 1:
             raise ValueError("channels differ in size")
@@ -119,7 +139,7 @@ def read_maps(path: Path) -> Maps:
         raise
     except Exception as error:  # a damaged file can make the reader raise anything
         raise UserError(
-            f"{path}: not a readable map file ({error}); remove it and run `dvc repro`"
+            f"{name}: not a readable map file ({error}); remove it and run `dvc repro`"
         ) from error
     normal_x, normal_y, normal_z, albedo, depth, mask, *colours = map(_whole, stored)
     normal = np.stack([normal_x, normal_y, normal_z])
@@ -147,17 +167,33 @@ def _pairs(content: object) -> np.ndarray:
 
 def read_notes(path: Path) -> dict[str, str]:
     """Read only the header notes of a map file; empty if it is missing or unreadable."""
-    if not path.is_file():
-        return {}
     try:
-        with OpenEXR.File(str(path), header_only=True) as exr:
-            return {k: v for k, v in exr.header().items() if isinstance(v, str)}
-    except Exception:  # a damaged file can make the reader raise anything
+        check_regular(path)
+        with path.open("rb") as file:
+            return decode_notes(file)
+    except (OSError, UserError):
         return {}
+
+
+def decode_notes(file: BinaryIO) -> dict[str, str]:
+    """Read the header notes of a map file that begins here; empty if it is unreadable."""
+    data = file.read(HEADER)
+    while data.startswith(EXR):
+        try:
+            attributes = exr_header(data).attributes
+            return {k: v.decode() for k, (kind, v) in attributes.items() if kind == "string"}
+        except UnicodeDecodeError:
+            return {}
+        except (DamagedError, struct.error):  # or longer than what was read
+            more = file.read(len(data))
+            if not more:
+                return {}
+            data += more
+    return {}
 
 
 def map_path(out: Path, capture: Capture) -> Path:
-    """The path of a capture's maps."""
+    """The path of a capture's maps, unless they are in a shard (`psface.stereo.map_folder`)."""
     return out / capture.identity / f"{capture.name}.exr"
 
 

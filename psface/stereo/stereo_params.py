@@ -1,10 +1,12 @@
-"""Section ``stereo`` of params.yaml."""
+"""Section ``stereo`` of params.yaml, and how its maps are stored."""
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from psface.config import Section
+from pydantic import Field
+
+from psface.config import Section, Selection
 from psface.stereo.integrators.integrators import INTEGRATORS
 
 
@@ -18,3 +20,9 @@ class StereoParams(Section):
     colour_albedo: bool = False
     untrusted: Literal["warn", "refuse"] = "warn"
     integrator: Literal[tuple(INTEGRATORS)]  # type: ignore[valid-type]
+
+
+class StorageParams(Selection):
+    """How maps are stored. No map depends on it, nor does a model, whose card has the section."""
+
+    map_shards: Annotated[int, Field(ge=0, le=10_000)] = 0

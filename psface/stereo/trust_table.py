@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from psface.captures.capture import Capture
-from psface.stereo.map_files import map_path, read_notes
+from psface.stereo.map_folder import MapFolder
 from psface.user_tables import write_safe_rows
 
 NUMBERS = (
@@ -18,20 +18,20 @@ NUMBERS = (
 COLUMNS = ("identity", "session", *NUMBERS, "warnings")
 
 
-def trust_of(path: Path) -> dict[str, Any]:
-    """Read a map file's findings; empty if it has none."""
-    found = json.loads(read_notes(path).get("trust", "{}"))
+def trust_of(maps: MapFolder, capture: Capture) -> dict[str, Any]:
+    """Read the findings that are noted in a capture's maps; empty if there are none."""
+    found = json.loads(maps.notes(capture.key).get("trust", "{}"))
     return found if isinstance(found, dict) else {}
 
 
-def write_trust(path: Path, captures: Iterable[Capture], maps: Path) -> int:
+def write_trust(path: Path, captures: Iterable[Capture], maps: MapFolder) -> int:
     """Write a row per capture, the doubtful ones first; return how many are doubtful.
 
     Numbers that a capture does not tell are empty; warnings are ``code: message; remedy``.
     """
     rows = []
     for capture in captures:
-        found = trust_of(map_path(maps, capture))
+        found = trust_of(maps, capture)
         numbers = [found.get(name) for name in NUMBERS]
         shown = ["" if v is None or math.isnan(v) else f"{v:.4g}" for v in numbers]
         warnings = [

@@ -23,7 +23,7 @@ STAGES = {
     ),
     "crop": (
         "--captures data/sessions.parquet --maps data/stereo --out data/faces "
-        "--sheet faces.png --doubts trust.png"
+        "--sheet faces.png --doubts trust.png --views views"
     ),
 }
 COUNT = 10
@@ -70,6 +70,13 @@ def test_every_engine_gives_the_same_bytes(tmp_path):
         assert [one.returncode for one in done] == [0, 0, 0], [one.stderr[-400:] for one in done]
         said[engine] = [one.stdout for one in done]
         found[engine] = results(project)
+        params = project / "params.yaml"
+        params.write_text(params.read_text().replace("map_shards: 0", "map_shards: 2"))
+        packed = run(project, "stereo", engine, PATH=search)
+        assert packed.returncode == 0 and "0 captures computed" in packed.stdout, packed.stderr
+        found[engine] |= {n: b for n, b in results(project).items() if n.endswith(".zip")}
+        assert not list(project.glob("data/stereo/*/*.exr"))
+    assert len([name for name in found["local"] if name.endswith(".zip")]) == 2
     assert f"{COUNT - 1} captures" in said["local"][0] and "1 refused" in said["local"][0]
     assert len([name for name in found["local"] if name.endswith(".exr")]) == COUNT - 1
     assert said["dask"] == said["slurm"] == said["local"]

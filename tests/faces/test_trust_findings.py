@@ -10,6 +10,7 @@ import pytest
 from psface.captures.capture import Capture
 from psface.faces.lamp_check import LampTrust
 from psface.faces.trust_findings import Findings, Judged
+from psface.stereo.map_folder import MapFolder
 from psface.stereo.trust.trust_warning import TrustWarning
 from tests.shapes import FOUR_LIGHTS
 
@@ -20,7 +21,7 @@ SOUND = LampTrust(
 
 
 def codes(tmp_path, found: LampTrust, people: int = 12) -> list[str]:
-    findings = Findings(tmp_path)
+    findings = Findings(MapFolder(tmp_path))
     for number in range(people):
         capture = Capture(f"p{number}", "s", ("a", "b", "c", "d"), FOUR_LIGHTS)
         findings.add(capture, json.dumps(asdict(found)))
@@ -39,14 +40,14 @@ def test_faces_that_are_all_turned_doubt_the_rig(tmp_path, turn):
 
 
 def test_pictures_and_odd_findings_are_passed_over(tmp_path):
-    findings = Findings(tmp_path)
+    findings = Findings(MapFolder(tmp_path))
     findings.add(Capture("p", "s", ("a",), np.empty((0, 3))), "")
     findings.add(Capture("p", "s", ("a", "b", "c", "d"), FOUR_LIGHTS), '{"of": "another version"}')
     assert findings.judged() == Judged([], [])
 
 
 def test_the_worst_come_first(tmp_path):
-    findings = Findings(tmp_path)
+    findings = Findings(MapFolder(tmp_path))
     doubt = TrustWarning("lamps-order", "no", "swap")
     for name, count in (("one", 1), ("none", 0), ("two", 2)):
         found = replace(SOUND, warnings=(doubt,) * count)

@@ -15,6 +15,7 @@ from psface.stage_tables import read_table
 from psface.stereo.accuracy import CHECKED, truth_metrics
 from psface.stereo.compute import compute_maps, foreground
 from psface.stereo.map_files import map_path, read_maps
+from psface.stereo.map_folder import MapFolder
 from stages.ingest import ingest
 from stages.stereo import stereo
 from tests.shapes import FOUR_LIGHTS, angle, sphere
@@ -131,7 +132,7 @@ def test_a_damaged_map_file_is_made_again(pipeline):
 def test_unchanged_maps_are_not_read(pipeline, monkeypatch):
     pipeline.run()
     report, trust = pipeline.report.read_bytes(), (pipeline.out / "trust.csv").read_bytes()
-    monkeypatch.setattr("stages.stereo.read_maps", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr(MapFolder, "maps", lambda _, key: pytest.fail(f"{key} was read"))
     write_capture(pipeline.root / "1002" / "d", 4)
     assert pipeline.run() == (1, 3, 0)
     shutil.rmtree(pipeline.root / "1002")
@@ -145,13 +146,13 @@ def test_unchanged_maps_are_not_read(pipeline, monkeypatch):
 def test_maps_of_another_time_are_read_and_kept(pipeline, monkeypatch):
     """As after `dvc checkout`."""
     pipeline.run()
-    read = []
-    monkeypatch.setattr("stages.stereo.read_maps", lambda p: read.append(p.stem) or read_maps(p))
+    read, maps = [], MapFolder.maps
+    monkeypatch.setattr(MapFolder, "maps", lambda self, k: read.append(k) or maps(self, k))
     path = pipeline.out / "1001" / "a.exr"
     shutil.copyfile(path, path.with_name("away"))
     path.with_name("away").replace(path)
-    assert pipeline.run() == (0, 3, 0) and read == ["a"]
-    assert pipeline.run() == (0, 3, 0) and read == ["a"]
+    assert pipeline.run() == (0, 3, 0) and read == ["1001/a"]
+    assert pipeline.run() == (0, 3, 0) and read == ["1001/a"]
 
 
 def test_maps_are_kept_without_their_index_and_with_a_damaged_one(pipeline, capsys):
