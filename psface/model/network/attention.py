@@ -38,7 +38,9 @@ class Attention(nn.Module):
         average, *windows = _pooling(x.shape[1], x.shape[2], x.dtype, x.device)
         pooled = average @ pixels + _largest(pixels, windows)
         channel = self.channel(pooled.transpose(1, 2).flatten(1))[:, None, None]
-        extremes = torch.cat([x.max(dim=-1, keepdim=True).values, x.mean(dim=-1, keepdim=True)], dim=-1)
+        extremes = torch.cat(
+            [x.max(dim=-1, keepdim=True).values, x.mean(dim=-1, keepdim=True)], dim=-1
+        )
         spatial = self.spatial(extremes.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return x * (channel / 2 + spatial / 2)
 
