@@ -38,9 +38,7 @@ class Attention(nn.Module):
         average, *windows = _pooling(x.shape[1], x.shape[2], x.dtype, x.device)
         pooled = average @ pixels + _largest(pixels, windows)
         channel = self.channel(pooled.transpose(1, 2).flatten(1))[:, None, None]
-        extremes = torch.cat(
-            [x.max(dim=-1, keepdim=True).values, x.mean(dim=-1, keepdim=True)], dim=-1
-        )
+        extremes = torch.cat([_maximum(x, -1, keepdim=True), x.mean(dim=-1, keepdim=True)], dim=-1)
         spatial = self.spatial(extremes.permute(0, 3, 1, 2)).permute(0, 2, 3, 1)
         return x * (channel / 2 + spatial / 2)
 
@@ -48,12 +46,21 @@ class Attention(nn.Module):
 def _largest(pixels: Tensor, windows: list[Tensor]) -> Tensor:
     """Adaptive maximum pooling of (B, H * W, C) to all `POOL_SIZES`: (B, cells, C)."""
     pooled = [
-        (window @ pixels).unflatten(1, (size * size, -1)).max(dim=2).values
+        _maximum((window @ pixels).unflatten(1, (size * size, -1)), 2)
         if len(window) > pixels.shape[1] or size * size != pixels.shape[1]
         else pixels  # each pixel is a cell
         for window, size in zip(windows, POOL_SIZES, strict=True)
     ]
     return torch.cat(pooled, dim=1)
+
+
+def _maximum(x: Tensor, dim: int, keepdim: bool = False) -> Tensor:
+    """``x.amax``, which shares the gradient among equal values. Compiled, they are computed again
+    without their rounding to bfloat16, none equals the maximum found before, and that gradient is
+    nan; the gradient of `max` goes by index."""
+    if torch.compiler.is_compiling():
+        return x.max(dim, keepdim).values
+    return x.amax(dim, keepdim)
 
 
 @cache
