@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from psface.stamps import stamp_of
 from psface.stereo.accuracy import truth_metrics
 from psface.stereo.compute import compute_maps
 from psface.stereo.integrators.integrators import INTEGRATORS
-from psface.stereo.map_files import map_path, write_maps
+from psface.stereo.map_files import write_maps
 from psface.stereo.map_folder import MapFolder
 from psface.stereo.map_packing import arranged
 from psface.stereo.map_shards import damaged_members, shards_in
@@ -64,12 +65,12 @@ def stereo(
     captures = [c for c in read_captures(table) if not c.is_picture]
     code = code_digest("psface.stereo.compute", module_of(INTEGRATORS[params.integrator]))
     marks = {c.key: fingerprint(c, params, code) for c in captures}
-    _remove_others(captures, out)
     folder = MapFolder(out)
+    _remove_others(captures, folder)
     with KeptResults(out.with_name(f"{out.name}.index")) as kept:
         current = _current(captures, marks, folder, kept)
         todo = [c for c in captures if c.key not in current]
-        work = partial(_write, params=params, code=code, out=out)
+        work = partial(_write, params=params, code=code, folder=folder)
         failures = [f for f in map_in_processes(work, todo, "stereo") if f is not None]
         if failures and len(failures) == len(captures):
             raise UserError(f"stereo: every capture failed, the first: {failures[0].reason}")
@@ -81,7 +82,7 @@ def stereo(
             _note_intact(done, current, marks, folder, kept)
         _note_shards(folder, kept)
         if todo:
-            _remove_others(captures, out)  # what a worker that was killed left half done
+            _remove_others(captures, folder)  # what a worker that was killed left half done
         doubtful = write_trust(out / "trust.csv", done, folder)
         errors = truth_metrics(done, params, marks, kept)
     with replacing(report) as path:
@@ -89,8 +90,8 @@ def stereo(
     return len(todo) - len(failures), len(captures) - len(todo), len(failures), doubtful
 
 
-def _remove_others(captures: list[Capture], out: Path) -> None:
-    for stale in set(out.glob("*/*.exr")) - {map_path(out, c) for c in captures}:
+def _remove_others(captures: list[Capture], folder: MapFolder) -> None:
+    for stale in set(folder.path.glob("*/*.exr")) - {folder.file_of(c.key) for c in captures}:
         stale.unlink()
 
 
@@ -115,8 +116,7 @@ def _current(
 def _damaged(folder: MapFolder, kept: KeptResults) -> set[str]:
     """The keys of captures whose maps are damaged in their shard; a shard that has not changed
     since it was found intact is not read."""
-    stamps = {path: stamp_of([path], ours=True) for path in shards_in(folder.path)}
-    changed = [path for path, stamp in stamps.items() if not kept.get(_name(path), stamp)]
+    changed = [shard for shard, _ in _changed_shards(folder, kept)]
     found = map_in_processes(damaged_members, changed, "stereo: check shards") if changed else ()
     return {key for key in set().union(*found) if folder.shard_with(key)}  # and not since in a file
 
@@ -136,10 +136,16 @@ def _note_intact(
 
 
 def _note_shards(folder: MapFolder, kept: KeptResults) -> None:
-    for path in shards_in(folder.path):
-        stamp = stamp_of([path], ours=True)
-        if not kept.get(_name(path), stamp):
-            kept.put(_name(path), stamp, "intact")
+    for shard, stamp in list(_changed_shards(folder, kept)):
+        kept.put(_name(shard), stamp, "intact")
+
+
+def _changed_shards(folder: MapFolder, kept: KeptResults) -> Iterator[tuple[Path, str | None]]:
+    """The shards that are not as when they were found intact, each with its stamp."""
+    for shard in shards_in(folder.path):
+        stamp = stamp_of([shard], ours=True)
+        if not kept.get(_name(shard), stamp):
+            yield shard, stamp
 
 
 def _name(shard: Path) -> str:
@@ -168,8 +174,8 @@ def _is_intact(capture: Capture, folder: MapFolder) -> bool:
     return True
 
 
-def _write(capture: Capture, params: StereoParams, code: str, out: Path) -> Refusal | None:
-    path = map_path(out, capture)
+def _write(capture: Capture, params: StereoParams, code: str, folder: MapFolder) -> Refusal | None:
+    path = folder.file_of(capture.key)
     try:
         maps = compute_maps(capture.pixels(colours=params.colour_albedo), params)
     except UserError as error:

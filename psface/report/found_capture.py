@@ -16,7 +16,7 @@ from psface.errors import UserError
 from psface.report.shown_capture import ShownCapture, shown_of
 from psface.rig.rig import Rig
 from psface.stereo.compute import compute_maps
-from psface.stereo.map_files import read_maps
+from psface.stereo.map_files import Maps, read_maps
 from psface.stereo.map_folder import MapFolder
 from psface.stereo.stereo_params import StereoParams
 
@@ -60,19 +60,20 @@ def read_shown(path: Path, rig: Rig | None = None) -> ShownCapture:
     >>> shown.maps.albedo.shape, len(shown.lights)
     ((64, 64), 4)
     """
-    if path.suffix.lower() == ".exr" and (path.is_file() or _is_packed(path)):
-        shown = _of_map_file(path, rig)
-    else:
-        shown = _computed(_capture_at(path, rig))
+    maps = _stored_maps(path) if path.suffix.lower() == ".exr" else None
+    shown = _computed(_capture_at(path, rig)) if maps is None else _with_maps(path, maps, rig)
     if not shown.maps.mask.any():
         raise UserError(f"{path}: no surface found; its mask is empty")
     return shown
 
 
-def _is_packed(path: Path) -> bool:
-    """Whether what the pipeline would call a map file is in a shard."""
+def _stored_maps(path: Path) -> Maps | None:
+    """The maps in a file, or in a shard by the path that the file would have; None if neither."""
+    if path.is_file():
+        return read_maps(path)
     folder, key = _place_of(path)
-    return not path.exists() and MapFolder(folder).shard_with(key) is not None
+    packed = MapFolder(folder)
+    return packed.maps(key) if not path.exists() and packed.shard_with(key) else None
 
 
 def _place_of(path: Path) -> tuple[Path, str]:
@@ -81,9 +82,8 @@ def _place_of(path: Path) -> tuple[Path, str]:
     return folder.parent, f"{folder.name}/{path.stem}"
 
 
-def _of_map_file(path: Path, rig: Rig | None) -> ShownCapture:
+def _with_maps(path: Path, maps: Maps, rig: Rig | None) -> ShownCapture:
     folder, name = _place_of(path)
-    maps = read_maps(path) if path.is_file() else MapFolder(folder).maps(name)
     table = folder.parent / TABLE
     known = [c for c in read_captures(table) if c.key == name] if table.is_file() else []
     if not known:

@@ -192,11 +192,6 @@ def decode_notes(file: BinaryIO) -> dict[str, str]:
     return {}
 
 
-def map_path(out: Path, capture: Capture) -> Path:
-    """The path of a capture's maps, unless they are in a shard (`psface.stereo.map_folder`)."""
-    return out / capture.identity / f"{capture.name}.exr"
-
-
 def truth_path(capture: Capture) -> Path:
     """The path of a capture's true maps, if it has any."""
     return Path(capture.frames[0]).parent / "truth.exr"

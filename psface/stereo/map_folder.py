@@ -50,10 +50,6 @@ class MapFolder:
         shards = (self.path / shard_of(key, count) for count in self.counts)
         return next((shard for shard in shards if key in directory(shard)), None)
 
-    def has(self, key: str) -> bool:
-        """Whether there are maps of a capture; `UserError` as in `shard_with`."""
-        return self.shard_with(key) is not None or self.file_of(key).is_file()
-
     def maps(self, key: str) -> Maps:
         """Read a capture's maps.
 

@@ -13,7 +13,7 @@ from psface.errors import UserError
 from psface.files import replacing
 from psface.parallel import map_in_processes
 from psface.stereo.map_folder import MapFolder
-from psface.stereo.map_shards import PATTERN, directory, shard_of, shards_in, write_shard
+from psface.stereo.map_shards import directory, shard_of, shards_in, write_shard
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def arranged(folder: MapFolder, keys: Iterable[str], count: int) -> MapFolder:
     if todo:
         list(map_in_processes(partial(work, folder=folder), todo, "stereo: move maps"))
     kept = {share.shard for share in shares} if count else set()
-    left_half_done = set(folder.path.glob(f".partial-*-{PATTERN}"))
+    left_half_done = set(folder.path.glob(".partial-*.zip"))
     others = (set(shards_in(folder.path)) | left_half_done) - kept
     for path in others:
         path.unlink()

@@ -24,7 +24,6 @@ from psface.files import replacing
 from psface.stamps import numbers_of
 
 NAME = re.compile(r"maps-(\d+)-of-(\d+)\.zip")
-PATTERN = "maps-*-of-*.zip"
 START = (1980, 1, 1, 0, 0, 0)  # of a zip file's calendar
 PLAIN_FILE = 0o100644 << 16
 # Of a zip file's record before each member: length, and where the lengths of name and extra are.

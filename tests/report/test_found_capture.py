@@ -12,7 +12,8 @@ from psface.config import PARAMS
 from psface.errors import UserError
 from psface.report.found_capture import LIMITS, STEREO, read_shown
 from psface.rig.rig import Rig
-from psface.stereo.map_files import map_path, read_maps, write_maps
+from psface.stereo.map_files import read_maps, write_maps
+from psface.stereo.map_folder import MapFolder
 from tests.shapes import FOUR_LIGHTS
 from tests.written_captures import capture_frames, write_capture
 
@@ -44,7 +45,7 @@ def test_a_folder_and_its_map_file_are_shown_alike():
     folder = write_capture(Path("anna/monday"))
     shown = read_shown(folder)
     assert shown.name == "anna/monday" and shown.frames.shape == (4, 64, 64)
-    path = map_path(Path("data/stereo"), read_capture_at(folder))
+    path = MapFolder(Path("data/stereo")).file_of(read_capture_at(folder).key)
     path.parent.mkdir(parents=True)
     write_maps(path, shown.maps)
     alone = read_shown(path)

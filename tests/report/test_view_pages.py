@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from psface.report.view_pages import SHOWN, write_views
-from psface.stereo.map_files import map_path, write_maps
+from psface.stereo.map_files import write_maps
 from psface.stereo.map_folder import MapFolder
 from tests.shapes import FOUR_LIGHTS, sphere
 
@@ -22,7 +22,7 @@ def data(tmp_path):
         Capture(f"p{i // 2}", f"c{i % 2}", ("gone.png",) * 4, FOUR_LIGHTS) for i in range(30)
     ]
     for capture in captures:
-        path = map_path(tmp_path / "maps", capture)
+        path = MapFolder(tmp_path / "maps").file_of(capture.key)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_maps(path, maps)
     return captures, maps, tmp_path
@@ -40,7 +40,9 @@ def test_the_worst_and_some_others_have_a_page(data):
     assert {c.key for c in worst[: SHOWN // 2]} < pages(out) and len(pages(out)) == SHOWN
     assert "p0/c0" in pages(out)
     # What another run wrote is gone; maps that show nothing have no page.
-    write_maps(map_path(folder / "maps", captures[1]), replace(maps, mask=maps.mask & False))
+    write_maps(
+        MapFolder(folder / "maps").file_of(captures[1].key), replace(maps, mask=maps.mask & False)
+    )
     assert write_views([], captures[:3], MapFolder(folder / "maps"), out) == 2
     assert pages(out) == {"p0/c0", "p1/c0"}
     assert write_views([], [], MapFolder(folder / "maps"), out) == 0 and out.is_dir()

@@ -19,7 +19,7 @@ from psface.faces.packing import content
 from psface.faces.stored_planes import in_floats
 from psface.fingerprint import ROOTS, closure
 from psface.stage_tables import read_table
-from psface.stereo.map_files import map_path, read_maps
+from psface.stereo.map_folder import MapFolder
 from stages.crop import crop
 from stages.stereo import stereo
 from tests.written_captures import LANDMARKS, ingested, write_capture, write_landmarks
@@ -91,7 +91,7 @@ def test_every_row_has_its_planes(stage):
     for index, session in enumerate(sessions):
         row = table.iloc[index]
         assert {name: row[name] for name in session.attributes} == session.attributes
-        maps = read_maps(map_path(stage.maps, session))
+        maps = MapFolder(stage.maps).maps(session.key)
         landmarks, zoom = np.reshape(row["landmarks"], (5, 2)), stage.params.zoom
         place = similarity(landmarks, 64, zoom), face_oval(64, zoom)
         cut = crop_maps(maps, *place)

@@ -14,7 +14,7 @@ from psface.kept_results import KeptResults
 from psface.stage_tables import read_table
 from psface.stereo.accuracy import CHECKED, truth_metrics
 from psface.stereo.compute import compute_maps, foreground
-from psface.stereo.map_files import map_path, read_maps
+from psface.stereo.map_files import read_maps
 from psface.stereo.map_folder import MapFolder
 from stages.ingest import ingest
 from stages.stereo import stereo
@@ -326,5 +326,5 @@ def test_the_nose_is_nearer_than_the_cheeks(simulated_captures, settings):
 
 def test_map_paths_keep_names(simulated_captures):
     session = simulated_captures[0]
-    path = map_path(Path("out"), session)
+    path = MapFolder(Path("out")).file_of(session.key)
     assert path == Path("out") / session.identity / f"{session.name}.exr"

@@ -178,7 +178,7 @@ def test_maps_that_are_missing_are_refused(tmp_path):
         arranged(folder, [*KEYS, "emil/a"], 2)
     with pytest.raises(UserError, match=r"emil/a\.exr"):
         folder.maps("emil/a")
-    assert folder.notes("emil/a") == {} and not folder.has("emil/a")
+    assert folder.notes("emil/a") == {} and folder.stamp("emil/a") is None
 
 
 def test_a_stamp_in_a_shard_is_of_its_own_capture(tmp_path):
@@ -193,6 +193,6 @@ def test_a_stamp_in_a_shard_is_of_its_own_capture(tmp_path):
 
 def test_a_folder_without_shards_reads_files(tmp_path):
     folder = write(tmp_path, ["anna/a"])
-    assert folder.counts == () and folder.has("anna/a") and folder.shard_with("anna/a") is None
+    assert folder.counts == () and folder.stamp("anna/a") and folder.shard_with("anna/a") is None
     assert folder.data("anna/a") == (tmp_path / "anna" / "a.exr").read_bytes()
     assert read_maps(tmp_path / "anna" / "a.exr").notes == folder.maps("anna/a").notes
