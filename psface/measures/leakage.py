@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ from psface.tasks import UNKNOWN
 from psface.vectors import unit
 
 HALVINGS = 5  # of the test people, each used both ways
-PROBES: dict[str, Callable[[int], object]] = {
+PROBES: dict[str, Callable[[int], Any]] = {
     "linear": lambda seed: LogisticRegression(C=0.1, class_weight="balanced", max_iter=500),
     "mlp": lambda seed: MLPClassifier(
         (64,), solver="lbfgs", alpha=1.0, max_iter=100, random_state=seed
@@ -52,38 +53,41 @@ def leakage(embeddings: np.ndarray, scores: Scores, seed: int) -> pd.DataFrame:
     rng = np.random.default_rng(seed)
     halves = [rng.permutation(len(people)) < len(people) // 2 for _ in range(HALVINGS)]
     rows = []
-    for name, labels in scores.labels.items():
-        known = labels != UNKNOWN
-        for probe in PROBES:
-            areas = [
-                area
-                for half in halves
-                for trained in (half, ~half)
-                if (area := _score(faces, labels, known, trained[person], probe, seed)) is not None
-            ]
-            if areas:
-                rows.append({"attribute": name, "probe": probe, "auc": float(np.mean(areas))})
-    return pd.DataFrame(rows, columns=["attribute", "probe", "auc"])
-
-
-def _score(
-    faces: np.ndarray,
-    labels: np.ndarray,
-    known: np.ndarray,
-    trained: np.ndarray,
-    probe: str,
-    seed: int,
-) -> float | None:
-    fit, test = known & trained, known & ~trained
-    classes = np.unique(labels[fit])
-    if len(classes) < 2 or not np.isin(labels[test], classes).all():
-        return None
-    # The PCA only rotates, and drops nothing: half the people do not span all dimensions.
-    model = make_pipeline(StandardScaler(), PCA(), PROBES[probe](seed))
     # On problems this small, threads cost more than they save.
     with warnings.catch_warnings(), threadpool_limits(1):
         # The MLP is stopped early on purpose: it would memorise its few people.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        model.fit(faces[fit], labels[fit])
+        for name, labels in scores.labels.items():
+            areas = [
+                areas
+                for half in halves
+                for trained in (half, ~half)
+                if (areas := _areas(faces, labels, trained[person], seed)) is not None
+            ]
+            for probe in PROBES if areas else ():
+                mean = float(np.mean([of[probe] for of in areas]))
+                rows.append({"attribute": name, "probe": probe, "auc": mean})
+    return pd.DataFrame(rows, columns=["attribute", "probe", "auc"])
+
+
+def _areas(
+    faces: np.ndarray, labels: np.ndarray, trained: np.ndarray, seed: int
+) -> dict[str, float] | None:
+    """AUC of each probe that learns from the ``trained`` captures (N,) bool, on the others; None if
+    these are all of one class, or of one that was not learnt."""
+    known = labels != UNKNOWN
+    fit, test = known & trained, known & ~trained
+    classes, tested = np.unique(labels[fit]), np.unique(labels[test])
+    if len(tested) < 2 or not np.isin(tested, classes).all():
+        return None
+    # The PCA only rotates, and drops nothing: half the people do not span all dimensions.
+    rotation = make_pipeline(StandardScaler(), PCA())
+    seen, unseen = rotation.fit_transform(faces[fit]), rotation.transform(faces[test])
     local = np.searchsorted(classes, labels[test])
-    return attribute_scores(model.predict_proba(faces[test]), local)["auc"]
+    areas = {}
+    for name, probe in PROBES.items():
+        predicted = probe(seed).fit(seen, labels[fit]).predict_proba(unseen)
+        area = attribute_scores(predicted, local)["auc"]
+        assert area is not None  # of two classes or more
+        areas[name] = area
+    return areas
