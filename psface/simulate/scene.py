@@ -147,7 +147,7 @@ def build_scene(
     neck_turn = rotation(*(NECK_SHARE * angle for angle in (state.yaw, state.pitch, state.roll)))
     body = join(
         [
-            join(turned).moved(turn, PIVOT),
+            *(part.moved(turn, PIVOT) for part in turned),
             neck(face).moved(neck_turn, PIVOT),
             torso(state.clothes, 0.9 if face.female else 1.0),
         ]
