@@ -157,15 +157,15 @@ def _rays(camera: Camera, width: int, height: int) -> tuple[np.ndarray, np.ndarr
     columns = (np.arange(width)[:, None] + steps).ravel()
     rows = (np.arange(height)[:, None] + steps).ravel()
     middle = camera.centre_px or ((width - 1) / 2, (height - 1) / 2)
-    x, y = np.meshgrid(columns - middle[0], middle[1] - rows)
-    x, y, none = x.ravel(), y.ravel(), np.zeros(x.size)
+    across, up = np.meshgrid(columns - middle[0], middle[1] - rows)
+    x, y, none = across.ravel(), up.ravel(), np.zeros(across.size)
     if camera.focal_px is None:
         return np.stack([x, y, none + 1e5]), np.stack([none, none, none - 1])
     rays = np.stack([x / camera.focal_px[0], y / camera.focal_px[1], none - 1])
     return np.zeros_like(rays), _unit(rays)
 
 
-def _column(vector: Sequence[float]) -> np.ndarray:
+def _column(vector: Sequence[float] | None) -> np.ndarray:
     return np.array(vector)[:, None]
 
 

@@ -117,7 +117,7 @@ def rasterise(mesh: Mesh, camera: Camera) -> Layer:
     outside = np.minimum(np.minimum(weight_b, weight_c), 1 - weight_b - weight_c)
     inside = np.flatnonzero(outside >= -1e-5)
     triangle, weight_b, weight_c = (a.take(inside) for a in (triangle, weight_b, weight_c))
-    pixel = np.intp(row.take(inside) * camera.width + column.take(inside))
+    pixel = (row.take(inside) * camera.width + column.take(inside)).astype(np.intp)
     height = camera.heights(mesh.vertices[:, 2])
     first, second, third = (height.take(corner).take(triangle) for corner in corners)
     z = first + weight_b * (second - first)
