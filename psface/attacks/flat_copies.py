@@ -88,7 +88,7 @@ def seen_sheet(
         Of a cut-out: where the sheet is.
     """
     layer = rasterise(_mesh(pose, camera), camera)
-    across, down = (layer.attributes[..., i].copy() for i in (ALBEDO, SPECULAR))
+    across, down = (layer.attributes[i].copy() for i in (ALBEDO, SPECULAR))
     covered = layer.covered
     if outline is not None:
         covered = covered & (
@@ -101,7 +101,7 @@ def seen_sheet(
         cv2.INTER_LINEAR,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    normal = np.ascontiguousarray(np.moveaxis(layer.attributes[..., NORMAL], -1, 0))
+    normal = layer.attributes[NORMAL]
     normal[:, ~covered] = np.array([[0], [0], [1]], np.float32)
     depth = np.where(covered, layer.depth, FAR)
     surface = Surface(

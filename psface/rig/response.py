@@ -64,8 +64,12 @@ def encoded(light: np.ndarray, response: Response) -> np.ndarray:
     if response == "linear":
         return light
     if response == "srgb":
-        curved = 1.055 * np.maximum(light, 0) ** (1 / 2.4) - 0.055
-        return np.where(light <= 0.0031308, light * 12.92, curved).astype(light.dtype)
+        curved = np.maximum(light, 0.0031308)  # a power of zero takes many times as long
+        curved **= 1 / 2.4
+        curved *= 1.055
+        curved -= 0.055
+        np.copyto(curved, light * 12.92, where=light <= 0.0031308)
+        return curved
     if isinstance(response, Gamma):
         return (np.maximum(light, 0) ** (1 / response.gamma)).astype(light.dtype)
     places = np.linspace(0, 1, len(response.table))

@@ -129,14 +129,14 @@ def simulate_balls(
     origins, rays = _rays(camera, camera.width_px, camera.height_px)
     number = _first_hit(balls, origins, rays)
     on = number >= 0
-    hit = _Hit.of(balls, number[on], origins[on], rays[on])
+    hit = _Hit.of(balls, number[on], origins[:, on], rays[:, on])
     light = _normalised([_light(lamp, hit.point) for lamp in lamps])
     height, width = camera.height_px, camera.width_px
     shape = (height, SAMPLES, width, SAMPLES)
     rng = np.random.default_rng(seed)
     frames = []
     for to_lamp, strength in light:
-        image = np.zeros(len(rays))
+        image = np.zeros(len(number))
         image[on] = _radiance(balls, hit, to_lamp, strength, look)
         frames.append(_developed(image.reshape(shape).mean(axis=(1, 3)), look, rng))
     covered = on.reshape(shape).mean(axis=(1, 3)) > 0.5
@@ -152,22 +152,35 @@ def _developed(image: np.ndarray, look: BallLook, rng: np.random.Generator) -> n
 
 
 def _rays(camera: Camera, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
-    """Origins and unit directions (P, 3) of the sub-pixels' rays, row by row."""
+    """Origins and unit directions (3, P) of the sub-pixels' rays, row by row."""
     steps = (np.arange(SAMPLES) + 0.5) / SAMPLES - 0.5
     columns = (np.arange(width)[:, None] + steps).ravel()
     rows = (np.arange(height)[:, None] + steps).ravel()
     middle = camera.centre_px or ((width - 1) / 2, (height - 1) / 2)
-    x, y = np.meshgrid(columns - middle[0], middle[1] - rows)
-    flat = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1)
+    across, up = np.meshgrid(columns - middle[0], middle[1] - rows)
+    x, y, none = across.ravel(), up.ravel(), np.zeros(across.size)
     if camera.focal_px is None:
-        return flat + (0, 0, 1e5), np.tile([0.0, 0.0, -1.0], (x.size, 1))
-    rays = flat / (*camera.focal_px, 1) - (0, 0, 1)
-    return np.zeros_like(rays), rays / np.linalg.norm(rays, axis=1, keepdims=True)
+        return np.stack([x, y, none + 1e5]), np.stack([none, none, none - 1])
+    rays = np.stack([x / camera.focal_px[0], y / camera.focal_px[1], none - 1])
+    return np.zeros_like(rays), _unit(rays)
+
+
+def _column(vector: Sequence[float] | None) -> np.ndarray:
+    return np.array(vector)[:, None]
+
+
+def _dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Scalar products (P,) of vectors (3, P), or of (3, 1) with them."""
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    return vectors / np.sqrt(_dot(vectors, vectors))
 
 
 @dataclass(frozen=True)
 class _Hit:
-    """Where rays meet balls: the ball's number (P,), the point, its normal, the way back (P, 3)."""
+    """Where rays meet balls: the ball's number (P,), the point, its normal, the way back (3, P)."""
 
     number: np.ndarray
     point: np.ndarray
@@ -178,20 +191,20 @@ class _Hit:
     def of(
         balls: Sequence[SimulatedBall], number: np.ndarray, origins: np.ndarray, rays: np.ndarray
     ) -> _Hit:
-        distance = np.zeros(len(rays))
-        centre, radius = np.zeros_like(rays), np.ones(len(rays))
+        distance, radius = np.zeros(len(number)), np.ones(len(number))
+        centre = np.zeros_like(rays)
         for k, ball in enumerate(balls):
             on = number == k
-            distance[on] = _distance(ball, origins[on], rays[on])
-            centre[on], radius[on] = ball.centre_mm, ball.radius_mm
-        point = origins + distance[:, None] * rays
-        return _Hit(number, point, (point - centre) / radius[:, None], -rays)
+            distance[on] = _distance(ball, origins[:, on], rays[:, on])
+            centre[:, on], radius[on] = _column(ball.centre_mm), ball.radius_mm
+        point = origins + distance * rays
+        return _Hit(number, point, (point - centre) / radius, -rays)
 
 
 def _first_hit(balls: Sequence[SimulatedBall], origins: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """Number of the ball that each ray meets first (P,); -1 for none."""
-    nearest = np.full(len(rays), np.inf)
-    hit = np.full(len(rays), -1)
+    nearest = np.full(rays.shape[1], np.inf)
+    hit = np.full(rays.shape[1], -1)
     for number, ball in enumerate(balls):
         distance = _distance(ball, origins, rays)
         closer = distance < nearest
@@ -201,26 +214,25 @@ def _first_hit(balls: Sequence[SimulatedBall], origins: np.ndarray, rays: np.nda
 
 def _distance(ball: SimulatedBall, origins: np.ndarray, rays: np.ndarray) -> np.ndarray:
     """Distance along unit rays to a ball in front of them; infinite where they miss it."""
-    offset = origins - ball.centre_mm
-    along = (offset * rays).sum(axis=-1)
-    rest = along**2 - (offset**2).sum(axis=-1) + ball.radius_mm**2
+    offset = origins - _column(ball.centre_mm)
+    along = _dot(offset, rays)
+    rest = along**2 - _dot(offset, offset) + ball.radius_mm**2
     distance = -along - np.sqrt(np.maximum(rest, 0))
     return np.where((rest > 0) & (distance > 0), distance, np.inf)
 
 
 def _light(lamp: Lamp, point: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Unit vectors (P, 3) from points to a lamp, and the light that arrives there (P,)."""
+    """Unit vectors (3, P) from points to a lamp, and the light that arrives there (P,)."""
+    count = point.shape[1]
     if lamp.position_mm is None:
-        return np.tile(np.array(lamp.direction), (len(point), 1)), np.full(
-            len(point), lamp.strength
-        )
-    to_lamp = np.array(lamp.position_mm) - point
-    distance = np.linalg.norm(to_lamp, axis=1)
-    to_lamp = to_lamp / distance[:, None]
+        return np.tile(_column(lamp.direction), count), np.full(count, lamp.strength)
+    to_lamp = _column(lamp.position_mm) - point
+    distance = np.sqrt(_dot(to_lamp, to_lamp))
+    to_lamp = to_lamp / distance
     strength = lamp.strength / distance**2
     if lamp.anisotropy and lamp.axis is not None:
         axis = np.array(lamp.axis) / np.linalg.norm(lamp.axis)
-        strength = strength * np.maximum(-(to_lamp @ axis), 0) ** lamp.anisotropy
+        strength = strength * np.maximum(-(axis @ to_lamp), 0) ** lamp.anisotropy
     return to_lamp, strength
 
 
@@ -234,24 +246,23 @@ def _radiance(
     look: BallLook,
 ) -> np.ndarray:  # fmt: skip
     """What the camera sees along each ray (P,)."""
-    image = np.zeros(len(to_lamp))
+    image = np.zeros(len(strength))
     for number, ball in enumerate(balls):
         on = hit.number == number
-        n, v, light = hit.normal[on], hit.to_camera[on], to_lamp[on]
-        reflected = 2 * (n * v).sum(axis=1, keepdims=True) * n - v
+        n, v, light = hit.normal[:, on], hit.to_camera[:, on], to_lamp[:, on]
         if ball.mirror:
+            reflected = 2 * _dot(n, v) * n - v
             size = np.radians(look.lamp_degrees)
-            lamp = np.exp(((reflected * light).sum(axis=1) - 1) / (0.5 * size**2))
-            window = np.abs(reflected - (-0.75, 0.35, 0.56)).max(axis=1) < 0.15
+            lamp = np.exp((_dot(reflected, light) - 1) / (0.5 * size**2))
+            window = np.abs(reflected - _column((-0.75, 0.35, 0.56))).max(axis=0) < 0.15
             image[on] = look.mirror_peak * lamp + look.reflection * window
             continue
-        lit = np.ones(len(n))
+        lit = np.ones(n.shape[1])
         for other in (*balls[:number], *balls[number + 1 :]):
-            lit[np.isfinite(_distance(other, hit.point[on], light))] = 0
-        half = light + v
-        half /= np.linalg.norm(half, axis=1, keepdims=True)
-        incidence = np.maximum((n * light).sum(axis=1), 0)
-        lobe = np.maximum((n * half).sum(axis=1), 0) ** look.gloss_exponent * (incidence > 0)
+            lit[np.isfinite(_distance(other, hit.point[:, on], light))] = 0
+        half = _unit(light + v)
+        incidence = np.maximum(_dot(n, light), 0)
+        lobe = np.maximum(_dot(n, half), 0) ** look.gloss_exponent * (incidence > 0)
         diffuse = _rough(n, v, light, incidence, look.rough)
         image[on] = BRIGHTEST * (strength[on] * lit * (diffuse + look.gloss * lobe) + look.ambient)
     return image
@@ -263,8 +274,8 @@ def _rough(
     """Reflection of a rough surface: Oren and Nayar 1994, equation 30, qualitative model."""
     if not variance:
         return incidence
-    view = np.maximum((n * v).sum(axis=1), 1e-3)
+    view = np.maximum(_dot(n, v), 1e-3)
     flat = 1 - 0.5 * variance / (variance + 0.33)
     rise = 0.45 * variance / (variance + 0.09)
-    together = np.maximum((light * v).sum(axis=1) - incidence * view, 0)
+    together = np.maximum(_dot(light, v) - incidence * view, 0)
     return incidence * (flat + rise * together / np.maximum(np.maximum(incidence, view), 1e-3))

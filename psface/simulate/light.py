@@ -1,6 +1,8 @@
 """Light: the rig's directions, reflection, and cast shadows."""
 
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -42,6 +44,16 @@ class Surface:
     unshadowed: np.ndarray
     lens: np.ndarray | None
 
+    @cached_property
+    def eyes(self) -> np.ndarray:
+        """Pixels (n,) of eyes, as flat indices."""
+        return np.flatnonzero(self.gloss > 0)
+
+    @cached_property
+    def glass(self) -> np.ndarray:
+        """Pixels (n,) of lenses, as flat indices."""
+        return np.flatnonzero([] if self.lens is None else self.lens.any(axis=0))
+
 
 @dataclass(frozen=True)
 class Conditions:
@@ -60,7 +72,10 @@ class Conditions:
 
 def _lobe(normal: np.ndarray, halfway: np.ndarray, exponent: int) -> np.ndarray:
     """Blinn's highlight (n.h)^exponent, zero where the surface faces away."""
-    return np.maximum(along(halfway, normal), 0) ** exponent
+    lobe = along(halfway, normal)
+    np.maximum(lobe, 0, out=lobe)
+    lobe **= exponent
+    return lobe
 
 
 def shade(surface: Surface, light: np.ndarray, conditions: Conditions, scale: float) -> np.ndarray:
@@ -85,23 +100,36 @@ def reflect(
     around = conditions.ambient * surface.albedo * (0.5 + 0.5 * surface.normal[2])
     if lamp is None:
         return conditions.exposure * around
-    lambert = np.maximum(along(lamp.direction, surface.normal), 0)
+    lambert = along(lamp.direction, surface.normal)
+    np.maximum(lambert, 0, out=lambert)
     direct = surface.albedo * lambert
     if conditions.specular:
         lit = smoothstep(0, 0.1, lambert)
-        highlight = surface.specular * _lobe(surface.normal, lamp.halfway, SKIN_EXPONENT)
-        eyes = surface.gloss > 0
-        halfway = lamp.halfway if lamp.halfway.ndim == 1 else lamp.halfway[:, eyes]
-        highlight[eyes] += surface.gloss[eyes] * _lobe(
-            surface.normal[:, eyes], halfway, EYE_EXPONENT
-        )
-        direct = direct + conditions.specular * lit * highlight
+        highlight = _lobe(surface.normal, lamp.halfway, SKIN_EXPONENT)
+        highlight *= surface.specular
+        eyes = surface.eyes
+        lobe = _lobe(_at(surface.normal, eyes), _at(lamp.halfway, eyes), EYE_EXPONENT)
+        highlight.reshape(-1)[eyes] += surface.gloss.take(eyes) * lobe
+        lit *= conditions.specular
+        lit *= highlight
+        direct += lit
     if reach is not None:
-        direct = direct * np.where(surface.unshadowed, 1, reach)
-    direct = direct * lamp.irradiance
+        np.multiply(direct, reach, out=direct, where=~surface.unshadowed)
+    direct *= lamp.irradiance
     if conditions.ambient:
-        direct = direct + around
-    if surface.lens is not None and conditions.specular:
-        glare = LENS_SPECULAR * _lobe(surface.lens, lamp.halfway, LENS_EXPONENT)
-        direct = direct + conditions.specular * glare * lamp.irradiance
-    return conditions.exposure * direct
+        direct += around
+    if len(surface.glass) and conditions.specular:
+        glass = surface.glass
+        lobe = _lobe(_at(surface.lens, glass), _at(lamp.halfway, glass), LENS_EXPONENT)
+        glare = conditions.specular * (LENS_SPECULAR * lobe)
+        direct.reshape(-1)[glass] += glare * _at(lamp.irradiance, glass)
+    direct *= conditions.exposure
+    return direct
+
+
+def _at(field: Any, pixels: np.ndarray) -> Any:
+    """Values (..., n) of a field (..., H, W) at pixels (n,), flat indices; a number or one vector
+    (3,) holds everywhere."""
+    if np.ndim(field) < 2:
+        return field
+    return field.reshape(*field.shape[:-2], -1).take(pixels, axis=-1)

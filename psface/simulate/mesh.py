@@ -7,13 +7,13 @@ from functools import lru_cache
 
 import numpy as np
 
-# Columns of the attributes that a mesh carries at its vertices.
+# Rows of the attributes that a mesh carries at its vertices.
 NORMAL, ALBEDO, SPECULAR, GLOSS = slice(0, 3), 3, 4, 5
 
 
 @dataclass(frozen=True)
 class Mesh:
-    """Vertices (V, 3) in mm, faces (F, 3) counter-clockwise from outside, attributes (V, 6).
+    """Vertices (V, 3) in mm, faces (F, 3) counter-clockwise from outside, attributes (6, V).
 
     The attributes are the unit normal, the albedo, and the specular strengths of skin and eyes.
     """
@@ -26,16 +26,16 @@ class Mesh:
         """Return the mesh rotated about `centre` by a rotation (3, 3)."""
         turn = rotation.astype(np.float32).T
         attributes = self.attributes.copy()
-        attributes[:, NORMAL] = attributes[:, NORMAL] @ turn
+        attributes[NORMAL] = turn.T @ attributes[NORMAL]
         origin = centre.astype(np.float32)
         return Mesh((self.vertices - origin) @ turn + origin, self.faces, attributes)
 
 
 def normalise(vectors: np.ndarray) -> None:
-    """Give vectors (..., 3) unit length, in place; added up one by one, which is quicker than
+    """Give vectors (3, ...) unit length, in place; added up one by one, which is quicker than
     numpy's sum of so few."""
-    x, y, z = np.moveaxis(vectors * vectors, -1, 0)
-    vectors /= np.maximum(np.sqrt(x + y + z), 1e-9)[..., None]
+    x, y, z = vectors
+    vectors /= np.maximum(np.sqrt(x * x + y * y + z * z), 1e-9)
 
 
 def join(meshes: list[Mesh]) -> Mesh:
@@ -44,7 +44,7 @@ def join(meshes: list[Mesh]) -> Mesh:
     return Mesh(
         np.concatenate([mesh.vertices for mesh in meshes]),
         np.concatenate([mesh.faces + start for mesh, start in zip(meshes, offsets, strict=True)]),
-        np.concatenate([mesh.attributes for mesh in meshes]),
+        np.concatenate([mesh.attributes for mesh in meshes], axis=1),
     )
 
 
@@ -62,7 +62,7 @@ def _grid_faces(rows: int, columns: int, closed: bool) -> np.ndarray:
 
 
 def _differences(points: np.ndarray, axis: int, closed: bool) -> np.ndarray:
-    """Central differences (R, C, 3) along rows or columns, one-sided at the borders."""
+    """Central differences (3, R, C) along rows or columns, one-sided at the borders."""
     if closed:
         return np.roll(points, -1, axis) - np.roll(points, 1, axis)
     steps = np.diff(points, axis=axis)
@@ -88,17 +88,18 @@ def grid_mesh(
     """
     points = points.astype(np.float32)
     rows, columns = points.shape[:2]
-    across = _differences(points, 1, closed)
-    up = _differences(points, 0, False)
-    attributes = np.empty((rows, columns, 6), np.float32)
-    normal = attributes[..., NORMAL]
-    normal[..., 0] = across[..., 1] * up[..., 2] - across[..., 2] * up[..., 1]
-    normal[..., 1] = across[..., 2] * up[..., 0] - across[..., 0] * up[..., 2]
-    normal[..., 2] = across[..., 0] * up[..., 1] - across[..., 1] * up[..., 0]
+    planes = np.ascontiguousarray(np.moveaxis(points, -1, 0))
+    across = _differences(planes, 2, closed)
+    up = _differences(planes, 1, False)
+    attributes = np.empty((6, rows, columns), np.float32)
+    normal = attributes[NORMAL]
+    normal[0] = across[1] * up[2] - across[2] * up[1]
+    normal[1] = across[2] * up[0] - across[0] * up[2]
+    normal[2] = across[0] * up[1] - across[1] * up[0]
     normalise(normal)
-    attributes[..., ALBEDO] = albedo
-    attributes[..., SPECULAR] = specular
-    attributes[..., GLOSS] = gloss
+    attributes[ALBEDO] = albedo
+    attributes[SPECULAR] = specular
+    attributes[GLOSS] = gloss
     return Mesh(
-        points.reshape(-1, 3), _grid_faces(rows, columns, closed), attributes.reshape(-1, 6)
+        points.reshape(-1, 3), _grid_faces(rows, columns, closed), attributes.reshape(6, -1)
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from psface.simulate.mesh import Mesh, normalise
+from psface.simulate.mesh import NORMAL, Mesh, normalise
 
 FAR = np.float32(-1e4)  # depth of pixels that show no surface
 
@@ -80,7 +80,7 @@ class Camera:
 
 @dataclass
 class Layer:
-    """A camera's view of meshes: depth (H, W) in mm, attributes (H, W, 6) where covered."""
+    """A camera's view of meshes: depth (H, W) in mm, attributes (6, H, W) where covered."""
 
     depth: np.ndarray
     attributes: np.ndarray
@@ -94,7 +94,7 @@ class Layer:
         """Add the parts of `other` that are in front; return the pixels (H, W) they cover."""
         taken = other.depth > self.depth
         self.depth[taken] = other.depth[taken]
-        self.attributes[taken] = other.attributes[taken]
+        self.attributes[:, taken] = other.attributes[:, taken]
         return taken
 
 
@@ -102,12 +102,13 @@ def rasterise(mesh: Mesh, camera: Camera) -> Layer:
     """Render a mesh; back faces are culled and normals have unit length."""
     # Here and below, `take` is several times as quick as indexing by an array.
     x, y = np.ascontiguousarray(camera.project(mesh.vertices).astype(np.float32).T)
-    seen, boxes, area = _boxes(x, y, mesh.faces, camera)
-    faces = mesh.faces.take(seen, axis=0)
+    faces = np.ascontiguousarray(mesh.faces.T)
+    seen, boxes, area = _boxes(x, y, faces, camera)
+    corners = [corner.take(seen) for corner in faces]
     triangle, column, row = _box_pixels(*boxes)
 
-    ax, bx, cx = (x.take(corner) for corner in faces.T)
-    ay, by, cy = (y.take(corner) for corner in faces.T)
+    ax, bx, cx = (x.take(corner) for corner in corners)
+    ay, by, cy = (y.take(corner) for corner in corners)
     px = column.astype(np.float32) - ax.take(triangle)
     py = row.astype(np.float32) - ay.take(triangle)
     edge_c, edge_b = ((cx - ax) / area, (cy - ay) / area), ((bx - ax) / area, (by - ay) / area)
@@ -116,9 +117,9 @@ def rasterise(mesh: Mesh, camera: Camera) -> Layer:
     outside = np.minimum(np.minimum(weight_b, weight_c), 1 - weight_b - weight_c)
     inside = np.flatnonzero(outside >= -1e-5)
     triangle, weight_b, weight_c = (a.take(inside) for a in (triangle, weight_b, weight_c))
-    pixel = row.take(inside) * camera.width + column.take(inside)
+    pixel = (row.take(inside) * camera.width + column.take(inside)).astype(np.intp)
     height = camera.heights(mesh.vertices[:, 2])
-    first, second, third = (height.take(corner).take(triangle) for corner in faces.T)
+    first, second, third = (height.take(corner).take(triangle) for corner in corners)
     z = first + weight_b * (second - first)
     z = (z + weight_c * (third - first)).astype(np.float32)
 
@@ -133,21 +134,21 @@ def rasterise(mesh: Mesh, camera: Camera) -> Layer:
         weight_b = (1 + nearness * second.take(winner)) / near * weight_b
         weight_c = (1 + nearness * third.take(winner)) / near * weight_c
         depth[pixel] = camera.depths(z)
-    wb, wc = (w[:, None].astype(np.float32) for w in (weight_b, weight_c))
-    first, second, third = (
-        mesh.attributes.take(corner.take(triangle), axis=0) for corner in faces.T
-    )
-    second -= first
-    second *= wb
-    third -= first
-    third *= wc
-    first += second
-    first += third
-    normalise(first[:, :3])
-    attributes = np.zeros((camera.height * camera.width, first.shape[1]), np.float32)
-    attributes[pixel] = first
+    weight_b, weight_c = weight_b.astype(np.float32), weight_c.astype(np.float32)
+    corners = [corner.take(triangle) for corner in corners]
+    attributes = np.zeros((len(mesh.attributes), len(depth)), np.float32)
+    for picture, values in zip(attributes, mesh.attributes, strict=True):
+        first, second, third = (values.take(corner) for corner in corners)
+        second -= first
+        second *= weight_b
+        third -= first
+        third *= weight_c
+        first += second
+        first += third
+        picture[pixel] = first
+    normalise(attributes[NORMAL])
     shape = (camera.height, camera.width)
-    return Layer(depth.reshape(shape), attributes.reshape(*shape, -1))
+    return Layer(depth.reshape(shape), attributes.reshape(-1, *shape))
 
 
 def _boxes(
@@ -155,9 +156,7 @@ def _boxes(
 ) -> tuple[np.ndarray, tuple[np.ndarray, ...], np.ndarray]:
     """Which triangles face the camera in the picture, where they begin and end in it (left, top,
     width, height), and their areas."""
-    (ax, bx, cx), (ay, by, cy) = (
-        [part.take(corner) for corner in np.ascontiguousarray(faces.T)] for part in (x, y)
-    )
+    (ax, bx, cx), (ay, by, cy) = ([part.take(corner) for corner in faces] for part in (x, y))
     # Rows run down, so a triangle that faces the camera has a negative area.
     area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
     chosen, box = area < -1e-9, []
@@ -178,7 +177,7 @@ def _box_pixels(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every pixel of every triangle's box, as one flat list: triangle, column and row."""
     count = width * height
-    triangle = np.repeat(np.arange(len(count), dtype=np.int32), count)
+    triangle = np.repeat(np.arange(len(count)), count)
     start = (np.cumsum(count) - count).astype(np.int32)
     within = np.arange(len(triangle), dtype=np.int32) - start.take(triangle)
     across = width.take(triangle)

@@ -147,7 +147,7 @@ def build_scene(
     neck_turn = rotation(*(NECK_SHARE * angle for angle in (state.yaw, state.pitch, state.roll)))
     body = join(
         [
-            join(turned).moved(turn, PIVOT),
+            *(part.moved(turn, PIVOT) for part in turned),
             neck(face).moved(neck_turn, PIVOT),
             torso(state.clothes, 0.9 if face.female else 1.0),
         ]
@@ -179,7 +179,7 @@ def _add_lenses(
         cv2.fillPoly(glass, [np.round(corners * 16).astype(np.int32)], 1, shift=4)
         inside = (glass > 0) & ~rims & (layer.depth < placed[:, 2].max())
         row, column = np.nonzero(inside)
-        layer.attributes[row, column, ALBEDO] *= worn.tint**2
+        layer.attributes[ALBEDO, row, column] *= worn.tint**2
         centre = corners.mean(0)
         x, y = (column - centre[0]) / camera.scale, (centre[1] - row) / camera.scale
         bulge = np.stack([x / LENS_RADIUS, y / LENS_RADIUS, np.ones_like(x)])
@@ -197,7 +197,7 @@ def _surface(
 ) -> Surface:
     covered = layer.covered
     attributes = layer.attributes
-    normal = np.ascontiguousarray(np.moveaxis(attributes[..., NORMAL], -1, 0))
+    normal = attributes[NORMAL]
     steep = covered & (normal[2] < SMALLEST_NZ)
     if steep.any():
         flat = normal[:2, steep]
@@ -206,9 +206,9 @@ def _surface(
     normal[2, ~covered] = 1
     return Surface(
         normal=normal,
-        albedo=np.where(covered, attributes[..., ALBEDO], np.float32(background)),
-        specular=np.ascontiguousarray(attributes[..., SPECULAR]),
-        gloss=np.ascontiguousarray(attributes[..., GLOSS]),
+        albedo=np.where(covered, attributes[ALBEDO], np.float32(background)),
+        specular=attributes[SPECULAR],
+        gloss=attributes[GLOSS],
         depth=layer.depth,
         occluder=occluder,
         unshadowed=rims | ~covered,

@@ -53,13 +53,21 @@ def noisy(frames: np.ndarray, noise: float, rng: np.random.Generator) -> np.ndar
 
     `noise` is the standard deviation, in grey levels, in the middle of the range.
     """
-    variance = (0.5 + np.maximum(frames, 0) / 128) / 1.5
-    grain = rng.standard_normal(frames.shape, dtype=np.float32)
-    return frames + np.float32(noise) * np.sqrt(variance) * grain
+    taken = np.maximum(frames, 0)
+    taken /= 128
+    taken += 0.5
+    taken /= 1.5  # the noise's variance
+    np.sqrt(taken, out=taken)
+    taken *= np.float32(noise)
+    taken *= rng.standard_normal(frames.shape, dtype=np.float32)
+    taken += frames
+    return taken
 
 
 def digitised(frames: np.ndarray, response: Response) -> np.ndarray:
     """Clip linear frames in grey levels, apply a response, and quantise to 8 bits."""
     if response != "linear":
-        frames = WHITE * encoded(np.clip(frames / np.float32(WHITE), 0, 1), response)
-    return np.clip(np.round(frames), 0, WHITE).astype(np.uint8)
+        light = frames / np.float32(WHITE)
+        frames = WHITE * encoded(np.clip(light, 0, 1, out=light), response)
+    values = np.round(frames)
+    return np.clip(values, 0, WHITE, out=values).astype(np.uint8)

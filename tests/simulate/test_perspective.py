@@ -75,8 +75,8 @@ def test_sphere_is_rasterised_in_perspective():
             hit = (along - np.sqrt(rest)) * ray
             normal = (hit - centre) / 16
             assert layer.depth[row, column] == pytest.approx(hit[2] + DISTANCE, abs=0.03)
-            assert layer.attributes[row, column, :3] == pytest.approx(normal, abs=0.02)
-            assert layer.attributes[row, column, 3] == pytest.approx(
+            assert layer.attributes[:3, row, column] == pytest.approx(normal, abs=0.02)
+            assert layer.attributes[3, row, column] == pytest.approx(
                 0.5 + 0.4 * normal[1], abs=0.01
             )
             checked += 1

@@ -183,6 +183,6 @@ def test_sphere_is_rasterised_exactly():
     depth = np.sqrt(np.maximum(256 - px**2 - py**2, 0))
     assert layer.depth[inner] == pytest.approx(depth[inner], abs=0.02)
     assert (layer.depth[outer] == FAR).all()
-    normal = np.stack([px, py, depth], -1) / 16
-    assert np.abs(layer.attributes[..., :3] - normal)[inner].max() < 0.02
-    assert (layer.attributes[..., 3][inner] == 0.5).all()
+    normal = np.stack([px, py, depth]) / 16
+    assert np.abs(layer.attributes[:3] - normal)[:, inner].max() < 0.02
+    assert (layer.attributes[3][inner] == 0.5).all()
