@@ -11,7 +11,7 @@ import numpy as np
 from psface.captures.capture import Pixels
 from psface.errors import UserError
 from psface.percentiles import percentile
-from psface.stereo.aligned_frames import align
+from psface.stereo.aligned_frames import align, align_marks
 from psface.stereo.integrators.integrators import integrator
 from psface.stereo.lamp_scales import lamp_scales
 from psface.stereo.lighting import facing, view_of
@@ -62,10 +62,7 @@ def moved_back(pixels: Pixels, shifts: np.ndarray) -> Pixels:
     """Align all that a capture's frames tell, by their shifts (n, 2)."""
     moved = replace(pixels, grey=align(pixels.grey, shifts))
     if pixels.saturated is not None:
-        touched = np.zeros_like(pixels.saturated)
-        some = pixels.saturated.any(axis=(1, 2))
-        touched[some] = align(pixels.saturated[some].astype(np.float32), shifts[some]) > 0
-        moved = replace(moved, saturated=touched)
+        moved = replace(moved, saturated=align_marks(pixels.saturated, shifts))
     if pixels.colours is not None:
         planes = [align(channel, shifts) for channel in pixels.colours.swapaxes(0, 1)]
         moved = replace(moved, colours=np.stack(planes, axis=1))
