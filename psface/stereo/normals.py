@@ -87,7 +87,8 @@ def photometric_stereo(
         length = np.sqrt(np.einsum("ip,ip->p", scaled, scaled))
         scaled /= np.maximum(length, 1e-12)
         scaled[:, length == 0] = np.array([[0], [0], [1]])
-        normal[:, block], albedo[block] = scaled, length
+        for plane, values in zip((*normal, albedo), (*scaled, length), strict=True):
+            plane[block] = values  # one at a time: numpy places rows of many planes slowly
     return normal.reshape(3, height, width), albedo.reshape(height, width)
 
 
