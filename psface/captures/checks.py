@@ -164,7 +164,7 @@ def _check_frames(
                 "was the camera slower than the lamps? take the frames again"
             )
         _check_levels(image, frame, path, capture, limits)
-        means.append(_mean_light(frame, capture))
+        means.append(_mean_light(image, frame, capture))
     paths = [Path(name) for name in (*capture.frames, capture.dark)]
     if capture.dark:
         stated.append(exposure_of(read_bytes(paths[-1]), paths[-1]))
@@ -174,9 +174,13 @@ def _check_frames(
     return digest, first_shape, min(np.array(means) / factors[:-1]) * float(factors[-1])
 
 
-def _mean_light(image: np.ndarray, capture: Capture) -> float:
+def _mean_light(image: np.ndarray, frame: np.ndarray, capture: Capture) -> float:
+    """Mean light of a decoded picture and its grey; of eight bits in grey by a table."""
     response = capture.rig.camera.response if capture.rig else "linear"
-    return float(linear_light(image, response).mean())
+    if image.dtype == np.uint8 and image.ndim == 2:
+        levels = grey(np.arange(256, dtype=np.uint8)[None])[0]
+        return float(linear_light(levels, response).take(image).mean())
+    return float(linear_light(frame, response).mean())
 
 
 def _check_linear(data: bytes, path: Path, capture: Capture) -> None:
@@ -244,7 +248,7 @@ def _check_aides(
                 f"{path}: an empty mask, whose brightest pixel is {image.max():.0%} of white; "
                 "paint the face white"
             )
-        if role == "ambient" and _mean_light(image, capture) > darkest:
+        if role == "ambient" and _mean_light(decoded, image, capture) > darkest:
             raise UserError(
                 f"{path}: brighter than a frame, as no ambient light can be; was a lamp on? Take "
                 "it again, or leave it out"

@@ -27,6 +27,7 @@ from psface.errors import UserError
 # We report a broken file with its capture; OpenCV's own messages would repeat it without a name.
 cv2.utils.logging.setLogLevel(0)
 PNG = b"\x89PNG\r\n\x1a\n"
+BMP_HEADER = struct.pack("<I", 40)  # the length of the usual one
 # Unsupported formats by (offset, magic bytes).
 UNREAD = {
     (4, b"ftyphei"): "HEIC", (4, b"ftyphev"): "HEIC", (4, b"ftypmif1"): "HEIF",
@@ -96,6 +97,10 @@ def _header_size(data: bytes, path: Path) -> tuple[int, int]:
     if data[:8] == PNG and len(data) >= 24:  # Pillow refuses bad checksums, OpenCV does not
         width, height = struct.unpack_from(">II", data, 16)
         return width, height
+    if data[:2] == b"BM" and data[14:18] == BMP_HEADER and len(data) >= 26:
+        # Pillow reads the palette, too, which takes as long as the picture.
+        width, height = struct.unpack_from("<ii", data, 18)
+        return width, abs(height)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about Pillow's own limit
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from psface.captures.images import grey, rgb
@@ -57,13 +58,14 @@ def linear_frames(
     for number, image in enumerate(images):
         light, full = _light(image, camera)
         saturated.append(full.any(axis=-1))
-        light = light / np.float32(factors[number]) - dark
+        light /= np.float32(factors[number])
+        light = light - dark
         if rig.lamps:
-            light = light / _balance(rig.lamps[number].intensity, light.shape[-1])
+            light /= _balance(rig.lamps[number].intensity, light.shape[-1])
         if flat_fields and (flat := flat_fields[number]) is not None:
-            light = light / _evenness(flat, camera, dark)[..., None]
-        channels.append(np.maximum(light, 0).astype(np.float32))
-        frames.append(weighted(channels[-1], camera))
+            light /= _evenness(flat, camera, dark)[..., None]
+        channels.append(np.maximum(light, 0, out=light))
+        frames.append(weighted(light, camera))
     return np.stack(frames), np.stack(saturated), channels
 
 
@@ -81,8 +83,9 @@ def _light(image: np.ndarray, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         return linear_light(values, camera.response), values >= SATURATED
     levels = _values(np.arange(256, dtype=np.uint8)[None], camera)[0, :, 0]
     light = linear_light(levels, camera.response)
-    places = image if image.ndim == 3 else image[..., None]
-    return light.take(places), (levels >= SATURATED).take(places)
+    full = (levels >= SATURATED).astype(np.uint8)
+    found = cv2.LUT(image, light), cv2.LUT(image, full).view(bool)
+    return found if image.ndim == 3 else (found[0][..., None], found[1][..., None])
 
 
 def _values(image: np.ndarray, camera: Camera) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from psface.captures.capture import Pixels
 from psface.errors import UserError
 from psface.percentiles import percentile
-from psface.stereo.aligned_frames import align
+from psface.stereo.aligned_frames import align, align_marks
 from psface.stereo.integrators.integrators import integrator
 from psface.stereo.lamp_scales import lamp_scales
 from psface.stereo.lighting import facing, view_of
@@ -62,10 +62,7 @@ def moved_back(pixels: Pixels, shifts: np.ndarray) -> Pixels:
     """Align all that a capture's frames tell, by their shifts (n, 2)."""
     moved = replace(pixels, grey=align(pixels.grey, shifts))
     if pixels.saturated is not None:
-        touched = np.zeros_like(pixels.saturated)
-        some = pixels.saturated.any(axis=(1, 2))
-        touched[some] = align(pixels.saturated[some].astype(np.float32), shifts[some]) > 0
-        moved = replace(moved, saturated=touched)
+        moved = replace(moved, saturated=align_marks(pixels.saturated, shifts))
     if pixels.colours is not None:
         planes = [align(channel, shifts) for channel in pixels.colours.swapaxes(0, 1)]
         moved = replace(moved, colours=np.stack(planes, axis=1))
@@ -136,19 +133,24 @@ def _closed(region: np.ndarray, disc: np.ndarray) -> np.ndarray:
 
 
 def _dilated(region: np.ndarray, disc: np.ndarray) -> np.ndarray:
-    """Add up the rows of a disc, which are runs that widen towards its middle."""
-    height, radius = len(region), len(disc) // 2
-    out, wide = region.copy(), region
+    """Add up the rows of a disc, which are runs that widen towards its middle.
+
+    The region is one long number, a bit per pixel, of which Python moves all bits at once. Bits
+    that leave a row end up in the gap between the rows.
+    """
+    (height, width), radius = region.shape, len(disc) // 2
+    packed = np.packbits(np.pad(region, ((0, 0), (0, radius))))
+    out = wide = int.from_bytes(packed.tobytes())
     reached = 0
     for away, half in zip(range(radius, -1, -1), disc.sum(axis=1) // 2, strict=False):
         for _ in range(reached, half):
-            narrow, wide = wide, wide.copy()
-            wide[:, 1:] |= narrow[:, :-1]
-            wide[:, :-1] |= narrow[:, 1:]
+            wide |= wide << 1 | wide >> 1
         reached = half
-        out[away:] |= wide[: height - away]
-        out[: height - away] |= wide[away:]
-    return out
+        rows = away * (width + radius)
+        out |= wide << rows | wide >> rows
+    out &= (1 << 8 * len(packed)) - 1
+    bits = np.unpackbits(np.frombuffer(out.to_bytes(len(packed)), np.uint8))
+    return bits[: height * (width + radius)].reshape(height, -1)[:, :width].astype(bool)
 
 
 def _filled(region: np.ndarray) -> np.ndarray:

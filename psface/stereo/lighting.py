@@ -35,12 +35,20 @@ class View:
         centre = ((cx + 0.5) / factor - 0.5, (cy + 0.5) / factor - 0.5)
         return View((fx / factor, fy / factor), centre)
 
-    def rays(self, shape: tuple[int, int]) -> np.ndarray:
-        """Points (3, H, W) float32 seen by each pixel at distance 1: (x, y, -1), y up."""
-        rows, columns = np.indices(shape, dtype=np.float32)
+    def tangents(self, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Tangents of the pixels' rays, float32: x of the columns, (1, W), y of the rows, (H, 1),
+        y up."""
+        rows, columns = (np.arange(length, dtype=np.float32) for length in shape)
         x = (columns - np.float32(self.centre[0])) / np.float32(self.focal[0])
         y = (np.float32(self.centre[1]) - rows) / np.float32(self.focal[1])
-        return np.stack([x, y, np.full(shape, -1, np.float32)])
+        return x[None], y[:, None]
+
+    def rays(self, shape: tuple[int, int]) -> np.ndarray:
+        """Points (3, H, W) float32 seen by each pixel at distance 1: (x, y, -1)."""
+        out = np.empty((3, *shape), np.float32)
+        out[0], out[1] = self.tangents(shape)
+        out[2] = -1
+        return out
 
 
 def view_of(rig: Rig, shape: tuple[int, int]) -> View:
@@ -99,5 +107,5 @@ def facing(normal: np.ndarray, view: View) -> np.ndarray:
 
     Positive where the camera sees the surface, (H, W).
     """
-    x, y, _ = view.rays(normal.shape[1:])
+    x, y = view.tangents(normal.shape[1:])
     return normal[2] - x * normal[0] - y * normal[1]

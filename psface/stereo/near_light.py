@@ -68,7 +68,8 @@ def near_light_at_surface(
 
 def scaled_light(rig: Rig, points: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Light vectors (n, 3, H, W) at points (3, H, W), of mean length 1 in the face's middle."""
-    middle = np.median(points[:, mask], axis=1) if mask.any() else points.mean(axis=(1, 2))
+    chosen = points.reshape(3, -1).take(np.flatnonzero(mask), axis=1)
+    middle = np.median(chosen, axis=1) if mask.any() else points.mean(axis=(1, 2))
     mean = np.linalg.norm(near_light(rig, middle.astype(np.float32)), axis=1).mean()
     return near_light(rig, points, 1 / float(mean))
 

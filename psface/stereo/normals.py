@@ -87,7 +87,8 @@ def photometric_stereo(
         length = np.sqrt(np.einsum("ip,ip->p", scaled, scaled))
         scaled /= np.maximum(length, 1e-12)
         scaled[:, length == 0] = np.array([[0], [0], [1]])
-        normal[:, block], albedo[block] = scaled, length
+        for plane, values in zip((*normal, albedo), (*scaled, length), strict=True):
+            plane[block] = values  # one at a time: numpy places rows of many planes slowly
     return normal.reshape(3, height, width), albedo.reshape(height, width)
 
 
@@ -181,15 +182,17 @@ def usable_lights(relative: np.ndarray, saturated: np.ndarray) -> np.ndarray:
     still shows that the surface faces it, a shadow shows little. ``relative`` are the intensities
     over the strengths of the lights.
     """
-    brightest = relative.max(axis=1, keepdims=True)
-    used = ~saturated & (relative >= SHADOW * brightest)
-    short = used.sum(axis=1) < MIN_LIGHTS
-    preference = relative[short] + used[short] * np.maximum(brightest[short], 1)
-    best = np.argpartition(-preference, MIN_LIGHTS - 1, axis=1)[:, :MIN_LIGHTS]
-    kept = np.zeros_like(preference, dtype=bool)
-    np.put_along_axis(kept, best, True, axis=1)
-    used[short] = kept
-    return used
+    relative, used = relative.T, ~saturated.T  # of long rows, as `photometric_stereo` has them
+    brightest = relative.max(axis=0)
+    used &= relative >= SHADOW * brightest
+    short = np.flatnonzero(used.sum(axis=0) < MIN_LIGHTS)
+    preference = used.take(short, axis=1) * np.maximum(brightest.take(short), 1)
+    preference += relative.take(short, axis=1)
+    best = np.argpartition(-preference.T, MIN_LIGHTS - 1, axis=1)[:, :MIN_LIGHTS]
+    best = np.ascontiguousarray(best.T)
+    for lamp, chosen in enumerate(used):
+        chosen[short] = (best == lamp).any(axis=0)
+    return used.T
 
 
 def _spans(used: np.ndarray, light: np.ndarray) -> np.ndarray:

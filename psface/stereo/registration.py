@@ -17,6 +17,8 @@ import cv2
 import numpy as np
 from scipy import fft
 
+from psface.percentiles import percentile
+
 SMOOTHING = 1.0  # px, of the derivative; well below the size of an eye's details
 NEIGHBOURHOOD = 6.0  # px, of the local brightness that gradients are relative to
 SHRINK = 4  # of the picture whose local brightness is taken
@@ -75,7 +77,7 @@ def orientation_field(frame: np.ndarray) -> np.ndarray:
     )
     small = cv2.GaussianBlur(small, (0, 0), NEIGHBOURHOOD / SHRINK)
     local = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
-    bright = np.percentile(frame[::SHRINK, ::SHRINK], 90)
+    bright = percentile(frame[::SHRINK, ::SHRINK], 90)
     relative = local + np.float32(FLOOR)
     gradient_x /= relative
     gradient_y /= relative

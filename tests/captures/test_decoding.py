@@ -173,3 +173,15 @@ def test_bits_that_the_user_states(tmp_path):
     assert read_frame(path, 16) == pytest.approx(LEVELS / 16, abs=1e-4)
     with pytest.raises(UserError, match="a value of 4095, over the 1023 of 10 bits"):
         read_frame(path, 10)
+
+
+@pytest.mark.parametrize("height", [40, -40], ids=["rows upwards", "rows downwards"])
+def test_a_bmp_of_too_many_pixels_is_refused_by_its_header(height, tmp_path):
+    data = bytearray(cv2.imencode(".bmp", EIGHT)[1].tobytes())
+    data[22:26] = height.to_bytes(4, "little", signed=True)
+    assert decode(bytes(data), tmp_path / "im0.bmp", max_pixels=1200).shape == EIGHT.shape
+    for broken in (data, data[:100]):
+        with pytest.raises(UserError, match="30 x 40 pixels, more than 1199"):
+            decode(bytes(broken), tmp_path / "im0.bmp", max_pixels=1199)
+    with pytest.raises(UserError, match="truncated or not an image"):
+        decode(bytes(data[:25]), tmp_path / "im0.bmp")

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
+from psface.stereo.aligned_frames import align, align_marks
 from psface.stereo.compute import compute_maps, foreground
 from psface.stereo.integrators.least_squares import least_squares
 from psface.stereo.integrators.slopes import slopes
@@ -71,6 +72,21 @@ def test_the_mask_of_blots_is_that_of_the_libraries(shape):
         blots = cv2.GaussianBlur(rng.random(shape).astype(np.float32), (0, 0), size)
         frames = (blots > np.percentile(blots, 60)).astype(np.float32)[None] * 0.8
         assert (foreground(frames) == plain_foreground(frames)).all()
+
+
+@pytest.mark.parametrize("spread", [0, 1, 10, 40])
+def test_marks_move_as_frames_do(spread):
+    """Also those at the border, and beyond it; a frame may have none."""
+    rng = np.random.default_rng(spread)
+    for number in range(60):
+        marks = np.zeros((3, *rng.integers(3, 70, 2)), bool)
+        for mark in marks:
+            for _ in range(rng.integers(0, 4)):
+                y, x = rng.integers(0, mark.shape)
+                mark[y : y + rng.integers(1, 9), x : x + rng.integers(1, 9)] = True
+        shifts = rng.normal(0, spread, (3, 2)).round(number % 3)
+        moved = align(marks.astype(np.float32), shifts) > 0
+        assert (align_marks(marks, shifts) == moved).all()
 
 
 @pytest.mark.parametrize("near", [False, True])
