@@ -26,6 +26,7 @@ was, which it shows under a lamp.
 
 from __future__ import annotations
 
+import math
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -40,6 +41,7 @@ from torch import Tensor
 from psface.errors import UserError
 from psface.faces.modalities import PICTURES, Map
 from psface.model.card import WEIGHTS, Card, read_card
+from psface.model.network.backbones import build_backbone
 from psface.model.network.multitask import Network
 from psface.model.shipped import PRETRAINED
 
@@ -186,13 +188,15 @@ def starting_channels(start: str, card: Card) -> list[list[int]] | None:
         ("modality", before.modality, card.modality),
         ("fusion", before.fusion, card.fusion),
     )
+    # Of another size is well if the neck sees as many cells, as with 56 px and 64 px.
+    size = ("crop.size", before.crop.size, card.crop.size)
     for name, theirs, ours in (
         *(() if some else inputs),
         ("train.backbone", before.backbone, card.backbone),
         ("train.embedding", before.embedding, card.embedding),
         ("train.detail", before.scale.detail, card.scale.detail),
         ("crop.zoom", before.crop.zoom, card.crop.zoom),
-        ("crop.size", before.crop.size, card.crop.size),
+        *(() if _cells(before) == _cells(card) else (size,)),
         ("crop.oval", before.crop.oval, card.crop.oval),
     ):
         if theirs != ours:
@@ -203,6 +207,12 @@ def starting_channels(start: str, card: Card) -> list[list[int]] | None:
     if alike:
         return None
     return seen if card.fusion == "late" else [[*chain(*seen)]]
+
+
+def _cells(card: Card) -> int:
+    """Cells along a side of the backbone's output."""
+    with torch.device("meta"):  # without memory for its weights
+        return math.ceil(card.side / build_backbone(card.backbone, 1).stride)
 
 
 def _seen_as(name: Map, before: Card) -> list[int]:

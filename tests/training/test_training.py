@@ -19,7 +19,7 @@ from psface.model.card import load_model
 from psface.model.embedding import embed
 from psface.model.shipped import PRETRAINED
 from psface.training.checkpoint import load_checkpoint, save_checkpoint
-from psface.training.initialise import starting_weights
+from psface.training.initialise import starting_channels, starting_weights
 from psface.training.loop import run_fingerprint, train
 from psface.training.train_params import Recipe
 from psface.training.training_data import measure_scale
@@ -382,6 +382,17 @@ def test_a_model_of_other_inputs_is_no_start(folders):
     run(folders, "same", small_params(**start))
     with pytest.raises(UserError, match=r"model: was trained with train\.detail=0\.0, not 0\.05"):
         run(folders, "other", small_params(**start, **{"train.detail": 0.05}))
+
+
+def test_a_model_of_other_crops_starts_one_whose_neck_fits(folders):
+    card, _ = run(folders, "model", small_params(**{"train.epochs": 1}))
+    near, far = (
+        card.model_copy(update={"side": side, "crop": card.crop.model_copy(update={"size": side})})
+        for side in (card.side - 8, card.side + 8)
+    )
+    assert starting_channels(str(folders / "model"), near) is None
+    with pytest.raises(UserError, match=rf"with crop\.size={card.crop.size}, not {far.side}; set"):
+        starting_channels(str(folders / "model"), far)
 
 
 @pytest.mark.parametrize("modality", ["albedo", "normalmap-depthmap", "all", "raw"])
