@@ -76,7 +76,6 @@ def test_workers_run_on_one_thread_each_and_the_parent_is_left_alone(monkeypatch
 def test_a_killed_worker_is_told(monkeypatch):
     monkeypatch.setattr("psface.parallel.available_cpus", lambda: 2)
     results = map_in_processes(deadly, range(20), "stereo")
-    assert [next(results) for _ in range(3)] == [0, 1, 2]
     said = r"stereo: a worker process was killed.*memory.* If it happens again, look at (.*)"
     with pytest.raises(UserError, match=said) as raised:
         list(results)
