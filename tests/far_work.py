@@ -44,8 +44,11 @@ def short_of_memory(item: int) -> int:
     return item
 
 
-def deadly(item: int) -> int:
+def deadly(item: int, after: Path | None = None) -> int:
+    """Item 3 ends its worker, once the file ``after`` is there, if it is given."""
     if item == 3:
+        while after is not None and not after.exists():
+            time.sleep(0.01)
         os._exit(9)
     return item
 

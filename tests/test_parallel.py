@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -73,9 +74,11 @@ def test_workers_run_on_one_thread_each_and_the_parent_is_left_alone(monkeypatch
     assert os.environ["OMP_NUM_THREADS"] == "7" and "MKL_NUM_THREADS" not in os.environ
 
 
-def test_a_killed_worker_is_told(monkeypatch):
+def test_a_killed_worker_is_told(monkeypatch, tmp_path):
     monkeypatch.setattr("psface.parallel.available_cpus", lambda: 2)
-    results = map_in_processes(deadly, range(20), "stereo")
+    results = map_in_processes(partial(deadly, after=tmp_path / "seen"), range(20), "stereo")
+    assert [next(results) for _ in range(3)] == [0, 1, 2]
+    (tmp_path / "seen").touch()
     said = r"stereo: a worker process was killed.*memory.* If it happens again, look at (.*)"
     with pytest.raises(UserError, match=said) as raised:
         list(results)
