@@ -41,8 +41,8 @@ class _PReLU(torch.autograd.Function):
         above = torch.ops.aten.threshold_backward(gradients[0], x, 0)
         below = gradients[0] - above
         slope = weight.to(x.dtype)[:, None, None]
-        by_weight = (below * x).sum((0, 2, 3))
-        return torch.addcmul(above, below, slope), by_weight
+        by_input = above.addcmul_(below, slope)  # in place: memory is what these wait for
+        return by_input, below.mul_(x).sum((0, 2, 3))
 
 
 class Conv3x3(nn.Conv2d):
