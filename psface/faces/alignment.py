@@ -50,7 +50,8 @@ def similarity(landmarks: np.ndarray, size: int, zoom: float = 1.0) -> np.ndarra
     (2, 3) float64
         Maps (x, y, 1) of the image to (x, y) of the crop.
     """
-    source = landmarks[:, 0] + 1j * landmarks[:, 1]
+    x, y = np.asarray(landmarks, np.float64).T  # a table's and a detector's give the same crop
+    source = x + 1j * y
     template = zoom * TEMPLATE + (1 - zoom) * np.array(ZOOM_POINT)
     target = size * (template[:, 0] + 1j * template[:, 1])
     centred = source - source.mean()

@@ -123,10 +123,9 @@ class Shards:
             tensors, gradients = zip(*pairs, strict=True)
             return torch.autograd.grad(tensors, leaves[branch], gradients, allow_unused=True)
 
-        results = list(map_in_threads(run, self.done))
+        results = map_in_threads(run, self.done)  # the next branch's while one's are added up
         for branch, trained in enumerate(weights):
-            shards = [g for (b, _, _), g in zip(self.done, results, strict=True) if b == branch]
-            add_gradients(trained, shards)
+            add_gradients(trained, [next(results) for b, _, _ in self.done if b == branch])
         self.done, self.joined = [], []
         self._average_statistics(len(sizes))  # last: the passes above read them
 

@@ -38,6 +38,11 @@ def test_a_known_similarity_is_recovered(degrees, scale):
     np.testing.assert_allclose(matrix, np.column_stack([linear, [7.0, -3.0]]), atol=1e-9)
 
 
+def test_a_detector_s_landmarks_give_the_transform_of_a_table_s():
+    landmarks = (SIZE * TEMPLATE + np.random.default_rng(0).normal(0, 6, (5, 2))).astype(np.float32)
+    assert (similarity(landmarks, SIZE) == similarity(landmarks.astype(np.float64), SIZE)).all()
+
+
 def test_the_fit_is_the_least_squares_one():
     rng = np.random.default_rng(0)
     landmarks = SIZE * TEMPLATE * 2 + rng.normal(0, 6, (5, 2))

@@ -219,8 +219,8 @@ class MTCNN:
             yield {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     def _map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
-        """Apply ``function`` to every item; on the CPU in threads of our own, since layers this
-        small gain almost nothing from torch's."""
+        """Apply ``function`` to every item; on the CPU in threads of our own: layers this small
+        gain almost nothing from torch's, on whose number the last digits hang."""
 
         def work(item: Item) -> Result:
             with torch.inference_mode():
@@ -235,8 +235,9 @@ class MTCNN:
         rough = box[None].astype(np.float32)
         for _ in range(REFINEMENTS):
             rough = square(rough)
-            shares = self.onet(cut(stack, np.zeros(1, np.int64), rough, SIDES["onet"]))["box"]
-            rough = shift(rough, shares.cpu().numpy())
+            window = cut(stack, np.zeros(1, np.int64), rough, SIDES["onet"])
+            [out] = self._map(self.onet, [window])
+            rough = shift(rough, out["box"].cpu().numpy())
         return rough[0]
 
     @_exact()
@@ -267,7 +268,8 @@ class MTCNN:
         windows = cut(stack, owner, boxes, SIDES["onet"])
         # Few at once: their largest layer then fits the processor's cache.
         both = torch.cat([windows, windows.flip(3)]).split(WINDOWS[self.device.type] // 2)
-        shares = torch.cat([self.onet(part)["landmarks"] for part in both]).cpu().numpy()
+        outputs = self._map(self.onet, both)
+        shares = torch.cat([out["landmarks"] for out in outputs]).cpu().numpy()
         plain, mirrored = (_points(half, boxes) for half in np.split(shares, 2))
         mirrored = mirrored[:, MIRRORED]
         # Boxes count from the image's edge, landmarks from the centre of its first pixel.
