@@ -74,6 +74,7 @@ def training_speed(
                 _tell(side, turns, batch, steps, rounds, device)
             if arcface and side == 112:  # the only one that its backbone takes
                 plain = {"backbone": "ir18", "tasks": [], "attention": False, "head": "cosface"}
+                plain |= {"disturbance": 0.0, "detail": 0.0}  # as the other has neither
                 turns = {"psface, ir18": ours(recipe, folder, batch, plain, modality="normalmap")}
                 turns["arcface_torch, r18"] = arcface_steps(arcface, recipe, batch, PEOPLE, steps)
                 _tell(side, turns, batch, steps, rounds, device)
