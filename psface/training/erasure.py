@@ -21,7 +21,8 @@ import numpy as np
 from psface.tasks import UNKNOWN
 from psface.vectors import unit
 
-NUISANCES = 8  # directions within people, for each branch
+NUISANCES = 8  # directions within people, at most, for each branch
+PEOPLE = 12  # for each of them; few people differ in few directions, which would go, too
 MOST = 100_000  # captures, which is more than the directions need
 
 
@@ -50,7 +51,7 @@ def directions_to_erase(
     labels : dict of str to (N,) int
         Class indices of each attribute; `UNKNOWN` rows are left out.
     branches : int
-        Of the network, with `NUISANCES` directions within people each.
+        Of the network, with up to `NUISANCES` directions within people each.
 
     Returns
     -------
@@ -59,7 +60,8 @@ def directions_to_erase(
     classes = class_directions(embeddings, part, labels)
     faces = unit(embeddings.astype(np.float64))
     rest = faces - faces @ classes @ classes.T
-    return np.hstack([classes, nuisance_directions(rest, people, NUISANCES * branches)])
+    count = min(NUISANCES, len(np.unique(people)) // PEOPLE)
+    return np.hstack([classes, nuisance_directions(rest, people, count * branches)])
 
 
 def class_directions(
