@@ -54,9 +54,9 @@ class Conv3x3(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         small = x.shape[-2] * x.shape[-1] <= SMALL * self.stride[0] ** 2
-        if small and x.device.type == "cpu" and torch.is_grad_enabled():
-            if self.out_channels >= WIDE or not _in_halves(x):
-                return _SmallConvolution.apply(x, self.weight, self.stride[0])
+        quicker = small and (self.out_channels >= WIDE or not _in_halves(x))
+        if quicker and x.device.type == "cpu" and torch.is_grad_enabled():
+            return _SmallConvolution.apply(x, self.weight, self.stride[0])
         return super().forward(x)
 
 
@@ -65,8 +65,8 @@ def _in_halves(x: Tensor) -> bool:
 
 
 class _SmallConvolution(torch.autograd.Function):
-    """A 3x3 convolution by matrix products. On maps of few pixels, oneDNN takes two to three times
-    as long on the CPU; in half precision, for the gradient of the weights alone."""
+    """A 3x3 convolution by matrix products. On maps of few pixels, oneDNN takes up to twice as
+    long on the CPU; in half precision, for the gradient of the weights alone."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, stride: int) -> Tensor:
@@ -78,8 +78,7 @@ class _SmallConvolution(torch.autograd.Function):
         ctx.stride = stride
         if ctx.half:
             return functional.conv2d(x, weight, None, stride, 1)
-        windows = _windows(x, stride)
-        return (windows.flatten(3) @ _matrix(weight).T).permute(0, 3, 1, 2)
+        return (_windows(x, stride) @ _matrix(weight).T).permute(0, 3, 1, 2)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, None]:
@@ -94,8 +93,7 @@ class _SmallConvolution(torch.autograd.Function):
         elif ctx.needs_input_grad[0]:
             products = (by_output @ _matrix(weight)).unflatten(3, (3, 3, -1))
             by_input = _overlaid(products, ctx.stride, x.shape).permute(0, 3, 1, 2)
-        windows = _windows(x, ctx.stride).flatten(3).flatten(0, 2)
-        by_weight = by_output.flatten(0, 2).T @ windows
+        by_weight = by_output.flatten(0, 2).T @ _windows(x, ctx.stride).flatten(0, 2)
         by_weight = by_weight.unflatten(1, (3, 3, x.shape[1])).permute(0, 3, 1, 2)
         return by_input, by_weight, None
 
@@ -106,16 +104,16 @@ def _matrix(weight: Tensor) -> Tensor:
 
 
 def _windows(x: Tensor, stride: int) -> Tensor:
-    """What a 3x3 convolution sees of (B, C, H, W) for each output, (B, h, w, 3, 3, C)."""
+    """What a 3x3 convolution sees of (B, C, H, W) for each output, (B, h, w, 3 * 3 * C)."""
     padded = functional.pad(x.permute(0, 2, 3, 1), (0, 0, 1, 1, 1, 1))
     windows = padded.unfold(1, 3, stride).unfold(2, 3, stride)  # (B, h, w, C, 3, 3)
-    return windows.permute(0, 1, 2, 4, 5, 3).contiguous()
+    return windows.permute(0, 1, 2, 4, 5, 3).flatten(3)
 
 
 def _overlaid(windows: Tensor, stride: int, shape: torch.Size) -> Tensor:
-    """Add up windows (B, h, w, 3, 3, C) where `_windows` took them from ``shape``: (B, H, W, C)."""
+    """Add up windows (B, h, w, 3, 3, C) where `_windows` takes them from a map (B, C, H, W)."""
     batch, channels, height, width = shape
-    out = windows.new_zeros(batch, height + 2, width + 2, channels)
+    out = windows.new_zeros(batch, height + 2, width + 2, channels)  # (B, H + 2, W + 2, C)
     down, right = (stride * (count - 1) + 1 for count in windows.shape[1:3])
     for row in range(3):
         for column in range(3):
