@@ -92,7 +92,7 @@ def _sign(path: Path, card: Card) -> None:
 
 def _write(module: nn.Module, batch: Tensor, names: list[str], path: Path) -> None:
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it lists packages it does not need
-    with warnings.catch_warnings():
+    with torch.no_grad(), warnings.catch_warnings():  # as in use: training has other layers
         warnings.simplefilter("ignore", FutureWarning)  # from inside torch
         torch.onnx.export(
             module,

@@ -7,7 +7,7 @@ from torch import nn
 from psface.model.network import attention
 from psface.model.network.attention import Attention, _largest, _pooling, reverse_gradient
 from psface.model.network.iresnet import Block, IResNet
-from psface.model.network.layers import Conv3x3, PReLU
+from psface.model.network.layers import WIDE, Conv3x3, PReLU
 from psface.model.network.multitask import Network
 
 CLASSES = {"spectacles": 2, "pose": 3}
@@ -88,6 +88,33 @@ def test_convolutions_gradients_are_torchs(size, stride):
     )
     assert outputs[0].item() == pytest.approx(outputs[1].item())
     torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize(("outputs", "stride"), [(WIDE, 1), (WIDE, 2), (6, 1)])
+def test_convolutions_gradients_are_torchs_in_half_precision(outputs, stride):
+    mine = Conv3x3(8, outputs, stride).to(memory_format=torch.channels_last)
+    theirs = nn.Conv2d(8, outputs, 3, stride, padding=1, bias=False)
+    theirs.load_state_dict(mine.state_dict())
+    x = torch.randn(2, 8, 4, 5, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        results = [each(x) for each in (mine, theirs)]
+    assert results[0].dtype == results[1].dtype == torch.bfloat16
+    found, expected = (
+        torch.autograd.grad(result.float().square().sum(), [x, each.weight])
+        for result, each in zip(results, (mine, theirs), strict=True)
+    )
+    for one, other in zip((results[0], *found), (results[1], *expected), strict=True):
+        assert (one - other).norm() < 0.02 * other.norm()
+
+
+def test_frozen_convolutions_and_inputs_get_no_gradients():
+    for frozen in ("input", "weight"):
+        layer = Conv3x3(3, 5)
+        layer.weight.requires_grad_(frozen == "input")
+        x = torch.randn(2, 3, 4, 4, requires_grad=frozen == "weight")
+        layer(x).sum().backward()
+        assert (layer.weight.grad is None) == (frozen == "weight")
+        assert (x.grad is None) == (frozen == "input")
 
 
 @pytest.mark.parametrize("size", [(3, 3), (4, 4), (8, 6), (2, 2), (7, 7)])

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from torch import nn
 
 from psface.captures.capture import Capture, Refusal, picture
 from psface.captures.capture_table import write_captures
@@ -287,6 +288,9 @@ def test_an_exported_model_is_the_same_model(settings, simulated_captures, tmp_p
     attention._pooling.cache_clear()  # as in a process that has done nothing else
     alike = export(tmp_path / "model", tmp_path / "onnx", faces)
     assert alike > 0.9999
+    graph = pytest.importorskip("onnx").load(tmp_path / "onnx" / "model.onnx").graph
+    convolutions = [m for m in card.build().modules() if isinstance(m, nn.Conv2d)]
+    assert [node.op_type for node in graph.node].count("Conv") == len(convolutions)
     first, second = Recogniser(tmp_path / "model"), Recogniser(tmp_path / "onnx")
     assert first.digest == second.digest
     a, b = first.embed_stored(iter(crops)), second.embed_stored(iter(crops))

@@ -98,15 +98,15 @@ def test_no_more_directions_than_captures_differ_in():
 
 def test_all_erased_directions_are_orthonormal(population):
     faces, labels = population
-    found = directions_to_erase(faces, np.arange(400) // 4, ONE, labels, 2)
+    found = directions_to_erase(faces, np.arange(400) // 3, ONE, labels, 2)
     assert found.shape == (20, 3 + 2 * erasure.NUISANCES)
     assert found.T @ found == pytest.approx(np.eye(found.shape[1]), abs=1e-9)
 
 
 def test_few_people_lose_few_directions(population):
-    """They differ in few; on ORL's 28, eight took rank-1 from 0.98 to 0.87."""
+    """They differ in few: of ORL's 28 people, erasing eight took rank-1 from 0.98 to 0.87."""
     faces, _ = population
-    for people, directions in ((11, 0), (24, 4), (100, 16)):
+    for people, directions in ((5, 0), (28, 0), (50, 4), (100, 14)):
         some = slice(4 * people)
         found = directions_to_erase(faces[some], np.arange(400)[some] // 4, ONE[some], {}, 2)
         assert found.shape == (20, directions)

@@ -220,7 +220,7 @@ class MTCNN:
 
     def _map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> list[Result]:
         """Apply ``function`` to every item; on the CPU in threads of our own: layers this small
-        gain almost nothing from torch's, on whose number the last digits hang."""
+        gain almost nothing from torch's, and the last digits would depend on their number."""
 
         def work(item: Item) -> Result:
             with torch.inference_mode():

@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 SMALL = 16  # pixels of a map
@@ -37,6 +38,7 @@ class _PReLU(torch.autograd.Function):
         return functional.prelu(x, weight.to(x.dtype))
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
         x, weight = ctx.saved_tensors
         above = torch.ops.aten.threshold_backward(gradients[0], x, 0)
@@ -81,11 +83,11 @@ class _SmallConvolution(torch.autograd.Function):
         return (_windows(x, stride) @ _matrix(weight).T).permute(0, 3, 1, 2)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         x, weight = ctx.saved_tensors
         by_output = gradients[0].permute(0, 2, 3, 1)
-        by_input = None
-        if ctx.half:
+        by_input = by_weight = None
+        if ctx.half and ctx.needs_input_grad[0]:
             by_input, _, _ = torch.ops.aten.convolution_backward(
                 gradients[0], x, weight, None, [ctx.stride] * 2, [1, 1], [1, 1], False, [0, 0], 1,
                 [True, False, False],
@@ -93,8 +95,9 @@ class _SmallConvolution(torch.autograd.Function):
         elif ctx.needs_input_grad[0]:
             products = (by_output @ _matrix(weight)).unflatten(3, (3, 3, -1))
             by_input = _overlaid(products, ctx.stride, x.shape).permute(0, 3, 1, 2)
-        by_weight = by_output.flatten(0, 2).T @ _windows(x, ctx.stride).flatten(0, 2)
-        by_weight = by_weight.unflatten(1, (3, 3, x.shape[1])).permute(0, 3, 1, 2)
+        if ctx.needs_input_grad[1]:
+            products = by_output.flatten(0, 2).T @ _windows(x, ctx.stride).flatten(0, 2)
+            by_weight = products.unflatten(1, (3, 3, x.shape[1])).permute(0, 3, 1, 2)
         return by_input, by_weight, None
 
 
