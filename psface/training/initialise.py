@@ -26,7 +26,6 @@ was, which it shows under a lamp.
 
 from __future__ import annotations
 
-import math
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +40,7 @@ from torch import Tensor
 from psface.errors import UserError
 from psface.faces.modalities import PICTURES, Map
 from psface.model.card import WEIGHTS, Card, read_card
-from psface.model.network.backbones import build_backbone
+from psface.model.network.backbones import build_backbone, cells_along
 from psface.model.network.multitask import Network
 from psface.model.shipped import PRETRAINED
 
@@ -210,9 +209,9 @@ def starting_channels(start: str, card: Card) -> list[list[int]] | None:
 
 
 def _cells(card: Card) -> int:
-    """Cells along a side of the backbone's output."""
+    """Cells along a side of what the neck sees."""
     with torch.device("meta"):  # without memory for its weights
-        return math.ceil(card.side / build_backbone(card.backbone, 1).stride)
+        return cells_along(build_backbone(card.backbone, 1), card.side)
 
 
 def _seen_as(name: Map, before: Card) -> list[int]:

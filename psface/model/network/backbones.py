@@ -6,6 +6,7 @@ To add one: a module with a class built from ``(name, channels)`` that has ``out
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from psface.registry import named
@@ -27,3 +28,8 @@ BACKBONES = {
 def build_backbone(name: str, channels: int) -> IResNet | IR | IRSE:
     """Build a backbone for so many input channels, with fresh weights."""
     return named(BACKBONES[name])(name, channels)
+
+
+def cells_along(backbone: IResNet | IR | IRSE, side: int) -> int:
+    """Cells along a side of the features of a crop (C, side, side)."""
+    return math.ceil(side / backbone.stride)

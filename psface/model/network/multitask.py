@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from psface.model.network.attention import Attention, reverse_gradient
-from psface.model.network.backbones import build_backbone
+from psface.model.network.backbones import build_backbone, cells_along
 from psface.model.network.layers import Neck
 
 
@@ -93,7 +92,7 @@ class Branch(nn.Module):
         self.tasks = tasks
         chain = [*tasks, "identity"] if attention and tasks else []
         self.attention = nn.ModuleDict({name: Attention(self.width) for name in chain})
-        cells = math.ceil(side / self.backbone.stride) ** 2
+        cells = cells_along(self.backbone, side) ** 2
         self.neck = Neck(self.width, cells, embedding, dropout)
 
     def forward(self, x: Tensor) -> Separated:
