@@ -209,14 +209,15 @@ def test_it_learns(folders, monkeypatch):
     ever_better = iter(range(1, 100))
     monkeypatch.setattr(psface.training.loop, "cosine_auc", lambda *_: next(ever_better) / 100)
     # Nothing is erased: of people who are patterns, gender is half of who they are.
-    changes = {"train.epochs": 20, "train.erase": False}
+    # After 20 epochs, the AUC still depends on the seed and on rounding: .93 to 1.
+    changes = {"train.epochs": 30, "train.erase": False}
     card, _ = run(folders, "m", small_params(**changes))
-    assert card.epoch == 20
+    assert card.epoch == 30
     network, card = load_model(folders / "m", CPU)
     table = pd.read_csv(folders / "splits" / "train.csv", dtype=str)
     rows = table["row"].astype(int).to_numpy()
     out = embed(network, card, Faces(folders / "faces", card.maps).batches(rows))
-    assert cosine_auc(out.identity, table["identity"].to_numpy(str)) > 0.95
+    assert cosine_auc(out.identity, table["identity"].to_numpy(str)) > 0.98
     assert roc_auc_score(table["gender"] == "female", out.attributes["gender"][:, 1]) > 0.95
 
 
