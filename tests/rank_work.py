@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+import psface.training.loop
 from psface.faces.arrays import Faces
+from psface.model.device import on_device
 from psface.training import ranks
 from psface.training.gradients import add_up_gradients
 from psface.training.heads.base import CosineHead
@@ -50,10 +52,16 @@ def gradients_of(recipe: Recipe, folder: Path, faces: int) -> dict[str, Tensor]:
     return found | {name: torch.tensor(value) for name, value in losses.items()}
 
 
+def _in_doubles(values: Tensor, device: torch.device) -> Tensor:
+    there = on_device(values, device)
+    return there.double() if there.is_floating_point() else there
+
+
 def write_gradients(cases: list[tuple[Recipe, int]], folder: Path, out: Path) -> None:
     """The gradients of several steps, in doubles."""
     torch.set_default_dtype(torch.float64)
     torch.Tensor.float = torch.Tensor.double  # type: ignore[assignment, method-assign]
+    psface.training.loop.on_device = _in_doubles  # type: ignore[attr-defined]
     found = [gradients_of(recipe, folder, faces) for recipe, faces in cases]
     if ranks.number() == 0:
         torch.save(found, out)

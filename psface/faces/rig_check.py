@@ -31,7 +31,7 @@ STRENGTH = 0.08  # log of a lamp's strength, by all captures, against the others
 OTHERS_RESIDUAL = 4.0  # times the rig's median: a capture that its strengths do not explain
 # Means over two populations, simulated and Extended Yale B: where they lie, and how far apart.
 TURN_MEAN, TURN_PITCH, TURN_YAW, TURN_ROLL = (-2.3, 2.4, -0.8), 4.0, 3.0, 2.0  # degrees
-STRETCH_MEAN, STRETCH_SPAN = (0.0, -0.25), 0.08  # log
+STRETCH_MEAN, STRETCH_SPAN = (0.0, -0.185), 0.08  # log
 
 # What a rig's warning says of each of its captures too.
 SAID_OF_ALL = {

@@ -47,6 +47,8 @@ def moved(values: Tensor, x_channels: list[int], draws: Draws) -> Tensor:
         ],
         dim=1,
     )
+    if not len(values):  # a rank without rows, which draws as the others do
+        return values
     shown = (values != 0).any(1, keepdim=True).to(values.dtype)
     grid = functional.affine_grid(matrix, list(values.shape), align_corners=False)
     sampled = functional.grid_sample(torch.cat([values, shown], 1), grid, align_corners=False)

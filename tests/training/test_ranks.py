@@ -51,10 +51,14 @@ def recipe(**changes) -> Recipe:
 
 
 EARLY = {"modality": "normalmap-albedo", "fusion": "early", "train.attention": False}
+DISTURBED = {"train.disturbance": 0.5, "train.detail": 0.06}
+ANY_FRAME = {"modality": "raw", "train.any_frame": True}
 CASES = {
     "three maps, 17 faces": (recipe(**MAPS), 17),
     "early fusion without attention": (recipe(**EARLY), 17),
     "a rank without faces": (recipe(), 12),
+    "a rank without faces, disturbed": (recipe(**MAPS, **DISTURBED), 12),
+    "any frame": (recipe(**ANY_FRAME), 12),
     "in two parts": (recipe(**{"train.accumulate": 2}), 31),
     "curricularface": (recipe(**{"train.head": "curricularface"}), 19),
     "triplet": (recipe(**{"train.head": "triplet"}), 19),
