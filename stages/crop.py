@@ -115,7 +115,7 @@ def crop(
     worst = judged.worst(SHOWN)
     draw_worst(worst, [_fingerprint(c, found, params, form, code) for c, _ in worst], found, doubts)
     if views is not None:
-        write_views([capture for capture, _ in worst], findings.captures, found, views)
+        write_views([capture for capture, _ in worst], findings.captures, found, params, views)
     for warning in judged.of_rigs:
         print(f"crop: the rig: {warning}")
     if judged.doubtful:

@@ -34,6 +34,6 @@ def view(capture: Path, out: Path, rig: Path | None) -> None:
     made_folder(out.parent)
     shown = read_shown(capture, None if rig is None else read_placed_rig(rig))
     write_view(shown, out)
-    doubts = len(shown.trust.warnings) if shown.trust else 0
+    doubts = len(shown.doubts)
     told = f", {doubts} doubt{'s' if doubts > 1 else ''} about it" if doubts else ""
     print(f"view: {shown.name}, {out.stat().st_size / 1e6:.1f} MB{told} ({out})")

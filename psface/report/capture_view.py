@@ -54,8 +54,9 @@ def write_view(shown: ShownCapture, path: Path) -> None:
         plans=plans(lamps, shown.rig),
         frames=_frames(shown, box, lamps),
         count=len(lamps) if shown.frames is None else len(shown.frames),
-        warnings=shown.trust.warnings if shown.trust else [],
+        warnings=shown.doubts,
         checks=check_rows(shown.trust) if shown.trust else [],
+        face_checked=shown.face_checked,
         data={"surface": _grid(surface, box), "lamps": [lamp.unit for lamp in lamps]},
     )
     with replacing(path) as partial:

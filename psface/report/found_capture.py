@@ -9,11 +9,13 @@ from psface.captures.capture_table import read_captures
 from psface.captures.checks import check_frames
 from psface.captures.decoding import decode
 from psface.captures.discovery import find_captures, read_capture_at
-from psface.captures.limits import CaptureLimits, SelectedLimits
+from psface.captures.limits import SelectedLimits
 from psface.captures.rigged import rigged
 from psface.config import PARAMS, Selection, load
 from psface.errors import UserError
-from psface.report.shown_capture import ShownCapture, shown_of
+from psface.faces.crop_params import CropParams
+from psface.liveness.looking import CROP, LIMITS, STEREO
+from psface.report.shown_capture import ShownCapture, face_trust, shown_of
 from psface.rig.rig import Rig
 from psface.stereo.compute import compute_maps
 from psface.stereo.map_files import Maps, read_maps
@@ -22,17 +24,13 @@ from psface.stereo.stereo_params import StereoParams
 
 MANIFEST = "manifest.csv"
 TABLE = "sessions.parquet"  # beside the folder of map files
-# Where there is no params.yaml: as it is committed.
-LIMITS = CaptureLimits(max_condition=20.0, max_saturated=0.25, min_brightness=0.01)
-STEREO = StereoParams(
-    register_frames=True, exclude_shadows=True, robust=True, integrator="least-squares"
-)
 NAMED = 3  # captures that a message names
 
 
 class _Sections(Selection):
     ingest: SelectedLimits
     stereo: StereoParams
+    crop: CropParams = CROP
 
 
 def read_shown(path: Path, rig: Rig | None = None) -> ShownCapture:
@@ -45,7 +43,7 @@ def read_shown(path: Path, rig: Rig | None = None) -> ShownCapture:
         `psface.captures.discovery.find_captures`; or one capture of a manifest, named by the folder
         of its frames and, if that is called otherwise, its session. The maps are computed by
         sections ingest and stereo of ``params.yaml``, where the current folder has one, and in
-        colour if the frames are.
+        colour if the frames are. The face is found by section crop.
     rig : Rig, optional
         That took a capture without a rig file of its own, or the capture of a map file.
 
@@ -88,7 +86,8 @@ def _with_maps(path: Path, maps: Maps, rig: Rig | None) -> ShownCapture:
     known = [c for c in read_captures(table) if c.key == name] if table.is_file() else []
     if not known:
         return ShownCapture(name, maps, rig.lights() if rig and rig.lamps else NO_LIGHTS, rig)
-    return shown_of(known[0] if rig is None else rigged(known[0], rig), maps)
+    capture = known[0] if rig is None else rigged(known[0], rig)
+    return shown_of(capture, maps, load(_Sections).crop if PARAMS.is_file() else CROP)
 
 
 def _capture_at(path: Path, rig: Rig | None) -> Capture:
@@ -114,14 +113,15 @@ def _captures_in(folder: Path, rig: Rig | None) -> list[Capture]:
 
 
 def _computed(capture: Capture) -> ShownCapture:
-    limits, stereo = LIMITS, STEREO
+    limits, stereo, crop = LIMITS, STEREO, CROP
     if PARAMS.is_file():
         sections = load(_Sections)
-        limits, stereo = sections.ingest.limits, sections.stereo
+        limits, stereo, crop = sections.ingest.limits, sections.stereo, sections.crop
     check_frames(capture, limits)
     pixels = capture.pixels(colours=_in_colour(capture))
     maps = compute_maps(pixels, stereo)
-    return ShownCapture(capture.key, maps, capture.lights, capture.rig, pixels.grey)
+    face = face_trust(pixels, maps, crop)
+    return ShownCapture(capture.key, maps, capture.lights, capture.rig, pixels.grey, face)
 
 
 def _in_colour(capture: Capture) -> bool:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from psface.captures.capture import Capture
+from psface.faces.crop_params import CropParams
 from psface.report.capture_view import write_view
 from psface.report.shown_capture import shown_of
 from psface.stereo.map_folder import MapFolder
@@ -17,7 +18,11 @@ SHOWN = 8
 
 
 def write_views(
-    doubted: Sequence[Capture], every: Sequence[Capture], maps: MapFolder, out: Path
+    doubted: Sequence[Capture],
+    every: Sequence[Capture],
+    maps: MapFolder,
+    crop: CropParams,
+    out: Path,
 ) -> int:
     """Write ``out/<identity>/<capture>.html`` for some captures; return how many.
 
@@ -30,6 +35,8 @@ def write_views(
         With lights.
     maps : MapFolder
         Of their map files.
+    crop : CropParams
+        How their faces are found.
     """
     chosen = {capture.key: capture for capture in doubted[: SHOWN // 2]}
     for place in np.unique(np.linspace(0, len(every) - 1, SHOWN).astype(int)) if every else ():
@@ -42,6 +49,6 @@ def write_views(
         found = maps.maps(capture.key)
         if found.mask.any():
             path = out / capture.identity / f"{capture.name}.html"
-            write_view(shown_of(capture, found), path)
+            write_view(shown_of(capture, found, crop), path)
             written += 1
     return written

@@ -8,10 +8,13 @@ import cv2
 import numpy as np
 import pytest
 
+from psface.captures.discovery import read_capture_at
+from psface.liveness.looking import CROP, STEREO
 from psface.report.capture_view import write_view
 from psface.report.found_capture import read_shown
-from psface.report.shown_capture import ShownCapture
+from psface.report.shown_capture import ShownCapture, shown_of
 from psface.rig.response import encoded
+from psface.stereo.compute import compute_maps
 from tests.browser import answer
 
 LAMPS = [(0, 0), (300, 50), (110, 75)]  # azimuth and slant in degrees
@@ -206,7 +209,10 @@ def test_doubts_are_told_with_their_remedies(shown, tmp_path):
         write_view(replace(shown, **changes), tmp_path / "view.html")
         return (tmp_path / "view.html").read_text(encoding="utf-8")
 
-    assert "Nothing speaks against" in text() and "Remedy:" not in text()
+    assert "Frames, lamps and face agree" in text() and "Remedy:" not in text()
+    assert "mirrored, are not noticed" not in text()
+    faceless = text(face=None)
+    assert "mirrored, are not noticed" in faceless and "agree" not in faceless
     found = shown.maps.notes["trust"].replace(
         '"warnings": []',
         '"warnings": [{"code": "clipped", "message": "31% of <it>", "remedy": "expose less"}]',
@@ -215,6 +221,17 @@ def test_doubts_are_told_with_their_remedies(shown, tmp_path):
     assert "31% of &lt;it&gt;. Remedy: expose less." in doubted
     assert "The maps do not tell" in text(maps=replace(shown.maps, notes={}))
     assert "Unknown: a map file" in text(lights=np.empty((0, 3)), frames=None)
+
+
+def test_mirrored_lamps_are_told_by_the_face(simulated, tmp_path):
+    """No frame contradicts another: the surface is turned inside out, as a whole."""
+    capture = read_capture_at(next(simulated.rglob("LightSource.m")).parent)
+    flipped = replace(capture, lights=capture.lights * [1, -1, 1], rig=None)
+    maps = compute_maps(flipped.pixels(), STEREO)
+    seen = shown_of(flipped, maps, CROP)
+    assert not seen.trust.warnings and [doubt.code for doubt in seen.doubts] in (["lamps-flipped"], ["lamps-order"])
+    write_view(seen, tmp_path / "view.html")
+    assert seen.doubts[0].code in (tmp_path / "view.html").read_text(encoding="utf-8")
 
 
 def test_names_are_text(shown, tmp_path):

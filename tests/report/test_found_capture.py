@@ -10,7 +10,8 @@ from psface.captures.capture_table import write_captures
 from psface.captures.discovery import read_capture_at
 from psface.config import PARAMS
 from psface.errors import UserError
-from psface.report.found_capture import LIMITS, STEREO, read_shown
+from psface.liveness.looking import LIMITS, STEREO
+from psface.report.found_capture import read_shown
 from psface.rig.rig import Rig
 from psface.stereo.map_files import read_maps, write_maps
 from psface.stereo.map_folder import MapFolder

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from psface.liveness.looking import CROP
 from psface.report.view_pages import SHOWN, write_views
 from psface.stereo.map_files import write_maps
 from psface.stereo.map_folder import MapFolder
@@ -36,13 +37,13 @@ def test_the_worst_and_some_others_have_a_page(data):
     captures, maps, folder = data
     out = folder / "views"
     worst = captures[20:29]
-    assert write_views(worst, captures, MapFolder(folder / "maps"), out) == SHOWN
+    assert write_views(worst, captures, MapFolder(folder / "maps"), CROP, out) == SHOWN
     assert {c.key for c in worst[: SHOWN // 2]} < pages(out) and len(pages(out)) == SHOWN
     assert "p0/c0" in pages(out)
     # What another run wrote is gone; maps that show nothing have no page.
     write_maps(
         MapFolder(folder / "maps").file_of(captures[1].key), replace(maps, mask=maps.mask & False)
     )
-    assert write_views([], captures[:3], MapFolder(folder / "maps"), out) == 2
+    assert write_views([], captures[:3], MapFolder(folder / "maps"), CROP, out) == 2
     assert pages(out) == {"p0/c0", "p1/c0"}
-    assert write_views([], [], MapFolder(folder / "maps"), out) == 0 and out.is_dir()
+    assert write_views([], [], MapFolder(folder / "maps"), CROP, out) == 0 and out.is_dir()
