@@ -6,6 +6,7 @@ A section's class is beside the code that it configures. Callers select the sect
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -23,6 +24,18 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 NonNegative = Annotated[float, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0)]
 Seed = Annotated[int, Field(ge=0)]
+
+
+def like(pattern: str, example: str) -> AfterValidator:
+    """Refuse text that a pattern does not match as a whole, and give an example."""
+
+    def checked(text: str) -> str:
+        if not re.fullmatch(pattern, text):
+            raise ValueError(f"expected text like {example}")
+        return text
+
+    return AfterValidator(checked)
+
 
 # File parameters are dependencies in dvc.yaml, so "none" must be a file as well.
 NO_FILE = "models/none"

@@ -21,7 +21,7 @@ from psface.errors import UserError
 from psface.faces.crop_params import CropParams
 from psface.faces.packing import Form, Packed, form_of, packed_crop
 from psface.faces.previous_crops import MARK, Previous
-from psface.faces.trust_findings import Findings
+from psface.faces.trust_findings import Findings, Judged
 from psface.files import digest_of, replacing
 from psface.fingerprint import code_digest
 from psface.parallel import map_in_processes
@@ -116,11 +116,15 @@ def crop(
     draw_worst(worst, [_fingerprint(c, found, params, form, code) for c, _ in worst], found, doubts)
     if views is not None:
         write_views([capture for capture, _ in worst], findings.captures, found, params, views)
+    _tell(judged, out / "trust.csv")
+    return todo - len(failures), len(marks) - todo, len(failures)
+
+
+def _tell(judged: Judged, table: Path) -> None:
     for warning in judged.of_rigs:
         print(f"crop: the rig: {warning}")
-    if judged.doubtful:
-        print(f"crop: {len(judged.doubtful)} captures to be doubted ({out / 'trust.csv'})")
-    return todo - len(failures), len(marks) - todo, len(failures)
+    if count := len(judged.doubtful):
+        print(f"crop: {count} capture{'s' * (count > 1)} to be doubted ({table})")
 
 
 def draw_worst(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from psface.captures.capture import Capture, Refusal
+from psface.captures.capture import Capture, Refusal, refused
 from psface.captures.capture_table import read_captures, write_refusals
 from psface.config import load
 from psface.engines.engine_params import EngineParams
@@ -180,7 +180,7 @@ def _write(capture: Capture, params: StereoParams, code: str, folder: MapFolder)
         maps = compute_maps(capture.pixels(colours=params.colour_albedo), params)
     except UserError as error:
         path.unlink(missing_ok=True)
-        return Refusal(capture.identity, capture.name, str(error))
+        return refused(capture, error)
     maps.notes["fingerprint"] = fingerprint(capture, params, code)
     write_maps(path, maps)
     return None

@@ -244,16 +244,30 @@ class Pixels:
 
 @dataclass(frozen=True)
 class Refusal:
-    """An unusable capture, and why; bytes that are not UTF-8 are escaped."""
+    """An unusable capture, and why; bytes that are not UTF-8 are escaped.
+
+    Attributes
+    ----------
+    identity, name, reason : str
+    path : str
+        Its folder or file, where that is known.
+    """
 
     identity: str
     name: str
     reason: str
+    path: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("identity", "name", "reason"):
+        for name in ("identity", "name", "reason", "path"):
             text = getattr(self, name).encode(errors="backslashreplace").decode()
             object.__setattr__(self, name, one_form(text))
+
+
+def refused(capture: Capture, reason: object) -> Refusal:
+    """The refusal of a capture or picture that was read."""
+    path = str(capture.place) if capture.frames else ""
+    return Refusal(capture.identity, capture.name, str(reason), path)
 
 
 def picture(identity: str, path: Path) -> Capture:

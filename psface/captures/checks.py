@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from psface.captures.capture import Capture, Refusal
+from psface.captures.capture import Capture, Refusal, refused
 from psface.captures.decoding import decode
 from psface.captures.exposure import exposure_of, relative_exposures
 from psface.captures.images import brightest_channel, grey, read_bytes
@@ -37,7 +37,7 @@ def check_capture(capture: Capture | Refusal, limits: CaptureLimits) -> Capture 
         _check_names(capture)
         return accepted(capture, check_frames(capture, limits), limits)
     except UserError as error:
-        return Refusal(capture.identity, capture.name, str(error))
+        return refused(capture, error)
 
 
 def accepted(capture: Capture, digest: str, limits: CaptureLimits) -> Capture:
@@ -286,6 +286,6 @@ def unique(captures: Iterable[Capture | Refusal]) -> Iterator[Capture | Refusal]
                     f"{item.frames[0]}: same name, in another Unicode form, as "
                     f"{first.frames[0]}; rename one"
                 )
-                yield Refusal(item.identity, item.name, reason)
+                yield refused(item, reason)
                 continue
         yield item

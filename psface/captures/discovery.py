@@ -19,6 +19,8 @@ from psface.files import is_utf8
 from psface.paths import listed, visible
 from psface.rig.rig import NAMES, Rig
 
+MANIFEST = "manifest.csv"
+NAMED = 3  # captures that a message names
 _FRAME = re.compile(r"im\d{1,9}", re.IGNORECASE | re.ASCII)
 UNUSED_RIG = (
     "no capture of several frames that the rig may have taken; name frames im0, im1, ..., or leave "
@@ -36,8 +38,9 @@ def find_captures(
 
     A folder with a ``LightSource.m``, or with frames ``im0, im1, ...`` taken by a rig, is one
     capture in Photoface's layout; one with a ``manifest.csv`` holds the captures that it lists
-    (`psface.captures.layouts.manifest`). Links to folders are not followed, and the folders
-    ``without`` are left out. With ``all_files``, other files are refused instead of skipped.
+    (`psface.captures.layouts.manifest`), of which a path may also name one, or a person's. Links to
+    folders are not followed, and the folders ``without`` are left out. With ``all_files``, other
+    files are refused instead of skipped.
 
     Parameters
     ----------
@@ -51,7 +54,8 @@ def find_captures(
         If a path does not exist.
     """
     paths, rigs = list(paths), RigLookup(rig)
-    yield from find_with(rigs, paths, without, all_files)
+    for path in paths:
+        yield from listed_above(path, rigs) or find_with(rigs, [path], without, all_files)
     if rig is not None and not rigs.used and paths:
         yield Refusal("", str(paths[0]), f"{', '.join(map(str, paths))}: {UNUSED_RIG}")
 
@@ -74,8 +78,29 @@ def find_with(
             yield path
 
 
+def listed_above(path: Path, rigs: RigLookup) -> list[Capture | Refusal]:
+    """The captures at or under a path that the nearest manifest above it lists."""
+    if path.is_file() or (path / MANIFEST).is_file():
+        return []
+    for folder in path.parents:
+        if (folder / MANIFEST).is_file():
+            try:
+                captures = _listed(folder, rigs)
+            except UserError:
+                if path.exists():  # the manifest may be another program's
+                    return []
+                raise
+            return [c for c in captures if path in _places(c)]
+    return []
+
+
+def _places(item: Capture | Refusal) -> Iterable[Path]:
+    place = item.place if isinstance(item, Capture) else Path(item.path)
+    return (place, *place.parents)
+
+
 def read_capture_at(path: Path | str, rig: Rig | Path | str | None = None) -> Capture:
-    """Read the picture in a file, or the one capture in a folder.
+    """Read the picture in a file, or the one capture in a folder, or that a manifest above lists.
 
     Parameters
     ----------
@@ -96,8 +121,6 @@ def read_capture_at(path: Path | str, rig: Rig | Path | str | None = None) -> Ca
         If there is none, or its rig cannot be read or does not fit it.
     """
     path = Path(path)
-    if not path.exists():
-        raise UserError(f"{path}: no such picture or capture")
     if isinstance(rig, (str, Path)):
         rig = read_placed_rig(Path(rig))
     capture = capture_at(path, rig)
@@ -107,22 +130,31 @@ def read_capture_at(path: Path | str, rig: Rig | Path | str | None = None) -> Ca
 
 
 def capture_at(path: Path, rig: Rig | None = None) -> Capture | Refusal:
-    """Return the picture in a file, or the one capture in a folder; ``rig`` as for
-    `find_captures`."""
-    if not path.is_dir():
+    """Return the picture in a file, or the one capture in a folder, or that a manifest above lists;
+    ``rig`` as for `find_captures`."""
+    if path.is_file():
         return picture("", path)
-    [*items] = find_with(RigLookup(rig), [path])
+    rigs = RigLookup(rig)
+    items: list[Capture | Refusal | Path] = [*listed_above(path, rigs)]
+    if not items and path.exists():
+        items = [*find_with(rigs, [path])]
+    several = [item.place for item in items if isinstance(item, Capture) and not item.is_picture]
     if len(items) == 1 and isinstance(items[0], (Capture, Refusal)):
         return items[0]
     frames = sum(isinstance(item, Path) and is_frame(item.name) for item in items)
-    if frames > 1 and all(isinstance(item, Path) and item.parent == path for item in items):
+    if len(several) > 1:
+        named = ", ".join(map(str, several[:NAMED]))
+        reason = f"{len(several)} captures; give one of them, as {named}"
+    elif not path.exists():
+        reason = "no such picture or capture"
+    elif frames > 1 and all(isinstance(item, Path) and item.parent == path for item in items):
         reason = (
             f"{frames} frames without lights; give them in LightSource.m or a rig file beside the "
             "frames, or name the rig (--rig)"
         )
     else:
         reason = "neither a picture nor a folder of one capture"
-    return Refusal("", path.name, f"{path}: {reason}")
+    return Refusal("", path.name, f"{path}: {reason}", str(path))
 
 
 def people_in(root: Path, rig: Rig | None = None) -> Iterator[Capture | Refusal]:
@@ -192,11 +224,11 @@ def _inside(
             captures = []
         elif LIGHTS.lower() in map(str.lower, names):
             captures = _capture(here, rigs)
-        elif "manifest.csv" in names:
+        elif MANIFEST in names:
             try:
                 captures = _listed(here, rigs)
             except UserError as error:  # another program's, among pictures
-                names.remove("manifest.csv")
+                names.remove(MANIFEST)
                 yield Refusal(folder.name, str(here), str(error))
         if captures is None and are_frames(here, names, rigs):
             captures = _capture(here, rigs)
@@ -245,5 +277,5 @@ def _capture(folder: Path, rigs: RigLookup) -> list[Capture | Refusal]:
     try:
         capture: Capture | Refusal = read_capture(folder.parent.name, folder)
     except UserError as error:
-        capture = Refusal(folder.parent.name, folder.name, str(error))
+        capture = Refusal(folder.parent.name, folder.name, str(error), str(folder))
     return list(rigs.joined([capture], folder))

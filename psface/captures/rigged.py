@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path, PureWindowsPath
 
-from psface.captures.capture import Capture, Refusal
+from psface.captures.capture import Capture, Refusal, refused
 from psface.errors import UserError
 from psface.paths import exists
 from psface.rig.rig import NAMES, Rig, read_rig, rig_path
@@ -67,6 +67,7 @@ def with_rig(
         If the rig cannot be read, or there are pictures, which no rig helps.
     """
     rig = None if path is None else read_placed_rig(path)
+    name = f"the rig in {path}" if path and path.is_dir() else str(path)
     for item in captures:
         if rig is None:
             yield item
@@ -76,7 +77,7 @@ def with_rig(
                 f"{path}: a rig, but {item.frames[0]} is an ordinary picture, of one frame; set "
                 "ingest.source to a layout of captures, or leave the rig out"
             )
-        yield joined_or_refused(item, lambda capture: rigged(capture, rig, str(path)))
+        yield joined_or_refused(item, lambda capture: rigged(capture, rig, name))
 
 
 def joined_or_refused(
@@ -88,7 +89,7 @@ def joined_or_refused(
     try:
         return join(item)
     except UserError as error:
-        return Refusal(item.identity, item.name, str(error))
+        return refused(item, error)
 
 
 def rigged(capture: Capture, rig: Rig, name: str = "the rig", chosen: bool = False) -> Capture:

@@ -52,6 +52,11 @@ format_option = click.option(
     "--format", "form", type=click.Choice(["csv", "json"]), default="csv", show_default=True,
     help="Format of the table.",
 )  # fmt: skip
+padding_option = click.option(
+    "--padding", type=Bounded(0, 1), metavar="SHARE",
+    help="Border added before faces are searched, as a share of the longer side, in place of the "
+    "model's: for tight crops.",
+)  # fmt: skip
 pictures_option = click.option(
     "--pictures", is_flag=True, help="Write annotated pictures and video."
 )

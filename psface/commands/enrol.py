@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from psface.captures.capture import Refusal
 from psface.captures.rigged import read_placed_rig
-from psface.commands.arguments import gallery_option, model_option, rig_option
+from psface.commands.arguments import gallery_option, model_option, padding_option, rig_option
 from psface.errors import UserError
 from psface.files import made_folder
 from psface.running import PATH
@@ -25,8 +25,14 @@ from psface.running import PATH
     help="People neither enrolled nor trained on, for calibration.",
 )  # fmt: skip
 @rig_option
+@padding_option
 def enrol(
-    folder: Path, model: Path, gallery: Path, strangers: Path | None, rig: Path | None
+    folder: Path,
+    model: Path,
+    gallery: Path,
+    strangers: Path | None,
+    rig: Path | None,
+    padding: float | None,
 ) -> None:
     """Make a gallery from FOLDER, which has a folder per person.
 
@@ -41,7 +47,7 @@ def enrol(
         raise UserError(f"{gallery}: is a folder; give --gallery a file")
     made_folder(gallery.parent)
     taken_by = None if rig is None else read_placed_rig(rig)
-    people, refusals = enrol_people(Recogniser(model), folder, strangers, taken_by)
+    people, refusals = enrol_people(Recogniser(model, padding), folder, strangers, taken_by)
     for refusal in refusals:
         warn(refusal)
     write_gallery(gallery, people)

@@ -25,6 +25,7 @@ from psface.commands.arguments import (
     gallery_option,
     model_option,
     out_option,
+    padding_option,
     pictures_option,
     rig_option,
 )
@@ -59,6 +60,7 @@ SETTLE = 0.5  # s
     help="False accept rate: how often a stranger may be accepted.",
 )  # fmt: skip
 @rig_option
+@padding_option
 @out_option("identified")
 @format_option
 @pictures_option
@@ -77,6 +79,7 @@ def identify(
     gallery: Path,
     far: float,
     rig: Path | None,
+    padding: float | None,
     out: Path,
     form: str,
     pictures: bool,
@@ -101,7 +104,7 @@ def identify(
     if watch is not None:
         check_folder(watch)
     taken_by = None if rig is None else read_placed_rig(rig)
-    recogniser = Recogniser(model)
+    recogniser = Recogniser(model, padding)
     people = read_gallery(gallery, recogniser.digest)
     table_path, outputs = out / f"faces.{form}", [out / "pictures"]
     told: Table | GrowingTable
@@ -181,7 +184,7 @@ class _Tally:
         for item in found:
             if isinstance(item, Refusal):
                 self.refused += 1
-                table.add({"path": item.name, "reason": item.reason})
+                table.add({"path": item.path or item.name, "reason": item.reason})
                 warn(item)
                 continue
             for number, match in enumerate(item.matches):

@@ -13,7 +13,13 @@ from tqdm import tqdm
 
 from psface.captures.capture import Refusal
 from psface.captures.rigged import read_placed_rig
-from psface.commands.arguments import Bounded, format_option, out_option, rig_option
+from psface.commands.arguments import (
+    Bounded,
+    format_option,
+    out_option,
+    padding_option,
+    rig_option,
+)
 from psface.commands.enrol import warn
 from psface.errors import UserError
 from psface.liveness.verdict import THRESHOLD, Liveness
@@ -36,10 +42,7 @@ RATES = (0.01, 0.05)  # that --calibrate gives thresholds for
     "--threshold", type=Bounded(0, 1), default=THRESHOLD, show_default=True,
     help="Lowest score of a live face.",
 )  # fmt: skip
-@click.option(
-    "--padding", type=Bounded(0, 1), default=0.0, show_default=True, metavar="SHARE",
-    help="Border added before faces are searched, as a share of the longer side: for tight crops.",
-)  # fmt: skip
+@padding_option
 @click.option(
     "--calibrate", is_flag=True,
     help="All captures are live: print the thresholds that reject 1% and 5% of such captures.",
@@ -50,7 +53,7 @@ def liveness(
     out: Path,
     form: str,
     threshold: float,
-    padding: float,
+    padding: float | None,
     calibrate: bool,
 ) -> None:
     """Tell live faces from prints and screens, in captures under three lamps or more.
@@ -64,7 +67,7 @@ def liveness(
 
     taken_by = None if rig is None else read_placed_rig(rig)
     table_path = out / f"liveness.{form}"
-    crop = CROP.model_copy(update={"padding": padding})
+    crop = CROP.model_copy(update={"padding": padding or CROP.padding})
     scores: list[float] = []
     count: Counter[str] = Counter()
     with Table(table_path, COLUMNS) as table, tqdm(desc="liveness", unit="capture") as bar:
@@ -72,7 +75,7 @@ def liveness(
             bar.update()
             if isinstance(item, Refusal):
                 count["not used"] += 1
-                table.add({"path": item.name, "reason": item.reason})
+                table.add({"path": item.path or item.name, "reason": item.reason})
                 warn(item)
                 continue
             verdict = item.live.verdict(threshold)

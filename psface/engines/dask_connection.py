@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import urlsplit
 
 from distributed import Client, Security
 from distributed.comm.core import connect
@@ -23,7 +24,12 @@ def connected(address: str) -> Client:
     try:
         asyncio.run(_greeted(address))
         return Client(address, timeout=ANSWER)
-    except (OSError, TypeError, ValueError) as error:  # a TypeError: no certificates
+    except TypeError as error:  # it misses an SSL context
+        raise UserError(
+            f"dask.address={address}: TLS takes certificates; name them in Dask's configuration "
+            "(distributed.comm.tls)"
+        ) from error
+    except (OSError, ValueError) as error:
         reason = str(error) or f"not within {ANSWER:g} s"
         raise UserError(
             f"dask.address={address}: no scheduler answers ({reason}); start `dask scheduler` "
@@ -33,6 +39,8 @@ def connected(address: str) -> Client:
 
 async def _greeted(address: str) -> None:
     """Connect once: `Client` would wait forever for a server that says nothing."""
+    place = urlsplit(address)  # a name that nobody knows is tried again until the time is up
+    await asyncio.get_running_loop().getaddrinfo(place.hostname, place.port)
     security = Security().get_connection_args("client")
     comm = await asyncio.wait_for(connect(address, ANSWER, **security), ANSWER)
     await comm.close()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from psface.config import Count, Section, Selection
+from psface.config import Count, Section, Selection, like
 
 
 class DaskParams(Section):
@@ -19,7 +19,7 @@ class DaskParams(Section):
         this machine.
     """
 
-    address: Annotated[str, Field(pattern=r"^(tcp|tls|ucx)://\S+$")] | None
+    address: Annotated[str, like(r"(tcp|tls|ucx)://\S+", "tcp://host:8786")] | None
 
 
 class SlurmParams(Section):
@@ -47,9 +47,9 @@ class SlurmParams(Section):
 
     queue: str | None
     account: str | None
-    walltime: Annotated[str, Field(pattern=r"^[0-9:-]+$")]
+    walltime: Annotated[str, like(r"[0-9:-]+", "1:00:00")]
     cores: Count
-    memory: Annotated[str, Field(pattern=r"^[0-9.]+ ?[kMGT]i?B$")]
+    memory: Annotated[str, like(r"[0-9.]+ ?[kMGT]i?B", "16GB")]
     min_jobs: Count
     max_jobs: Count
     interface: str | None

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from psface.captures.capture import Capture, Refusal
+from psface.captures.capture import Capture, Refusal, refused
 from psface.captures.decoding import decode
 from psface.captures.images import grey
 from psface.detect.face import Face
@@ -123,9 +123,13 @@ def packed_crop(
     try:
         found = _place(capture, params) if form.records else _cut(capture, maps, params, form)
     except UserError as error:
-        return Refusal(capture.identity, capture.name, str(error))
+        return refused(capture, error)
     if found is None:
-        return Refusal(capture.identity, capture.name, f"{capture.frames[0]}: no face found")
+        return refused(
+            capture,
+            f"{capture.frames[0]}: no face found; if there is one, set crop.padding (tight crops) "
+            "or crop.min_face_size",
+        )
     return found
 
 

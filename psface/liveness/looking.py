@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from psface.captures.capture import Capture, Pixels, Refusal
+from psface.captures.capture import Capture, Pixels, Refusal, refused
 from psface.captures.checks import check_frames
 from psface.captures.limits import CaptureLimits
 from psface.captures.media import is_video, read_media
@@ -87,8 +87,7 @@ def look(
             else:
                 yield judged(capture, crop)
         except UserError as error:
-            identity, name = (capture.identity, capture.name) if capture else ("", str(item))
-            yield Refusal(identity, name, str(error))
+            yield refused(capture, error) if capture else Refusal("", str(item), str(error))
 
 
 def judged(capture: Capture, crop: CropParams = CROP) -> Looked:

@@ -1,4 +1,4 @@
-"""Export a trained model to ONNX, checked against torch on real crops."""
+"""Export a trained model to ONNX, checked against torch."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Exportable(nn.Module):
         return out.identity, *(out.attributes[task] for task in self.tasks)
 
 
-def export(model: Path, out: Path, faces_folder: Path) -> float:
+def export(model: Path, out: Path, faces_folder: Path | None = None) -> float:
     """Write ``model.onnx``, for any number of faces at once, and ``card.json``.
 
     Parameters
@@ -44,8 +44,9 @@ def export(model: Path, out: Path, faces_folder: Path) -> float:
         Folder of a trained model.
     out : Path
         A different folder.
-    faces_folder : Path
-        Packed crops of the model's maps, on which the two are compared in full precision.
+    faces_folder : Path, optional
+        Packed crops of the model's maps, on which the two are compared in full precision; by
+        default, they are compared on noise.
 
     Returns
     -------
@@ -60,10 +61,7 @@ def export(model: Path, out: Path, faces_folder: Path) -> float:
     if out.resolve() == model.resolve():
         raise UserError(f"{out}: holds the model itself; give another --out")
     network, card = load_model(model, torch.device("cpu"))
-    faces = crops_for(card, faces_folder, "set --faces to those it was trained on")
-    count = len(faces.arrays[0])
-    crops = faces.read(np.unique(np.linspace(0, count - 1, CHECKED).astype(int)))
-    batch = card.scale.applied(crops, torch.device("cpu"))
+    batch = _noise(card) if faces_folder is None else _crops(card, faces_folder)
     exportable = _Exportable(network, list(card.tasks)).eval()
     with torch.inference_mode():
         ours = network(batch).identity.numpy()
@@ -80,6 +78,19 @@ def export(model: Path, out: Path, faces_folder: Path) -> float:
             raise UserError(f"{out}: the exported model's embeddings differ (cosine {cosine:.5f})")
     write_card(out, card)
     return cosine
+
+
+def _crops(card: Card, folder: Path) -> Tensor:
+    faces = crops_for(card, folder, "set --faces to those it was trained on, or leave it out")
+    count = len(faces.arrays[0])
+    crops = faces.read(np.unique(np.linspace(0, count - 1, CHECKED).astype(int)))
+    return card.scale.applied(crops, torch.device("cpu"))
+
+
+def _noise(card: Card) -> Tensor:
+    """Noise of the mean and variance that standardised crops have."""
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(CHECKED, sum(card.channels), card.side, card.side, generator=generator)
 
 
 def _sign(path: Path, card: Card) -> None:

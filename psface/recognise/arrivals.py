@@ -102,7 +102,11 @@ def arrivals(
         look = look_at(folder, rig, watched.without)
         rest = REST * (clock() - began)
         yield from watched.new_in(look)
-        wait(max(POLL, rest))
+        try:
+            wait(max(POLL, rest))
+        except KeyboardInterrupt:
+            yield from watched.waiting()
+            raise
 
 
 @dataclass
@@ -157,6 +161,13 @@ class _Watched:
             if place.files != reason:
                 place.files, place.items = reason, [Refusal("", str(path), f"{path}: {reason}")]
             yield from self._complete(place)
+
+    def waiting(self) -> Iterator[Refusal]:
+        """What has come, but is not complete."""
+        for place in self.places.values():
+            for item in place.items:
+                path = item.path or item.name if isinstance(item, Refusal) else _name(item)
+                yield Refusal("", path, f"{path}: not answered: still incomplete at the end", path)
 
     def _found(self, path: Path) -> list[Item]:
         rigs = RigLookup(self.rig)

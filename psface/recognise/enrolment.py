@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from psface.captures.capture import Capture, Refusal
+from psface.captures.capture import Capture, Refusal, refused
 from psface.captures.discovery import people_in
 from psface.errors import UserError
 from psface.faces.cropping import Crop
@@ -110,4 +110,4 @@ def _crop(capture: Capture | Refusal, card: Card) -> tuple[str, Crop] | Refusal:
     try:
         return capture.identity, crop_for(capture, card)
     except UserError as error:
-        return Refusal(capture.identity, capture.name, str(error))
+        return refused(capture, error)

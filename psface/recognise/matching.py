@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from psface.captures.capture import Capture, Refusal, picture
+from psface.captures.capture import Capture, Refusal, picture, refused
 from psface.captures.decoding import decode
 from psface.captures.discovery import find_captures
 from psface.captures.images import rgb, to_uint8
@@ -163,7 +163,7 @@ def _capture(
         path = Path(capture.frames[0])
         first = decode(capture.encoded(0), path, card.limits.bits, white=capture.white)
     except UserError as error:
-        return Refusal(capture.identity, capture.name, str(error))
+        return refused(capture, error)
     drawn = Picture(capture.place, None, to_uint8(rgb(first, capture.white)))
     return drawn, [crop], doubts
 

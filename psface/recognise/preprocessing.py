@@ -97,4 +97,7 @@ def no_face(path: Path | str, card: Card) -> str:
     if card.crop.detector == "aligned":
         return f"{path}: not square, as aligned crops are (crop.detector in the model's card)"
     smallest = card.crop.min_face_size
-    return f"{path}: no face of {smallest} px or more (crop.min_face_size in the model's card)"
+    return (
+        f"{path}: no face of {smallest} px or more (crop.min_face_size in the model's card); of a "
+        "tight crop, give --padding 0.3"
+    )

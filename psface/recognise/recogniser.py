@@ -28,6 +28,8 @@ class Recogniser:
     folder : Path
         Holds ``card.json`` and ``weights.safetensors`` or, if exported, ``model.onnx``; by default,
         the model that psface ships.
+    padding : float, optional
+        In place of the card's ``crop.padding``: tight crops need a border to be found in.
 
     Attributes
     ----------
@@ -53,7 +55,7 @@ class Recogniser:
     1.0
     """
 
-    def __init__(self, folder: Path | str = PRETRAINED) -> None:
+    def __init__(self, folder: Path | str = PRETRAINED, padding: float | None = None) -> None:
         folder = Path(folder)
         self.network: nn.Module
         if is_exported(folder):
@@ -62,6 +64,9 @@ class Recogniser:
             network, self.card = load_model(folder, default_device())
             self.network = converted(network)
         self.digest = self.card.digest
+        if padding is not None:
+            crop = self.card.crop.model_copy(update={"padding": padding})
+            self.card = self.card.model_copy(update={"crop": crop})
 
     def crop(self, capture: Capture) -> Crop:
         """Crop the face of a capture or picture as the model expects it.

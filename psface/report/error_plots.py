@@ -15,6 +15,7 @@ from psface.report.palette import BLUE, VERMILION, marker, series
 from psface.report.plotting import log_x, plt
 
 TICKS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 0.95)
+EDGE = 0.06  # of the axis
 UNTOLD = "0.55"
 
 
@@ -33,7 +34,7 @@ def plot_det(axes: plt.Axes, det: pd.DataFrame, errors: pd.DataFrame) -> None:
     """Plot the detection error trade-off on normal-deviate axes, with its 95% band.
 
     On these axes, scores with normal distributions give straight lines (Martin et al., 1997). What
-    is 0 is drawn at the lower edge.
+    is 0 is drawn at the lower edge, which is then called 0.
     """
     across, up = _ends(det[["fmr"]]), _ends(det[["fnmr", "low", "high"]])
     x = ndtri(det["fmr"].clip(*across))
@@ -46,9 +47,16 @@ def plot_det(axes: plt.Axes, det: pd.DataFrame, errors: pd.DataFrame) -> None:
         ndtri(told["fmr_seen"].clip(*across)), ndtri(told["fnmr"].clip(*up)),
         "o", color=VERMILION, ms=5, label="FMR of the table", clip_on=False,
     )  # fmt: skip
-    for axis, (least, most) in ((axes.xaxis, across), (axes.yaxis, up)):
+    shown = (axes.xaxis, across, det[["fmr"]]), (axes.yaxis, up, det[["fnmr", "low", "high"]])
+    for axis, (least, most), rates in shown:
         ticks = [t for t in TICKS if least <= t <= most]
-        axis.set_ticks(ndtri(ticks).tolist(), [f"{t:g}" for t in ticks], fontsize="small")
+        places, names = ndtri(ticks).tolist(), [f"{t:g}" for t in ticks]
+        if rates.eq(0).any(axis=None):  # on the edge, where no other tick may be
+            apart = EDGE * (ndtri(most) - ndtri(least))
+            kept = [i for i, place in enumerate(places) if place - ndtri(least) > apart]
+            places = [float(ndtri(least)), *(places[i] for i in kept)]
+            names = ["0", *(names[i] for i in kept)]
+        axis.set_ticks(places, names, fontsize="small")
     axes.set_xlim(*ndtri(across))
     axes.set_ylim(*ndtri(up))
     axes.set_xlabel("false match rate (FMR)")
@@ -100,8 +108,8 @@ def plot_fnir(axes: plt.Axes, fnir: pd.DataFrame, table: pd.DataFrame) -> None:
 
 def plot_cmc(axes: plt.Axes, cmc: pd.DataFrame) -> None:
     """Plot the share of probes found by rank."""
-    axes.plot(cmc["rank"], cmc["hit_rate"], "o-", ms=3, color=BLUE)
-    axes.set_ylim(None, 1.005)
+    axes.plot(cmc["rank"], cmc["hit_rate"], "o-", ms=3, color=BLUE, clip_on=False)
+    axes.set_ylim(None, 1.0)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     axes.set_xlabel("rank")
     axes.set_ylabel("share of probes found (CMC)")

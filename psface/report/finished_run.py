@@ -43,6 +43,8 @@ class DataSet:
         Accepted by ingest.
     refused, faceless, doubted : int
         Captures that ingest refused, that gave no face, and that the checks doubt.
+    of_rigs : list of str
+        What the checks doubt of rigs, with remedies.
     lit : bool
         Whether any capture has lamps: pictures have none.
     """
@@ -52,6 +54,7 @@ class DataSet:
     refused: int
     faceless: int
     doubted: int
+    of_rigs: list[str]
     lit: bool
 
 
@@ -141,13 +144,15 @@ def _data_set(captures: Path, rejected: Path, faces: Path) -> DataSet:
             people |= set(batch["identity"].to_pylist())
             count += len(batch)
             lit = lit or any(batch["lights"].to_pylist())
-    doubts = read_table(faces / "trust.csv", "crop", ["identity", "session"])
-    named = doubts[doubts["identity"] != OF_A_RIG].drop_duplicates()
+    doubts = read_table(faces / "trust.csv", "crop", ["identity", "session", "message", "remedy"])
+    rigs = doubts[doubts["identity"] == OF_A_RIG]
+    named = doubts[doubts["identity"] != OF_A_RIG].drop_duplicates(["identity", "session"])
     return DataSet(
         captures=count,
         people=len(people),
         refused=len(read_table(rejected, "ingest")),
         faceless=len(read_table(faces / "failures.csv", "crop")),
         doubted=len(named),
+        of_rigs=[f"{row.message}; {row.remedy}" for row in rigs.itertuples()],
         lit=lit,
     )

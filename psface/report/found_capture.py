@@ -8,7 +8,7 @@ from psface.captures.capture import NO_LIGHTS, Capture
 from psface.captures.capture_table import read_captures
 from psface.captures.checks import check_frames
 from psface.captures.decoding import decode
-from psface.captures.discovery import find_captures, read_capture_at
+from psface.captures.discovery import read_capture_at
 from psface.captures.limits import SelectedLimits
 from psface.captures.rigged import rigged
 from psface.config import PARAMS, Selection, load
@@ -22,9 +22,7 @@ from psface.stereo.map_files import Maps, read_maps
 from psface.stereo.map_folder import MapFolder
 from psface.stereo.stereo_params import StereoParams
 
-MANIFEST = "manifest.csv"
 TABLE = "sessions.parquet"  # beside the folder of map files
-NAMED = 3  # captures that a message names
 
 
 class _Sections(Selection):
@@ -91,25 +89,13 @@ def _with_maps(path: Path, maps: Maps, rig: Rig | None) -> ShownCapture:
 
 
 def _capture_at(path: Path, rig: Rig | None) -> Capture:
-    chosen = _captures_in(path, rig) if path.is_dir() else []
-    if not chosen:
-        listing = [folder for folder in path.parents if (folder / MANIFEST).is_file()]
-        chosen = [c for c in _captures_in(listing[0], rig) if c.place == path] if listing else []
-    if len(chosen) > 1:
-        some = ", ".join(str(c.place) for c in chosen[:NAMED])
-        raise UserError(f"{path}: {len(chosen)} captures; give one of them, as {some}")
-    capture = chosen[0] if chosen else read_capture_at(path, rig)
+    capture = read_capture_at(path, rig)
     if capture.is_picture:
         raise UserError(
             f"{path}: a picture; give a folder of one capture under three lights or more, or a map "
             "file of the stage stereo"
         )
     return capture
-
-
-def _captures_in(folder: Path, rig: Rig | None) -> list[Capture]:
-    found = find_captures([folder], rig=rig)
-    return [item for item in found if isinstance(item, Capture) and not item.is_picture]
 
 
 def _computed(capture: Capture) -> ShownCapture:

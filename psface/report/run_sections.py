@@ -175,7 +175,7 @@ def _data(run: FinishedRun) -> Section:
             "surface. They work while this page is in its folder."
         )
     doubted = data.doubted if data.lit else None
-    said = data_says(data.captures, data.people, data.faceless, doubted)
+    said = data_says(data.captures, data.people, data.faceless, doubted, data.of_rigs)
     return Section("captures", "Captures and crops", said, parts, note)
 
 

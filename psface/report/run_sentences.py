@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -86,14 +86,17 @@ def probes_say(cmc: pd.DataFrame) -> str:
     return f"{1 - cmc['hit_rate'].iloc[0]:.1%} of the probes are nearest to another person."
 
 
-def data_says(captures: int, people: int, failed: int, doubted: int | None) -> str:
-    """How many captures gave a face, and how many of them are in doubt; None if none was checked,
-    since pictures have no lamps."""
+def data_says(
+    captures: int, people: int, failed: int, doubted: int | None, of_rigs: Sequence[str] = ()
+) -> str:
+    """How many captures gave a face, how many of them are in doubt, None if none was checked since
+    pictures have no lamps, and what is doubted of rigs."""
     said = f"{counted(captures, 'capture')} of {counted(people, 'person', 'people')} were accepted"
     said += f"; no face was found in {number(failed)}" if failed else ""
     if doubted is not None:
-        said += f"; {number(doubted)} are in doubt" if doubted else "; none is in doubt"
-    return f"{said}."
+        verb = "is" if doubted == 1 else "are"
+        said += f"; {number(doubted)} {verb} in doubt" if doubted else "; none is in doubt"
+    return " ".join([f"{said}.", *(f"The rig is in doubt: {doubt}." for doubt in of_rigs)])
 
 
 def split_says(shares: pd.DataFrame) -> str:

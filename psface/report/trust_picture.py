@@ -75,7 +75,7 @@ def _images(capture: DoubtedCapture) -> dict[str, np.ndarray]:
     count = len(capture.frames)
     chosen = np.unique(np.linspace(0, count - 1, min(count, SHOWN_FRAMES)).astype(int))
     bright = max(float(np.percentile(capture.frames, 99.5)), 1e-6)
-    frames = {f"frame {i + 1}": np.clip(capture.frames[i] / bright, 0, 1) for i in chosen}
+    frames = {f"frame {i}": np.clip(capture.frames[i] / bright, 0, 1) for i in chosen}
     albedo = capture.albedo / max(float(np.percentile(capture.albedo, 99)), 1e-6)
     maps = {"albedo": np.clip(albedo, 0, 1), "normals": normals_as_colours(capture.normal)}
     return frames | maps

@@ -121,6 +121,33 @@ def test_the_captures_of_a_manifest(tmp_path, given):
     assert "3 frames, but the rig" in reason(people_in(tmp_path, argument))
 
 
+def test_a_capture_or_a_person_that_a_manifest_above_lists(tmp_path, monkeypatch):
+    rows = ["identity,session,frame,light_x,light_y,light_z"]
+    for person, session in (("an", "one"), ("an", "two"), ("bo", "one")):
+        folder = write_unlit(tmp_path / person / session)
+        for number, (x, y, z) in enumerate(FOUR_LIGHTS):
+            rows.append(f"{person},{session},{folder / f'im{number}.bmp'},{x},{y},{z}")
+    (tmp_path / "manifest.csv").write_text("\n".join(rows).replace(f"{tmp_path}/", ""))
+    monkeypatch.chdir(tmp_path)
+    for place in (tmp_path / "an" / "two", Path("an/two")):
+        assert only(find_captures([place])).key == read_capture_at(place).key == "an/two"
+        assert read_capture_at(place).lights == pytest.approx(FOUR_LIGHTS)
+    assert [c.key for c in find_captures([Path("an")])] == ["an/one", "an/two"]
+    with pytest.raises(UserError, match="^an: 2 captures; give one of them, as an/one, an/two"):
+        read_capture_at("an")
+    with pytest.raises(UserError, match="^an/three: no such picture or capture"):
+        read_capture_at("an/three")
+    text = (tmp_path / "manifest.csv").read_text()
+    (tmp_path / "manifest.csv").write_text(text.rpartition(",")[0] + ",dark")
+    assert "manifest.csv: " in reason(find_captures([Path("bo")]))
+    with pytest.raises(UserError, match=r"manifest\.csv: .*dark"):
+        read_capture_at("bo/one")
+    # Another program's manifest is none.
+    (tmp_path / "manifest.csv").write_text("name,version\nx,1\n")
+    with pytest.raises(UserError, match="4 frames without lights"):
+        read_capture_at("an/two")
+
+
 def test_frames_without_lights_and_without_a_rig(tmp_path):
     folder = write_unlit(tmp_path / "an" / "monday")
     assert sorted(path.name for path in find_captures([tmp_path]) if isinstance(path, Path)) == [

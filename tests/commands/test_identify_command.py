@@ -216,11 +216,27 @@ def test_captures_under_several_lights(simulated, settings, tmp_path, capsys):
     (second / "im1.bmp").unlink()
     shutil.copy(first / "im0.bmp", mixed / "picture.bmp")
     identify(mixed, *common, "--far", 0.8, "--out", out, "--pictures")
-    by_path = {Path(row["path"]).name: row for row in rows(out / "faces.csv")}
+    found = rows(out / "faces.csv")
+    assert {row["path"] for row in found} == {str(first), str(second), str(mixed / "picture.bmp")}
+    by_path = {Path(row["path"]).name: row for row in found}
     assert by_path[first.name]["candidate_1"] == person.name
     assert "im1.bmp missing" in by_path[second.name]["reason"]
     assert "needs captures under three lights" in by_path["picture.bmp"]["reason"]
     assert (out / "pictures" / "mixed" / person.name / f"{first.name}.png").exists()
+
+
+def test_tight_crops_are_found_with_a_border(simulated_captures, raw_model, tmp_path, capsys):
+    for capture in simulated_captures[:4:2]:
+        face = cv2.imread(capture.frames[0], cv2.IMREAD_GRAYSCALE)[110:380, 80:280]
+        folder = tmp_path / "tight" / capture.identity
+        folder.mkdir(parents=True)
+        cv2.imwrite(str(folder / "face.png"), face)
+    common = ("--model", raw_model, "--gallery", tmp_path / "g.safetensors", "--padding", 0.3)
+    enrol(tmp_path / "tight", *common)
+    assert "2 people enrolled from 2 captures" in capsys.readouterr().out
+    identify(tmp_path / "tight", *common, "--far", 0.8, "--out", tmp_path / "out")
+    for row in rows(tmp_path / "out" / "faces.csv"):
+        assert row["candidate_1"] == Path(row["path"]).parent.name
 
 
 @pytest.fixture

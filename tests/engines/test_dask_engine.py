@@ -1,6 +1,7 @@
 """Work by Dask: in order, fit workers alone, and one line for whatever goes wrong."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from psface.config import load
+from psface.engines.engine_params import EngineParams
 from psface.engines.engines import computing_on
 from psface.errors import UserError
 from psface.parallel import map_in_processes
@@ -98,20 +101,30 @@ def silent() -> Iterator[str]:
     [
         ("tcp://127.0.0.1:9", "(Timed out|not within 0.5 s)"),
         ("tcp://127.0.0.1:SILENT", "not within 0.5 s"),
-        ("tls://127.0.0.1:SILENT", "TLS"),
+        ("tls://127.0.0.1:SILENT", "TLS takes certificates"),
         ("tcp://127.0.0.1", "port"),
-        ("tcp://no.such.host.example:8786", ""),
+        ("tcp://no.such.host.example:8786", "not known|No address|resolution"),
     ],
 )
 def test_no_scheduler_at_the_address(monkeypatch, silent, address, said):
     monkeypatch.setattr("psface.engines.dask_connection.ANSWER", 0.5)
     address = address.replace("SILENT", silent)
     with (
-        pytest.raises(UserError, match=rf"^dask\.address={address}: no sch.*{said}") as raised,
+        pytest.raises(UserError, match=rf"^dask\.address={address}: .*({said})") as raised,
         computing_on(engine_params("dask", address)),
     ):
         list(map_in_processes(squared, range(9), "test"))
     assert "\n" not in str(raised.value)
+
+
+def test_an_address_of_another_kind(tmp_path):
+    path = tmp_path / "params.yaml"
+    text = (ROOT / "params.yaml").read_text(encoding="utf-8")
+    path.write_text(re.sub(r"(?m)^  address: .*", "  address: http://x:1", text), encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"dask\.address='http://x:1': expected text like tcp://host:8786"
+    ):
+        load(EngineParams, path)
 
 
 def test_no_worker(tmp_path, monkeypatch):

@@ -181,5 +181,6 @@ def test_the_measurement_finds_what_is_so():
     assert (noise["nearest"] < 0.25).all()
     assert noise["promised"].tolist() == [0.2]  # 17 people cannot promise less
     assert (noise["accepted"] <= noise["promised"] + 0.1).all()
+    assert not len(open_set(people[:24], far_apart[:24], 2))  # 4 people promise nothing
     with pytest.raises(UserError, match="four people or more"):
         open_set(people[:12], far_apart[:12], 2)

@@ -288,6 +288,7 @@ def test_an_exported_model_is_the_same_model(settings, simulated_captures, tmp_p
     attention._pooling.cache_clear()  # as in a process that has done nothing else
     alike = export(tmp_path / "model", tmp_path / "onnx", faces)
     assert alike > 0.9999
+    assert export(tmp_path / "model", tmp_path / "by_noise") > 0.9999
     graph = pytest.importorskip("onnx").load(tmp_path / "onnx" / "model.onnx").graph
     convolutions = [m for m in card.build().modules() if isinstance(m, nn.Conv2d)]
     assert [node.op_type for node in graph.node].count("Conv") == len(convolutions)

@@ -229,7 +229,10 @@ def test_mirrored_lamps_are_told_by_the_face(simulated, tmp_path):
     flipped = replace(capture, lights=capture.lights * [1, -1, 1], rig=None)
     maps = compute_maps(flipped.pixels(), STEREO)
     seen = shown_of(flipped, maps, CROP)
-    assert not seen.trust.warnings and [doubt.code for doubt in seen.doubts] in (["lamps-flipped"], ["lamps-order"])
+    assert not seen.trust.warnings and [doubt.code for doubt in seen.doubts] in (
+        ["lamps-flipped"],
+        ["lamps-order"],
+    )
     write_view(seen, tmp_path / "view.html")
     assert seen.doubts[0].code in (tmp_path / "view.html").read_text(encoding="utf-8")
 

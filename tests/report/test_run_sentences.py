@@ -73,6 +73,9 @@ def test_probes_and_data():
     assert data_says(900, 1, 2, 3) == (
         "900 captures of 1 person were accepted; no face was found in 2; 3 are in doubt."
     )
+    assert "; 1 is in doubt. The rig is in doubt: too flat; calibrate it." in data_says(
+        9, 1, 2, 1, ["too flat; calibrate it"]
+    )
     assert data_says(1, 2, 0, 0) == "1 capture of 2 people were accepted; none is in doubt."
     assert data_says(1, 2, 0, None) == "1 capture of 2 people were accepted."
 

@@ -43,7 +43,7 @@ def test_swapped_frames_are_named(swapped, settings, capsys):
     assert (swapped / "doubts.png").stat().st_size > 10_000
     pages = [path.parent.name for path in (swapped / "views").rglob("*.html")]
     assert sorted(pages) == ["0001", "0002"]
-    assert "1 captures to be doubted" in capsys.readouterr().out
+    assert "1 capture to be doubted" in capsys.readouterr().out
     # What was found is kept with the crops.
     assert cut(swapped, settings.crop) == (0, 2, 0)
     assert pd.read_csv(swapped / "faces" / "trust.csv", dtype=str).equals(found)

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from psface.captures.capture import LANDMARKS, NO_LIGHTS, Capture, Refusal
+from psface.captures.capture import LANDMARKS, NO_LIGHTS, Capture, Refusal, refused
 from psface.captures.ingest_params import IngestParams
 from psface.captures.rigged import read_placed_rig, rig_of, rigged
 from psface.errors import UserError
@@ -85,7 +85,8 @@ def read_manifest_captures(
             values = {name: _one_value(rows, name) for name in attributes}
             yield replace(capture, identity=identity, name=name, attributes=values)
         except UserError as error:
-            yield Refusal(identity, name, f"{path}: {error}")
+            stated = tuple(str(root / frame) for frame in rows["frame"])
+            yield refused(Capture(identity, name, stated, NO_LIGHTS), f"{path}: {error}")
 
 
 def _check_columns(path: Path, columns: set[str], needs_lights: bool) -> None:

@@ -47,7 +47,7 @@ def read_photoface(root: Path, params: IngestParams, seed: int) -> Iterator[Capt
             try:
                 yield read_capture(person.name, folder)
             except UserError as error:
-                yield Refusal(person.name, folder.name, str(error))
+                yield Refusal(person.name, folder.name, str(error), str(folder))
 
 
 def people_folder(root: Path) -> Path:

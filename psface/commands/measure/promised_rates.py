@@ -98,6 +98,11 @@ def promised_rates(folder: Path, model: Path) -> None:
     names, embeddings, refusals = embed_people(Recogniser(model), folder, "measure")
     if not len(names):
         raise UserError(f"{folder}: no capture or picture in it that the model can use")
-    print(open_set(names, embeddings, DRAWS).to_string(index=False))
-    people = len(np.unique(names))
+    people, rates = len(np.unique(names)), open_set(names, embeddings, DRAWS)
+    if not len(rates):
+        raise UserError(
+            f"{folder}: {people} people are too few to promise a false accept rate of "
+            f"{max(FARS):g}; give more"
+        )
+    print(rates.to_string(index=False))
     print(f"measure: {people} people, {len(names)} captures, {len(refusals)} not used")

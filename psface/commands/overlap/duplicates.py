@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from psface.captures.capture import Capture, Refusal
+from psface.captures.capture import Capture, Refusal, refused
 from psface.captures.capture_table import read_captures, write_refusals
 from psface.captures.images import read_frame
 from psface.commands.overlap.details import agreement, thumbnail
@@ -136,10 +136,10 @@ def _hash(capture: Capture) -> int | Refusal:
     try:
         value = picture_hash(read_frame(Path(path), capture.bits, None))
     except UserError as error:
-        return Refusal(capture.identity, capture.name, str(error))
+        return refused(capture, error)
     if value is None:
         reason = f"{path}: nearly uniform; nothing to compare"
-        return Refusal(capture.identity, capture.name, reason)
+        return refused(capture, reason)
     return value
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
-from psface.captures.capture import Capture, Refusal
+from psface.captures.capture import Capture, Refusal, refused
 from psface.captures.capture_table import write_refusals
 from psface.captures.checks import check_capture, unique
 from psface.captures.images import read_bytes
@@ -88,7 +88,7 @@ def _of_kind(item: Capture | Refusal, card: Card) -> Capture | Refusal:
     try:
         check_kind(item, card)
     except UserError as error:
-        return Refusal(item.identity, item.name, str(error))
+        return refused(item, error)
     return item
 
 
@@ -125,7 +125,7 @@ def _cut(capture: Capture, card: Card, form: Form) -> Cut | Refusal:
     try:
         crop, warnings = crop_and_doubts(capture, card)
     except UserError as error:
-        return Refusal(capture.identity, capture.name, str(error))
+        return refused(capture, error)
     return packable(crop, form), warnings
 
 

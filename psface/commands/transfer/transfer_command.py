@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from psface.captures.layouts.layouts import READERS
-from psface.commands.arguments import Bounded, model_option, out_option
+from psface.commands.arguments import model_option, out_option, padding_option
 from psface.commands.transfer.transfer_params import Sections
 from psface.config import load
 from psface.running import PATH
@@ -50,10 +50,7 @@ class Numbers(click.ParamType):
     "--source", type=click.Choice(list(READERS)),
     help="Layout of captures, in place of params.yaml's ingest.source.",
 )  # fmt: skip
-@click.option(
-    "--padding", type=Bounded(0, 1), metavar="SHARE",
-    help="Border added to captures before detection, in place of the model's.",
-)  # fmt: skip
+@padding_option
 @out_option("reports/transfer")
 def transfer(
     folder: Path,
