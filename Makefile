@@ -3,7 +3,6 @@
 # make experiments   the runs of section compare of params.yaml, one after the other
 # make comparison    reports/comparison.html from the finished runs
 # make test   the tests
-# make lint   style, formatting and types
 # make docs   the documentation, build/docs/index.html; a broken link or reference is an error
 # make lint   style, formatting, types and spelling: what git commit checks, after `pre-commit install`
 # make notebooks     run the notebooks and write their outputs into them

@@ -133,9 +133,9 @@ def test_a_capture_or_a_person_that_a_manifest_above_lists(tmp_path, monkeypatch
         assert only(find_captures([place])).key == read_capture_at(place).key == "an/two"
         assert read_capture_at(place).lights == pytest.approx(FOUR_LIGHTS)
     assert [c.key for c in find_captures([Path("an")])] == ["an/one", "an/two"]
-    with pytest.raises(UserError, match="^an: 2 captures; give one of them, as an/one, an/two"):
+    with pytest.raises(UserError, match=r"^an: 2 captures; give one of them, as an/one, an/two"):
         read_capture_at("an")
-    with pytest.raises(UserError, match="^an/three: no such picture or capture"):
+    with pytest.raises(UserError, match=r"^an/three: no such picture or capture"):
         read_capture_at("an/three")
     text = (tmp_path / "manifest.csv").read_text()
     (tmp_path / "manifest.csv").write_text(text.rpartition(",")[0] + ",dark")

@@ -27,7 +27,7 @@ TROUBLES = (ROOT / "docs" / "troubleshooting.md").read_text(encoding="utf-8")
 # Said by the shell and by DVC.
 NOT_OURS = {
     "python3.11: not found", "unexpected error", "ERROR: you are not inside of a DVC repository",
-    "Error parsing …",
+    "Could not override …", "Error parsing …",
 }  # fmt: skip
 
 
