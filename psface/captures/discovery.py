@@ -79,8 +79,9 @@ def find_with(
 
 
 def listed_above(path: Path, rigs: RigLookup) -> list[Capture | Refusal]:
-    """The captures at or under a path that the nearest manifest above it lists."""
-    if path.is_file() or (path / MANIFEST).is_file():
+    """The captures at or under a path that the nearest manifest above it lists, unless the path
+    tells them itself."""
+    if path.is_file() or any((path / name).is_file() for name in (MANIFEST, LIGHTS)):
         return []
     for folder in path.parents:
         if (folder / MANIFEST).is_file():
