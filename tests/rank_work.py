@@ -57,11 +57,16 @@ def _in_doubles(values: Tensor, device: torch.device) -> Tensor:
     return there.double() if there.is_floating_point() else there
 
 
-def write_gradients(cases: list[tuple[Recipe, int]], folder: Path, out: Path) -> None:
-    """The gradients of several steps, in doubles."""
+def compute_in_doubles() -> None:
     torch.set_default_dtype(torch.float64)
     torch.Tensor.float = torch.Tensor.double  # type: ignore[assignment, method-assign]
+    torch.cpu.get_capabilities = dict  # type: ignore[assignment]
     psface.training.loop.on_device = _in_doubles  # type: ignore[attr-defined]
+
+
+def write_gradients(cases: list[tuple[Recipe, int]], folder: Path, out: Path) -> None:
+    """The gradients of several steps, in doubles."""
+    compute_in_doubles()
     found = [gradients_of(recipe, folder, faces) for recipe, faces in cases]
     if ranks.number() == 0:
         torch.save(found, out)
@@ -79,8 +84,9 @@ def train_saving(recipe: Recipe, folder: Path, name: str) -> None:
     )
 
 
-def train_in_full_precision(recipe: Recipe, folder: Path, name: str) -> None:
-    torch.cpu.get_capabilities = dict  # type: ignore[assignment]
+def train_in_doubles(recipe: Recipe, folder: Path, name: str) -> None:
+    """In single precision, what one and two processes round otherwise grows from step to step."""
+    compute_in_doubles()
     train_saving(recipe, folder, name)
 
 

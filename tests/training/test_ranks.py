@@ -24,7 +24,7 @@ from psface.training.loop import run_fingerprint
 from psface.training.train_params import Recipe
 from stages.split import split
 from tests.packed_faces import small_params, write_faces
-from tests.rank_work import train_in_full_precision, write_gradients, write_losses
+from tests.rank_work import train_in_doubles, write_gradients, write_losses
 from tests.test_stopping import gone, needs_proc, running
 
 ROOT = Path(__file__).parents[2]
@@ -213,7 +213,7 @@ def test_after_training_two_ranks_have_the_auc_of_one(folder):
     for count in (1, 2):
         name = f"auc{count}"
         params = recipe(**{"train.epochs": 6, "train.batch_size": 20})
-        _start(count, train_in_full_precision, (params, folder, name))
+        _start(count, train_in_doubles, (params, folder, name))
         network, card = load_model(folder / name, torch.device("cpu"))
         out = embed(network, card, Faces(folder / "faces", card.maps).batches(rows))
         aucs.append([cosine_auc(out.identity, table["identity"].to_numpy(str)), card.val_auc])
