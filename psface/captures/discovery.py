@@ -9,8 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from psface.captures.capture import Capture, Refusal, picture
-from psface.captures.layouts.manifest import read_manifest_captures
+from psface.captures.layouts.manifest import MANIFEST, read_manifest_captures
 from psface.captures.layouts.photoface import LIGHTS, people_folder, read_capture
+from psface.captures.listed_above import listed_above
 from psface.captures.media import MEDIA, is_video
 from psface.captures.rig_lookup import RigLookup
 from psface.captures.rigged import read_placed_rig
@@ -19,7 +20,6 @@ from psface.files import is_utf8
 from psface.paths import listed, visible
 from psface.rig.rig import NAMES, Rig
 
-MANIFEST = "manifest.csv"
 NAMED = 3  # captures that a message names
 _FRAME = re.compile(r"im\d{1,9}", re.IGNORECASE | re.ASCII)
 UNUSED_RIG = (
@@ -38,9 +38,9 @@ def find_captures(
 
     A folder with a ``LightSource.m``, or with frames ``im0, im1, ...`` taken by a rig, is one
     capture in Photoface's layout; one with a ``manifest.csv`` holds the captures that it lists
-    (`psface.captures.layouts.manifest`), of which a path may also name one, or a person's. Links to
-    folders are not followed, and the folders ``without`` are left out. With ``all_files``, other
-    files are refused instead of skipped.
+    (`psface.captures.layouts.manifest`), and a path may also be the place of one, or a folder of
+    their frames. Links to folders are not followed, and the folders ``without`` are left out. With
+    ``all_files``, other files are refused instead of skipped.
 
     Parameters
     ----------
@@ -78,28 +78,6 @@ def find_with(
             yield path
 
 
-def listed_above(path: Path, rigs: RigLookup) -> list[Capture | Refusal]:
-    """The captures at or under a path that the nearest manifest above it lists, unless the path
-    tells them itself."""
-    if path.is_file() or any((path / name).is_file() for name in (MANIFEST, LIGHTS)):
-        return []
-    for folder in path.parents:
-        if (folder / MANIFEST).is_file():
-            try:
-                captures = _listed(folder, rigs)
-            except UserError:
-                if path.exists():  # the manifest may be another program's
-                    return []
-                raise
-            return [c for c in captures if path in _places(c)]
-    return []
-
-
-def _places(item: Capture | Refusal) -> Iterable[Path]:
-    place = item.place if isinstance(item, Capture) else Path(item.path)
-    return (place, *place.parents)
-
-
 def read_capture_at(path: Path | str, rig: Rig | Path | str | None = None) -> Capture:
     """Read the picture in a file, or the one capture in a folder, or that a manifest above lists.
 
@@ -133,20 +111,25 @@ def read_capture_at(path: Path | str, rig: Rig | Path | str | None = None) -> Ca
 def capture_at(path: Path, rig: Rig | None = None) -> Capture | Refusal:
     """Return the picture in a file, or the one capture in a folder, or that a manifest above lists;
     ``rig`` as for `find_captures`."""
-    if path.is_file():
-        return picture("", path)
+    try:
+        present = path.exists()
+        if present and not path.is_dir():
+            return picture("", path)
+    except OSError as error:
+        return Refusal("", path.name, f"{path}: {error.strerror}", str(path))
     rigs = RigLookup(rig)
     items: list[Capture | Refusal | Path] = [*listed_above(path, rigs)]
-    if not items and path.exists():
+    if not items and present:
         items = [*find_with(rigs, [path])]
-    several = [item.place for item in items if isinstance(item, Capture) and not item.is_picture]
-    if len(items) == 1 and isinstance(items[0], (Capture, Refusal)):
-        return items[0]
+    captures = [item for item in items if isinstance(item, Capture) and not item.is_picture]
+    refusals = [item for item in items if isinstance(item, Refusal)]
+    if len(captures) == 1 or (not captures and len(refusals) == len(items) > 0):
+        return (captures or refusals)[0]
     frames = sum(isinstance(item, Path) and is_frame(item.name) for item in items)
-    if len(several) > 1:
-        named = ", ".join(map(str, several[:NAMED]))
-        reason = f"{len(several)} captures; give one of them, as {named}"
-    elif not path.exists():
+    if captures:
+        named = ", ".join(str(capture.place) for capture in captures[:NAMED])
+        reason = f"{len(captures)} captures; give one of them, as {named}"
+    elif not present:
         reason = "no such picture or capture"
     elif frames > 1 and all(isinstance(item, Path) and item.parent == path for item in items):
         reason = (
@@ -184,7 +167,7 @@ def _people(root: Path, rigs: RigLookup) -> Iterator[Capture | Refusal]:
     try:
         if not root.is_dir():
             raise UserError(f"{root}: no such folder")
-        if (root / "manifest.csv").is_file():
+        if (root / MANIFEST).is_file():
             yield from rigs.joined(read_manifest_captures(root, rigs.of(root)), root)
             return
         root = people_folder(root)

@@ -54,8 +54,8 @@ format_option = click.option(
 )  # fmt: skip
 padding_option = click.option(
     "--padding", type=Bounded(0, 1), metavar="SHARE",
-    help="Border added before faces are searched, as a share of the longer side, in place of the "
-    "model's: for tight crops.",
+    help="Border added before faces are searched, as a share of the longer side: for tight crops.  "
+    "[default: the model's]",
 )  # fmt: skip
 pictures_option = click.option(
     "--pictures", is_flag=True, help="Write annotated pictures and video."

@@ -67,7 +67,7 @@ def liveness(
 
     taken_by = None if rig is None else read_placed_rig(rig)
     table_path = out / f"liveness.{form}"
-    crop = CROP.model_copy(update={"padding": padding or CROP.padding})
+    crop = CROP if padding is None else CROP.model_copy(update={"padding": padding})
     scores: list[float] = []
     count: Counter[str] = Counter()
     with Table(table_path, COLUMNS) as table, tqdm(desc="liveness", unit="capture") as bar:

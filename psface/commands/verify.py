@@ -73,8 +73,8 @@ def verify(
     if metrics["threshold"] is None:
         least = math.ceil(1 / far - 1e-9)
         print(
-            f"verify: a threshold at a false accept rate of {far:g} takes {least:,} pairs of two "
-            "people or more; give more, or a higher --far"
+            f"verify: a threshold at a false accept rate of {far:g} takes at least {least:,} "
+            "pairs of different people; give more, or a higher --far"
         )
 
 

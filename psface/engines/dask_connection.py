@@ -24,12 +24,12 @@ def connected(address: str) -> Client:
     try:
         asyncio.run(_greeted(address))
         return Client(address, timeout=ANSWER)
-    except TypeError as error:  # it misses an SSL context
-        raise UserError(
-            f"dask.address={address}: TLS takes certificates; name them in Dask's configuration "
-            "(distributed.comm.tls)"
-        ) from error
-    except (OSError, ValueError) as error:
+    except (OSError, TypeError, ValueError) as error:
+        if isinstance(error, TypeError) and address.startswith("tls:"):  # no SSL context
+            raise UserError(
+                f"dask.address={address}: TLS takes certificates; name them in Dask's "
+                "configuration (distributed.comm.tls)"
+            ) from None
         reason = str(error) or f"not within {ANSWER:g} s"
         raise UserError(
             f"dask.address={address}: no scheduler answers ({reason}); start `dask scheduler` "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from psface.captures.capture import Capture, Refusal, picture
@@ -68,7 +68,8 @@ def arrivals(
     which half is written, is waited for, and refused if it does not change for ``patience``
     seconds. A capture whose frames change is new, once all of them have changed. Layouts are those
     of `psface.captures.discovery.find_captures`; what becomes wrong with the folder itself, or with
-    folders in it, is a refusal, told once, and watching goes on.
+    folders in it, is a refusal, told once, and watching goes on. A KeyboardInterrupt while it waits
+    is passed on after a refusal of all that is still waited for.
 
     Parameters
     ----------
@@ -163,11 +164,14 @@ class _Watched:
             yield from self._complete(place)
 
     def waiting(self) -> Iterator[Refusal]:
-        """What has come, but is not complete."""
+        """What has come and was not answered."""
+        told = "not answered, as it may still have been arriving"
         for place in self.places.values():
             for item in place.items:
-                path = item.path or item.name if isinstance(item, Refusal) else _name(item)
-                yield Refusal("", path, f"{path}: not answered: still incomplete at the end", path)
+                if isinstance(item, Refusal):
+                    yield replace(item, reason=f"{item.reason} ({told})")
+                else:
+                    yield Refusal("", _name(item), f"{_name(item)}: {told}")
 
     def _found(self, path: Path) -> list[Item]:
         rigs = RigLookup(self.rig)

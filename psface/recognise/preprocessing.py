@@ -98,6 +98,6 @@ def no_face(path: Path | str, card: Card) -> str:
         return f"{path}: not square, as aligned crops are (crop.detector in the model's card)"
     smallest = card.crop.min_face_size
     return (
-        f"{path}: no face of {smallest} px or more (crop.min_face_size in the model's card); of a "
-        "tight crop, give --padding 0.3"
+        f"{path}: no face of {smallest} px or more (crop.min_face_size in the model's card); tight "
+        "crops need a border (--padding 0.3)"
     )

@@ -93,7 +93,10 @@ def shown_of(capture: Capture, maps: Maps, crop: CropParams) -> ShownCapture:
 
 
 def face_trust(pixels: Pixels, maps: Maps, crop: CropParams) -> LampTrust | None:
-    """What the face tells about a capture's lamps, whatever ``crop.untrusted`` says."""
+    """What the face tells about a capture's lamps, whatever ``crop.untrusted`` says; None if there
+    is none, or the maps are of other frames."""
+    if maps.shifts is not None and len(maps.shifts) != len(pixels.grey):
+        return None
     warn: CropParams = crop.model_copy(update={"untrusted": "warn", "colour": False})
     found = crop_capture(pixels, maps, warn, whole=False)
     return None if found is None else found.trust

@@ -2,12 +2,19 @@
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import psface
 from psface.captures.capture import Capture, Refusal
-from psface.captures.discovery import capture_at, find_captures, people_in, read_capture_at
+from psface.captures.discovery import (
+    UNUSED_RIG,
+    capture_at,
+    find_captures,
+    people_in,
+    read_capture_at,
+)
 from psface.errors import UserError
 from psface.rig.rig import Camera, Lamp, Rig, write_rig
 from tests.shapes import FOUR_LIGHTS
@@ -142,10 +149,34 @@ def test_a_capture_or_a_person_that_a_manifest_above_lists(tmp_path, monkeypatch
     assert "manifest.csv: " in reason(find_captures([Path("bo")]))
     with pytest.raises(UserError, match=r"manifest\.csv: .*dark"):
         read_capture_at("bo/one")
+    # From within, through links, and with a rig that took none of what is asked for.
+    (tmp_path / "alias").symlink_to("an")
+    assert read_capture_at("alias/two").key == "an/two"
+    (tmp_path / "loose").mkdir()
+    cv2.imwrite("loose/a.png", np.zeros((9, 9), np.uint8))
+    *_, unused = find_captures([tmp_path / "loose"], rig=rig_of())
+    assert UNUSED_RIG in unused.reason
+    monkeypatch.chdir(tmp_path / "an" / "two")
+    assert read_capture_at(".").key == only(find_captures([Path()])).key == "an/two"
+    monkeypatch.chdir(tmp_path)
+    # Pictures that it does not list are pictures, as everywhere.
+    cv2.imwrite("an/selfie.png", np.zeros((9, 9), np.uint8))
+    assert Path("an/selfie.png") in list(find_captures([Path("an")]))
+    assert only(find_captures([Path("an/two")])).key == "an/two"
+    with pytest.raises(UserError, match="File name too long"):
+        read_capture_at("a" * 300)
+    with pytest.raises(UserError, match="File name too long"):
+        list(find_captures([Path("a" * 300)]))
+    # A rig beside it that cannot be read is told.
+    (tmp_path / "rig.json").write_text("{")
+    assert "rig.json" in reason(find_captures([Path("an/two")]))
+    (tmp_path / "rig.json").unlink()
     # Another program's manifest is none.
     (tmp_path / "manifest.csv").write_text("name,version\nx,1\n")
     with pytest.raises(UserError, match="4 frames without lights"):
         read_capture_at("an/two")
+    with pytest.raises(UserError, match="an/typo: no such file"):
+        list(find_captures([Path("an/typo")]))
 
 
 def test_frames_without_lights_and_without_a_rig(tmp_path):

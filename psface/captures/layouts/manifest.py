@@ -6,8 +6,7 @@ position_y_mm, position_z_mm`` in the camera's frame; or by ``lamp``, its name i
 the column ``rig``, a file within ``root``, or of ``ingest.rig``). ``intensity`` is its relative
 strength, ``role`` is ``ambient`` for a frame with all lamps off, ``mask`` for a picture that is
 white on the face, and otherwise ``frame`` or empty. ``left_eye_x, left_eye_y, ...`` give all five
-`psface.captures.capture.LANDMARKS`. Every other column is an attribute, the same in all rows of a
-capture.
+`psface.captures.capture.LANDMARKS`. Every other column is an attribute, one for all of a capture.
 """
 
 from __future__ import annotations
@@ -31,6 +30,7 @@ from psface.user_tables import UserTable, read_user_table
 if TYPE_CHECKING:
     import pandas as pd
 
+MANIFEST = "manifest.csv"
 LIGHT_COLUMNS = ("light_x", "light_y", "light_z")
 POSITION_COLUMNS = ("position_x_mm", "position_y_mm", "position_z_mm")
 REQUIRED = ("identity", "session", "frame")
@@ -51,7 +51,7 @@ def read_manifest(root: Path, params: IngestParams, seed: int) -> Iterator[Captu
 
 
 def read_manifest_captures(
-    root: Path, rig: Rig | None = None, light_lengths: str = "unstated"
+    root: Path, rig: Rig | None = None, light_lengths: str = "unstated", under: Path | None = None
 ) -> Iterator[Capture | Refusal]:
     """Yield the captures of ``root/manifest.csv`` in the order of their first rows.
 
@@ -61,6 +61,8 @@ def read_manifest_captures(
         That ``lamp`` refers to, and whose camera saw lamps with positions.
     light_lengths : "unstated", "intensity" or "ignored"
         What lengths of directions mean that are not all alike.
+    under : Path, optional
+        A resolved folder, which need not exist: only captures whose place is it, or in it.
 
     Raises
     ------
@@ -69,7 +71,7 @@ def read_manifest_captures(
     """
     import pandas as pd  # takes long to load, and most captures come without a manifest
 
-    path = root / "manifest.csv"
+    path = root / MANIFEST
     if not path.exists():
         raise UserError(f"{path}: missing; set ingest.root to the folder that holds it")
     manifest = read_user_table(path, REQUIRED, OPTIONAL)
@@ -80,13 +82,26 @@ def read_manifest_captures(
     attributes = [c for c in manifest.columns if c not in {*REQUIRED, *OPTIONAL}]
     for key, rows in table.groupby(["identity", "session"], sort=False):
         identity, name = map(str, key)
+        stated = _stated(root, rows, identity, name)
+        if under is not None and not (
+            stated.frames and under in (stated.place / "in").resolve().parents
+        ):
+            continue
         try:
             capture = _capture(root, manifest, rows, rig, light_lengths)
             values = {name: _one_value(rows, name) for name in attributes}
             yield replace(capture, identity=identity, name=name, attributes=values)
         except UserError as error:
-            stated = tuple(str(root / frame) for frame in rows["frame"])
-            yield refused(Capture(identity, name, stated, NO_LIGHTS), f"{path}: {error}")
+            yield refused(stated, f"{path}: {error}")
+
+
+def _stated(root: Path, rows: pd.DataFrame, identity: str, name: str) -> Capture:
+    """A capture by its first frame alone, if that is known."""
+    lit = rows[rows["role"].isin(("", "frame"))] if "role" in rows else rows
+    try:
+        return Capture(identity, name, (_inside(root, lit["frame"].iloc[0]),) * 2, NO_LIGHTS)
+    except (UserError, IndexError):
+        return Capture(identity, name, (), NO_LIGHTS)
 
 
 def _check_columns(path: Path, columns: set[str], needs_lights: bool) -> None:
