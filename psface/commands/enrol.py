@@ -56,8 +56,10 @@ def enrol(
             "enrol: calibrated on the enrolled people; if the model was trained on them, strangers "
             "are accepted more often than promised: give other people as --strangers"
         )
+    enrolled, captures = len(people.names), int(people.captures.sum())
     print(
-        f"enrol: {len(people.names)} people enrolled from {people.captures.sum()} captures, "
+        f"enrol: {enrolled} {'person' if enrolled == 1 else 'people'} enrolled from {captures} "
+        f"capture{'s' * (captures != 1)}, "
         f"calibrated on {len(people.strangers)}, {len(refusals)} not used ({gallery})"
     )
 

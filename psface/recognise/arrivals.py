@@ -15,6 +15,7 @@ from pathlib import Path
 from psface.captures.capture import Capture, Refusal, picture
 from psface.captures.checks import check_frames, files_of
 from psface.captures.discovery import find_with, is_frame
+from psface.captures.layouts.manifest import MANIFEST
 from psface.captures.limits import CaptureLimits
 from psface.captures.media import Unreadable, is_video, read_media
 from psface.captures.rig_lookup import RigLookup
@@ -230,7 +231,7 @@ class _Watched:
 
 
 def _of_manifest(place: _Place) -> bool:
-    return any(path.name == "manifest.csv" for path in place.files if isinstance(path, Path))
+    return any(path.name == MANIFEST for path in place.files if isinstance(path, Path))
 
 
 def _name(item: Item) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from psface.captures.discovery import are_frames
+from psface.captures.layouts.manifest import MANIFEST
 from psface.captures.media import MEDIA
 from psface.captures.rig_lookup import RigLookup
 from psface.paths import is_visible
@@ -80,7 +81,7 @@ def _look(
     above = above | {path: stamp for path, stamp in files.items() if path.name in NAMES}
     if LIGHTS.lower() in map(str.lower, names):
         look.places[folder] = files | above
-    elif "manifest.csv" in names:
+    elif MANIFEST in names:
         below = dict(_all_under(folders, closed, look))
         look.places[folder] = files | below | above
     elif are_frames(folder, names, rigs):
