@@ -60,6 +60,13 @@ class Card(BaseModel):
     val_auc: float = 0.0
     weights: str = ""
 
+    def padded(self, padding: float | None) -> Card:
+        """The card with another ``crop.padding``, unless it is None."""
+        if padding is None:
+            return self
+        crop = self.crop.model_copy(update={"padding": padding})
+        return self.model_copy(update={"crop": crop})
+
     @property
     def digest(self) -> str:
         """Hash of the card, which includes the hash of its weights.

@@ -64,9 +64,7 @@ class Recogniser:
             network, self.card = load_model(folder, default_device())
             self.network = converted(network)
         self.digest = self.card.digest
-        if padding is not None:
-            crop = self.card.crop.model_copy(update={"padding": padding})
-            self.card = self.card.model_copy(update={"crop": crop})
+        self.card = self.card.padded(padding)
 
     def crop(self, capture: Capture) -> Crop:
         """Crop the face of a capture or picture as the model expects it.

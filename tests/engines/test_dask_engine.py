@@ -99,18 +99,18 @@ def silent() -> Iterator[str]:
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("tcp://127.0.0.1:9", "(Timed out|not within 0.5 s)"),
-        ("tcp://127.0.0.1:SILENT", "not within 0.5 s"),
+        ("tcp://127.0.0.1:9", "no scheduler answers .*(Timed out|not within 0.5 s)"),
+        ("tcp://127.0.0.1:SILENT", "no scheduler answers .*not within 0.5 s"),
         ("tls://127.0.0.1:SILENT", "TLS takes certificates"),
-        ("tcp://127.0.0.1", "port"),
-        ("tcp://no.such.host.example:8786", "not known|No address|resolution"),
+        ("tcp://127.0.0.1", "no scheduler answers .*port"),
+        ("tcp://no.such.host.example:8786", "no sch.*(not known|No address|resolution)"),
     ],
 )
 def test_no_scheduler_at_the_address(monkeypatch, silent, address, said):
     monkeypatch.setattr("psface.engines.dask_connection.ANSWER", 0.5)
     address = address.replace("SILENT", silent)
     with (
-        pytest.raises(UserError, match=rf"^dask\.address={address}: .*({said})") as raised,
+        pytest.raises(UserError, match=rf"^dask\.address={address}: {said}") as raised,
         computing_on(engine_params("dask", address)),
     ):
         list(map_in_processes(squared, range(9), "test"))

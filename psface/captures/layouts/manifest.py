@@ -82,17 +82,16 @@ def read_manifest_captures(
     attributes = [c for c in manifest.columns if c not in {*REQUIRED, *OPTIONAL}]
     for key, rows in table.groupby(["identity", "session"], sort=False):
         identity, name = map(str, key)
-        stated = _stated(root, rows, identity, name)
-        if under is not None and not (
-            stated.frames and under in (stated.place / "in").resolve().parents
-        ):
-            continue
+        if under is not None:
+            stated = _stated(root, rows, identity, name)
+            if not (stated.frames and stated.place.resolve().is_relative_to(under)):
+                continue
         try:
             capture = _capture(root, manifest, rows, rig, light_lengths)
             values = {name: _one_value(rows, name) for name in attributes}
             yield replace(capture, identity=identity, name=name, attributes=values)
         except UserError as error:
-            yield refused(stated, f"{path}: {error}")
+            yield refused(_stated(root, rows, identity, name), f"{path}: {error}")
 
 
 def _stated(root: Path, rows: pd.DataFrame, identity: str, name: str) -> Capture:

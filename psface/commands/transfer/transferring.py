@@ -123,11 +123,8 @@ def _crops(params: Sections, given: Given, card: Card, out: Path) -> Path:
         if given.padding is not None:
             raise UserError(f"--padding: {given.folder} holds crops, which are made; leave it out")
         return given.folder
-    if given.padding is not None:
-        crop = card.crop.model_copy(update={"padding": given.padding})
-        card = card.model_copy(update={"crop": crop})
     ingest = params.ingest.model_copy(update={"root": str(given.folder)})
-    done = crop_captures(ingest, params.seed, card, out / "faces")
+    done = crop_captures(ingest, params.seed, card.padded(given.padding), out / "faces")
     print(f"transfer: {done.cropped} captures cropped")
     if done.unused:
         print(
